@@ -1,0 +1,75 @@
+/**
+ * Digests: `algorithm:hex`, the names of content. OCI image spec, "Digests"; Berth takes its two registered algorithms,
+ * sha256 and sha512, with lower-case hex of the exact length.
+ */
+import { RegistryError } from './errors.ts'
+
+/** Hex digits of each algorithm's digest. */
+const HEX_LENGTH = { sha256: 64, sha512: 128 } as const
+
+export type Algorithm = keyof typeof HEX_LENGTH
+export type Digest = `${Algorithm}:${string}`
+
+const LOWER_HEX = /^[0-9a-f]+$/
+
+/** Whether `name` is an algorithm that digests may use here. */
+export function isAlgorithm(name: string): name is Algorithm {
+  return Object.hasOwn(HEX_LENGTH, name)
+}
+
+/** Whether `input` is a digest: a supported algorithm, a colon, and as many lower-case hex digits as it has. */
+export function isDigest(input: string): input is Digest {
+  const colon = input.indexOf(':')
+  const algorithm = input.slice(0, colon)
+  const hex = input.slice(colon + 1)
+  return isAlgorithm(algorithm) && hex.length === HEX_LENGTH[algorithm] && LOWER_HEX.test(hex)
+}
+
+/**
+ * Reads a digest that a client sent.
+ * @throws {RegistryError} DIGEST_INVALID, which says what a digest looks like
+ */
+export function parseDigest(input: string): Digest {
+  if (isDigest(input)) return input
+  throw new RegistryError('DIGEST_INVALID', {
+    message: 'invalid digest: expected sha256: and 64, or sha512: and 128, lower-case hex digits',
+    detail: input.slice(0, 256),
+  })
+}
+
+export function algorithmOf(digest: Digest): Algorithm {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
+}
+
+export function hexOf(digest: Digest): string {
+  return digest.slice(digest.indexOf(':') + 1)
+}
+
+/** The digest whose hash value is `hash` (32 bytes for sha256, 64 for sha512). */
+export function formatDigest(algorithm: Algorithm, hash: ArrayBuffer | Uint8Array): Digest {
+  const bytes = hash instanceof Uint8Array ? hash : new Uint8Array(hash)
+  let hex = ''
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
+  return `${algorithm}:${hex}`
+}
+
+/** WebCrypto's name of an algorithm. */
+export function webCryptoName(algorithm: Algorithm): 'SHA-256' | 'SHA-512' {
+  return algorithm === 'sha256' ? 'SHA-256' : 'SHA-512'
+}
+
+/** The digest of `bytes`, computed at once: for manifests, not for blobs. */
+export async function digestOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  algorithm: Algorithm = 'sha256',
+): Promise<Digest> {
+  return formatDigest(algorithm, await crypto.subtle.digest(webCryptoName(algorithm), bytes))
+}
+
+/** Whether `bytes` hash to `digest`. */
+export async function verifyDigest(
+  bytes: Uint8Array<ArrayBuffer>,
+  digest: Digest,
+): Promise<boolean> {
+  return (await digestOf(bytes, algorithmOf(digest))) === digest
+}

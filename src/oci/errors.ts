@@ -1,0 +1,76 @@
+/**
+ * The error table of the registry API, as data, and the one error class of Berth. Code, status and message are those of the
+ * OCI distribution spec ("Error Codes") and, where it is silent, of the Docker Registry HTTP API V2.
+ */
+
+export const ERROR_TABLE = {
+  UNKNOWN: { status: 500, message: 'unknown error' },
+  UNSUPPORTED: { status: 405, message: 'The operation is unsupported.' },
+  UNAUTHORIZED: { status: 401, message: 'authentication required' },
+  DENIED: { status: 403, message: 'requested access to the resource is denied' },
+  UNAVAILABLE: { status: 503, message: 'service unavailable' },
+  TOOMANYREQUESTS: { status: 429, message: 'too many requests' },
+  DIGEST_INVALID: { status: 400, message: 'provided digest did not match uploaded content' },
+  SIZE_INVALID: { status: 400, message: 'provided length did not match content length' },
+  RANGE_INVALID: { status: 416, message: 'invalid content range' },
+  NAME_INVALID: { status: 400, message: 'invalid repository name' },
+  TAG_INVALID: { status: 400, message: 'manifest tag did not match URI' },
+  NAME_UNKNOWN: { status: 404, message: 'repository name not known to registry' },
+  MANIFEST_UNKNOWN: { status: 404, message: 'manifest unknown' },
+  MANIFEST_INVALID: { status: 400, message: 'manifest invalid' },
+  MANIFEST_UNVERIFIED: { status: 400, message: 'manifest failed signature verification' },
+  MANIFEST_BLOB_UNKNOWN: { status: 400, message: 'blob unknown to registry' },
+  BLOB_UNKNOWN: { status: 404, message: 'blob unknown to registry' },
+  BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to registry' },
+  BLOB_UPLOAD_INVALID: { status: 404, message: 'blob upload invalid' },
+  PAGINATION_NUMBER_INVALID: { status: 400, message: 'invalid number of results requested' },
+} as const
+
+export type ErrorCode = keyof typeof ERROR_TABLE
+
+/** A JSON value, as an error's `detail` may hold it. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** One entry of the envelope `{"errors":[…]}`. */
+export interface ErrorEntry {
+  code: ErrorCode
+  message: string
+  detail?: Json
+}
+
+export interface RegistryErrorOptions {
+  /** What went wrong, in words for the person at the client; by default the table's message. */
+  message?: string
+  /** Machine-readable context: a digest, `{ name }`, `{ n }`. */
+  detail?: Json
+  /** One entry for each of these details, instead of a single `detail`: every missing blob of a manifest. */
+  details?: readonly Json[]
+  /** Overrides the table's status: only for what the table has no row for (413). */
+  status?: number
+  /** Response headers that belong to the error: `Range` with a 416, `Allow` with a 405. */
+  headers?: Record<string, string>
+}
+
+/** What a handler throws; the app's error handler is the only place that renders it. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError'
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly entries: readonly ErrorEntry[]
+
+  constructor(code: ErrorCode, options: RegistryErrorOptions = {}) {
+    const message = options.message ?? ERROR_TABLE[code].message
+    super(message)
+    this.status = options.status ?? ERROR_TABLE[code].status
+    this.headers = options.headers ?? {}
+    const details = options.details ?? [options.detail]
+    this.entries = details.map((detail) =>
+      detail === undefined ? { code, message } : { code, message, detail },
+    )
+  }
+
+  /** The envelope that the OCI distribution spec ("Error Codes") asks of every 4xx body. */
+  toJSON(): { errors: readonly ErrorEntry[] } {
+    return { errors: this.entries }
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Manifests and indexes, read strictly: OCI image spec 1.1 ("Image Manifest", "Image Index"), Docker v2 schema 2 and
+ * Docker manifest list. What parses here has one meaning only (CVE-2021-41190). Fields that no spec names are ignored,
+ * and the bytes, never this parsed form, are what a registry stores and serves.
+ */
+import { type Descriptor, readDescriptor } from './descriptor.ts'
+import { RegistryError } from './errors.ts'
+import {
+  type Fields,
+  invalidField,
+  knownFields,
+  member,
+  optionalMediaType,
+  optionalString,
+  optionalStringMap,
+  readArray,
+  readObject,
+} from './fields.ts'
+import { parseStrictJson } from './json.ts'
+import {
+  isImageMediaType,
+  isIndexMediaType,
+  MEDIA_TYPE_DOCKER_SCHEMA1,
+  MEDIA_TYPE_DOCKER_SCHEMA1_SIGNED,
+  MEDIA_TYPE_OCI_INDEX,
+  MEDIA_TYPE_OCI_MANIFEST,
+  parseMediaType,
+} from './media-types.ts'
+
+export type { Descriptor, Platform } from './descriptor.ts'
+
+/** Bytes of a manifest that a registry SHOULD accept at least (OCI distribution spec, "Pushing Manifests"); here the most. */
+export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
+
+/** Layers of an image. Runtimes stop at 127, artifacts (one layer a file) do not. */
+export const LAYER_LIMIT = 1_000
+
+/** Children of an index. Each becomes a database row; 4 MiB would hold about 20,000. */
+export const CHILD_LIMIT = 10_000
+
+export interface Manifest {
+  kind: 'image' | 'index'
+  /** The type it is stored and served under. */
+  mediaType: string
+  /** As a list of referrers shows it: its own, else an image's config.mediaType; an index may have none. */
+  artifactType?: string
+  annotations?: Record<string, string>
+  /** Of an image. */
+  config?: Descriptor
+  /** Of an image; [] for an index. */
+  layers: Descriptor[]
+  /** Of an index; [] for an image. */
+  manifests: Descriptor[]
+  subject?: Descriptor
+}
+
+const MANIFEST_FIELDS = knownFields(
+  'schemaVersion',
+  'mediaType',
+  'artifactType',
+  'config',
+  'layers',
+  'manifests',
+  'subject',
+  'annotations',
+  'fsLayers',
+)
+
+/**
+ * Reads a manifest.
+ * @param contentType the Content-Type it came with; parameters are ignored, and application/json says nothing
+ * @throws {RegistryError} MANIFEST_INVALID, whose message names the field (`layers[2].size: …`); with status 413 for
+ *   more than MANIFEST_LIMIT_BYTES
+ */
+export function parseManifest(
+  bytes: Uint8Array<ArrayBuffer>,
+  contentType: string | undefined,
+): Manifest {
+  if (bytes.byteLength > MANIFEST_LIMIT_BYTES) {
+    throw new RegistryError('MANIFEST_INVALID', {
+      message: `manifest larger than ${MANIFEST_LIMIT_BYTES} bytes`,
+      status: 413,
+    })
+  }
+  const fields = readObject(parseStrictJson(bytes), '', MANIFEST_FIELDS)
+  const mediaType = decideMediaType(fields, parseMediaType(contentType ?? ''))
+  if (member(fields, 'schemaVersion') !== 2) throw invalidField('schemaVersion', 'expected 2')
+  return isIndexMediaType(mediaType) ? readIndex(fields, mediaType) : readImage(fields, mediaType)
+}
+
+/** The header and the body must not disagree; where both are silent the shape of an OCI manifest decides. */
+function decideMediaType(fields: Fields, header: string): string {
+  const declared = header === 'application/json' ? '' : header
+  const own = optionalString(fields, 'mediaType', '') ?? ''
+  if (member(fields, 'schemaVersion') === 1 || Object.hasOwn(fields, 'fsLayers')) {
+    throw invalidField('schemaVersion', 'Docker schema 1 is not supported')
+  }
+  if (declared !== '') requireSupported(declared, 'Content-Type')
+  if (own !== '') requireSupported(own, 'mediaType')
+  if (declared !== '' && own !== '' && declared !== own) {
+    throw invalidField('mediaType', `${own} does not match the Content-Type ${declared}`)
+  }
+  if (own !== '') return own
+  if (declared === '') return inferMediaType(fields)
+  if (declared === MEDIA_TYPE_OCI_MANIFEST || declared === MEDIA_TYPE_OCI_INDEX) return declared
+  throw invalidField('mediaType', `required in a manifest of type ${declared}`)
+}
+
+function requireSupported(mediaType: string, path: string): void {
+  if (isImageMediaType(mediaType) || isIndexMediaType(mediaType)) return
+  const isSchema1 =
+    mediaType === MEDIA_TYPE_DOCKER_SCHEMA1 || mediaType === MEDIA_TYPE_DOCKER_SCHEMA1_SIGNED
+  throw invalidField(
+    path,
+    isSchema1
+      ? 'Docker schema 1 is not supported'
+      : `${JSON.stringify(mediaType.slice(0, 256))} is not a supported manifest type`,
+  )
+}
+
+function inferMediaType(fields: Fields): string {
+  if (Object.hasOwn(fields, 'manifests')) return MEDIA_TYPE_OCI_INDEX
+  if (Object.hasOwn(fields, 'config')) return MEDIA_TYPE_OCI_MANIFEST
+  throw invalidField('mediaType', 'required where neither config nor manifests tells the type')
+}
+
+function readImage(fields: Fields, mediaType: string): Manifest {
+  refuse(fields, 'manifests', mediaType)
+  const config = member(fields, 'config')
+  if (config === undefined) throw invalidField('config', 'required')
+  const configDescriptor = readDescriptor(config, 'config')
+  return {
+    ...readCommon(fields, configDescriptor.mediaType),
+    kind: 'image',
+    mediaType,
+    config: configDescriptor,
+    layers: readDescriptors(fields, 'layers', LAYER_LIMIT),
+    manifests: [],
+  }
+}
+
+function readIndex(fields: Fields, mediaType: string): Manifest {
+  refuse(fields, 'config', mediaType)
+  refuse(fields, 'layers', mediaType)
+  return {
+    ...readCommon(fields, undefined),
+    kind: 'index',
+    mediaType,
+    layers: [],
+    manifests: readDescriptors(fields, 'manifests', CHILD_LIMIT),
+  }
+}
+
+/** CVE-2021-41190: a document with both faces is an image to one client and an index to another. */
+function refuse(fields: Fields, name: string, mediaType: string): void {
+  if (Object.hasOwn(fields, name)) throw invalidField(name, `not allowed in ${mediaType}`)
+}
+
+function readCommon(
+  fields: Fields,
+  defaultArtifactType: string | undefined,
+): Pick<Manifest, 'artifactType' | 'annotations' | 'subject'> {
+  const common: Pick<Manifest, 'artifactType' | 'annotations' | 'subject'> = {}
+  const artifactType = optionalMediaType(fields, 'artifactType', '') ?? defaultArtifactType
+  if (artifactType !== undefined) common.artifactType = artifactType
+  const annotations = optionalStringMap(fields, 'annotations', '')
+  if (annotations !== undefined) common.annotations = annotations
+  const subject = member(fields, 'subject')
+  if (subject !== undefined) common.subject = readDescriptor(subject, 'subject')
+  return common
+}
+
+/** A list that must be there, though it may be null: what Go writes for an empty one. */
+function readDescriptors(fields: Fields, name: string, limit: number): Descriptor[] {
+  if (!Object.hasOwn(fields, name)) throw invalidField(name, 'required')
+  const list = readArray(member(fields, name) ?? [], name, limit)
+  return list.map((entry, index) => readDescriptor(entry, `${name}[${index}]`))
+}

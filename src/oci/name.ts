@@ -11,8 +11,7 @@ export const REPOSITORY_NAME_LIMIT = 255
 export const TAG_LIMIT = 128
 
 // Docker's own grammar lets the separator be empty (`[-]*`), which takes V8 exponential time; `-+` is the same language.
-const REPOSITORY_NAME =
-  /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
+const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 
@@ -21,7 +20,12 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
  * `_` or any number of `-`, separated by `/`; at most 255 characters.
  */
 export function isRepositoryName(s: string): boolean {
-  return s.length <= REPOSITORY_NAME_LIMIT && REPOSITORY_NAME.test(s)
+  return s.length <= REPOSITORY_NAME_LIMIT && isPath(s)
+}
+
+/** Whether `s` has the form of a repository name, whatever its length. */
+export function isPath(s: string): boolean {
+  return PATH.test(s)
 }
 
 /**

@@ -66,6 +66,8 @@ const MANIFEST_FIELDS = knownFields(
   'fsLayers',
 )
 
+const NO_SCHEMA_1 = 'Docker schema 1 is not supported'
+
 /**
  * Reads a manifest.
  * @param contentType the Content-Type it came with; parameters are ignored, and application/json says nothing
@@ -92,9 +94,8 @@ export function parseManifest(
 function decideMediaType(fields: Fields, header: string): string {
   const declared = header === 'application/json' ? '' : header
   const own = optionalString(fields, 'mediaType', '') ?? ''
-  if (member(fields, 'schemaVersion') === 1 || Object.hasOwn(fields, 'fsLayers')) {
-    throw invalidField('schemaVersion', 'Docker schema 1 is not supported')
-  }
+  if (member(fields, 'schemaVersion') === 1) throw invalidField('schemaVersion', NO_SCHEMA_1)
+  if (Object.hasOwn(fields, 'fsLayers')) throw invalidField('fsLayers', NO_SCHEMA_1)
   if (declared !== '') requireSupported(declared, 'Content-Type')
   if (own !== '') requireSupported(own, 'mediaType')
   if (declared !== '' && own !== '' && declared !== own) {
@@ -113,7 +114,7 @@ function requireSupported(mediaType: string, path: string): void {
   throw invalidField(
     path,
     isSchema1
-      ? 'Docker schema 1 is not supported'
+      ? NO_SCHEMA_1
       : `${JSON.stringify(mediaType.slice(0, 256))} is not a supported manifest type`,
   )
 }

@@ -6,7 +6,8 @@ export const SHA256 = `sha256:${'a'.repeat(64)}`
 export const SHA512 = `sha512:${'b'.repeat(128)}`
 
 export function bytes(value: unknown): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return new Uint8Array(new TextEncoder().encode(text))
 }
 
 /** Runs `action`, which must throw a RegistryError of this code, and returns the error's message. */

@@ -1,0 +1,80 @@
+/** The app: every route by the noun of its sub-app, and what all routes share. */
+import { Hono } from 'hono'
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import { base } from './http/base.ts'
+import { blobs } from './http/blobs.ts'
+import { type AppEnv, type Env, factory } from './http/context.ts'
+import { catalog, tags } from './http/lists.ts'
+import { manifests } from './http/manifests.ts'
+import { matchPath, type Target, unknownEndpoint } from './http/path.ts'
+import { referrers } from './http/referrers.ts'
+import { renderError } from './http/render-error.ts'
+import { readSettings, SettingError } from './http/settings.ts'
+import { upload, uploads } from './http/uploads.ts'
+import { RegistryError } from './oci/errors.ts'
+import { parseRepositoryName } from './oci/name.ts'
+import { R2BlobStore } from './store/r2-blob-store.ts'
+
+function targetOf(request: Request, env: Env): Target {
+  return matchPath(new URL(request.url).pathname, readSettings(env).pathPrefix)
+}
+
+/** Routing is by the noun of the path, not by the path itself: see path.ts. */
+function routeOf(request: Request, options?: { env?: Env }): string {
+  try {
+    return options?.env === undefined ? '/unknown' : targetOf(request, options.env).route
+  } catch (error) {
+    // The middleware reads the settings again, and there the error is rendered.
+    if (error instanceof SettingError) return '/unknown'
+    throw error
+  }
+}
+
+/** Names the answer, whatever it is, and puts what a handler needs within its reach. */
+const prepare = factory.createMiddleware(async function prepare(c, next) {
+  const requestId = crypto.randomUUID()
+  c.set('requestId', requestId)
+  c.header('Docker-Distribution-Api-Version', 'registry/2.0')
+  c.header('X-Content-Type-Options', 'nosniff')
+  c.header('X-Request-Id', requestId)
+
+  const settings = readSettings(c.env)
+  for (const [name, value] of settings.responseHeaders) c.header(name, value)
+  const { repository, reference } = targetOf(c.req.raw, c.env)
+  c.set('settings', settings)
+  c.set('blobStore', new R2BlobStore(c.env.BUCKET))
+  c.set('repository', repository === '' ? '' : parseRepositoryName(repository))
+  c.set('reference', reference)
+  await next()
+})
+
+export const app = new Hono<AppEnv>({ getPath: routeOf })
+
+app.onError((error, c) => {
+  const rendered = renderError(error, c.var.requestId)
+  return c.newResponse(rendered.body, rendered)
+})
+app.notFound(() => {
+  throw unknownEndpoint()
+})
+
+app.use(prepare)
+app.use(
+  methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c, methods) => {
+      const headers = { Allow: methods.join(', ') }
+      if (c.req.method === 'OPTIONS') return c.body(null, 200, headers)
+      throw new RegistryError('UNSUPPORTED', { headers })
+    },
+  }),
+)
+
+app.route('/', base)
+app.route('/blobs', blobs)
+app.route('/uploads', uploads)
+app.route('/upload', upload)
+app.route('/manifests', manifests)
+app.route('/tags', tags)
+app.route('/catalog', catalog)
+app.route('/referrers', referrers)

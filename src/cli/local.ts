@@ -1,0 +1,74 @@
+/**
+ * A registry on this machine: the Worker as it would be deployed, in Miniflare, with R2, D1 and Durable Objects embedded and
+ * kept in a folder. Miniflare listens itself, without the development proxy of `wrangler dev`.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const run = promisify(execFile)
+
+export interface LocalOptions {
+  /** 0, the default, takes any free port. */
+  port?: number
+  /** The folder that keeps everything pushed; made where it is missing. */
+  state: string
+  /** Variables beside those of wrangler.toml, which they override. */
+  vars?: Record<string, string>
+}
+
+export interface LocalRegistry {
+  url: URL
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a registry on 127.0.0.1, open to everybody who reaches it.
+ * @throws where the Worker does not build, a migration fails, or the port is taken
+ */
+export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
+  const { port = 0, vars = {} } = options
+  const state = resolve(options.state)
+  await mkdir(state, { recursive: true })
+  const bundle = await mkdtemp(join(tmpdir(), 'berth-'))
+  try {
+    await Promise.all([
+      wrangler('deploy', '--dry-run', '--outdir', bundle),
+      wrangler('d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state),
+    ])
+    const configured = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml'))
+    const { modulesRules: _bundled, ...workerOptions } = configured.workerOptions
+    const worker = {
+      ...workerOptions,
+      name: 'berth',
+      rootPath: bundle,
+      modules: true,
+      scriptPath: join(bundle, 'index.js'),
+      bindings: { ...workerOptions.bindings, OPEN_ACCESS: 'true', ...vars },
+    }
+    // wrangler describes a Worker in the form of miniflare 4 and brings miniflare 5, which converts it.
+    const { workers } = convertV4MiniflareOptions({ workers: [worker] })
+    const miniflare = new Miniflare({
+      host: '127.0.0.1',
+      port,
+      // The folder is where wrangler keeps it, so that its commands work on the same state.
+      resourcePersistencePath: join(state, 'v3'),
+      workers,
+    })
+    const url = await miniflare.ready
+    return { url, stop: () => miniflare.dispose() }
+  } finally {
+    await rm(bundle, { recursive: true, force: true })
+  }
+}
+
+async function wrangler(...args: string[]): Promise<void> {
+  const command = join(ROOT, 'node_modules/wrangler/bin/wrangler.js')
+  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: 'true' }
+  await run(process.execPath, [command, ...args], { cwd: ROOT, env })
+}

@@ -1,0 +1,42 @@
+/** The version check (OCI distribution spec, end-1) and the probes of load balancers. */
+import { RegistryError } from '../oci/errors.ts'
+import { factory } from './context.ts'
+import { allow } from './guard.ts'
+
+const PROBE_TIMEOUT_MS = 5000
+
+export const base = factory
+  .createApp()
+  .get('/', allow('none'), (c) => c.body(null, 200, { 'Cache-Control': 'no-cache' }))
+  .get('/version', allow('any'), (c) => c.json({}))
+  .get('/healthz', allow('none'), (c) => c.json({ status: 'ok' }))
+  .get('/readyz', allow('none'), async (c) => {
+    const { BUCKET, DB } = c.env
+    const failures = await probe({
+      r2: () => BUCKET.head('readyz'),
+      d1: () => DB.prepare('SELECT count(*) FROM repositories WHERE id = 0').first(),
+    })
+    return c.json(failures, Object.keys(failures).length === 0 ? 200 : 503, {
+      'Cache-Control': 'no-cache',
+    })
+  })
+
+/** Asks all at once; answers what fails, and how, by name. */
+async function probe(checks: Record<string, () => Promise<unknown>>) {
+  const failures: Record<string, string> = {}
+  await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      try {
+        await Promise.race([check(), timeout()])
+      } catch (error) {
+        failures[name] = error instanceof Error ? error.message : String(error)
+      }
+    }),
+  )
+  return failures
+}
+
+async function timeout(): Promise<never> {
+  await scheduler.wait(PROBE_TIMEOUT_MS)
+  throw new RegistryError('UNAVAILABLE', { message: `no answer in ${PROBE_TIMEOUT_MS} ms` })
+}

@@ -1,0 +1,67 @@
+/** Blobs: pulling (OCI distribution spec, end-2) and deleting (end-10). */
+import { entityTag, noneMatch, rangeApplies } from '../lib/conditional.ts'
+import { parseRange } from '../lib/range.ts'
+import { parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { findBlob, unlinkBlob } from '../store/blobs.ts'
+import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
+import { factory } from './context.ts'
+import { allow } from './guard.ts'
+
+export const blobs = factory
+  .createApp()
+  .get('/', allow('pull'), async (c) => {
+    const digest = parseDigest(c.var.reference)
+    const blob = await findBlob(c.env.DB, c.var.repository, digest)
+    if (blob === null) throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
+
+    const { size, storageKey } = blob
+    const headers = {
+      'Docker-Content-Digest': digest,
+      ETag: entityTag(digest),
+      'Accept-Ranges': 'bytes',
+      // no-transform: an edge that compresses would drop the Content-Length that clients need.
+      'Cache-Control': 'max-age=31536000, immutable, no-transform',
+    }
+    if (noneMatch(c.req.header('If-None-Match'), digest)) return c.body(null, 304, headers)
+
+    const whole = {
+      ...headers,
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': String(size),
+    }
+    if (c.req.method === 'HEAD') return c.body(null, 200, whole)
+
+    const { blobStore } = c.var
+    const rangeHeader = c.req.header('Range')
+    const ranges =
+      rangeHeader !== undefined && rangeApplies(c.req.header('If-Range'), digest)
+        ? parseRange(rangeHeader, size)
+        : null
+    if (ranges === null) return c.body(await wholeBody(blobStore, storageKey), 200, whole)
+    if (ranges === 'unsatisfiable') {
+      throw new RegistryError('RANGE_INVALID', {
+        message: `the blob has ${size} bytes`,
+        headers: { 'Content-Range': `bytes */${size}` },
+      })
+    }
+    const [only, ...others] = ranges
+    const ranged =
+      only !== undefined && others.length === 0
+        ? await oneRange(blobStore, storageKey, only, size)
+        : manyRanges(blobStore, storageKey, ranges, size, (work) => c.executionCtx.waitUntil(work))
+    return c.body(ranged.body, 206, { ...headers, ...ranged.headers })
+  })
+  .delete('/', allow('delete'), async (c) => {
+    const digest = parseDigest(c.var.reference)
+    const outcome = await unlinkBlob(c.env.DB, c.var.repository, digest)
+    if (outcome === 'unknown') throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
+    if (outcome === 'in use') {
+      throw new RegistryError('UNSUPPORTED', {
+        message: 'a manifest of this repository refers to the blob: delete the manifest first',
+        detail: digest,
+        headers: { Allow: 'GET, HEAD' },
+      })
+    }
+    return c.body(null, 202, { 'Docker-Content-Digest': digest })
+  })

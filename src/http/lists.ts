@@ -1,0 +1,41 @@
+/** The lists of names: tags (OCI distribution spec, end-8) and the catalog (docker/distribution's extension of it). */
+import { cutPage, nextLink, parsePageSize } from '../lib/pagination.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { parseRepositoryName, parseTag } from '../oci/name.ts'
+import { listRepositories } from '../store/repositories.ts'
+import { listTags } from '../store/tags.ts'
+import { factory } from './context.ts'
+import { allow } from './guard.ts'
+import { prefixedPath } from './locations.ts'
+
+const CATALOG_PAGE = 100
+
+export const tags = factory.createApp().get('/', allow('pull'), async (c) => {
+  const { repository, settings } = c.var
+  const max = settings.tagsPageMax
+  const size = parsePageSize(c.req.query('n'), { default: max, max, above: 'clamp' })
+  const last = c.req.query('last') || ''
+  if (last !== '') parseTag(last)
+  const found = await listTags(c.env.DB, repository, last, size + 1)
+  if (found === null) throw new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
+  const { entries, next } = cutPage(found, size)
+  if (next !== undefined) {
+    const path = prefixedPath(settings, `/v2/${repository}/tags/list`)
+    c.header('Link', nextLink(path, { n: size, last: next }))
+  }
+  return c.json({ name: repository, tags: entries })
+})
+
+export const catalog = factory.createApp().get('/', allow('catalog'), async (c) => {
+  const { settings } = c.var
+  const max = settings.catalogPageMax
+  const size = parsePageSize(c.req.query('n'), { default: CATALOG_PAGE, max, above: 'refuse' })
+  const last = c.req.query('last') || ''
+  if (last !== '') parseRepositoryName(last)
+  const found = await listRepositories(c.env.DB, last, size + 1)
+  const { entries, next } = cutPage(found, size)
+  if (next !== undefined) {
+    c.header('Link', nextLink(prefixedPath(settings, '/v2/_catalog'), { n: size, last: next }))
+  }
+  return c.json({ repositories: entries })
+})

@@ -1,0 +1,96 @@
+/** Manifests: pulling (OCI distribution spec, end-3), pushing (end-7) and deleting (end-9). */
+import type { Context } from 'hono'
+import { entityTag, noneMatch } from '../lib/conditional.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { parseTag } from '../oci/name.ts'
+import {
+  findManifestByDigest,
+  findManifestByTag,
+  removeManifest,
+  type StoredManifest,
+} from '../store/manifests.ts'
+import { removeTag } from '../store/tags.ts'
+import { type AppEnv, factory } from './context.ts'
+import { allow } from './guard.ts'
+import { location } from './locations.ts'
+import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
+import { pushManifest } from './push-manifest.ts'
+
+export const manifests = factory
+  .createApp()
+  .get('/', allow('pull'), async (c) => {
+    const { DB } = c.env
+    const { repository } = c.var
+    const reference = parseReference(c.var.reference)
+    const stored =
+      'digest' in reference
+        ? await findManifestByDigest(DB, repository, reference.digest)
+        : await findManifestByTag(DB, repository, reference.tag)
+    if (stored === null) throw unknownManifest(reference)
+    if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
+      return c.body(null, 304, digestHeaders(stored.digest))
+    }
+    const manifest = 'digest' in reference ? stored : await resolvePlatform(c, stored)
+    return respond(c, manifest)
+  })
+  .put('/', allow('push'), async (c) => {
+    const reference = parseReference(c.var.reference)
+    const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
+    const pushed = await pushManifest(c, {
+      digest: 'digest' in reference ? reference.digest : null,
+      tags: 'tag' in reference ? [reference.tag, ...tags] : tags,
+    })
+    c.header('Location', location(c, `/v2/${c.var.repository}/manifests/${pushed.digest}`))
+    c.header('Docker-Content-Digest', pushed.digest)
+    if (pushed.subject !== null) c.header('OCI-Subject', pushed.subject)
+    for (const tag of tags) c.header('OCI-Tag', tag, { append: true })
+    return c.body(null, 201)
+  })
+  .delete('/', allow('delete'), async (c) => {
+    const { DB } = c.env
+    const { repository } = c.var
+    const reference = parseReference(c.var.reference)
+    if ('tag' in reference) {
+      if (!(await removeTag(DB, repository, reference.tag))) throw unknownManifest(reference)
+      return c.body(null, 202)
+    }
+    const outcome = await removeManifest(DB, repository, reference.digest)
+    if (outcome === 'unknown') throw unknownManifest(reference)
+    if (outcome === 'in use') {
+      throw new RegistryError('UNSUPPORTED', {
+        message: 'an index of this repository refers to the manifest: delete the index first',
+        detail: reference.digest,
+        headers: { Allow: 'GET, HEAD, PUT' },
+      })
+    }
+    return c.body(null, 202)
+  })
+
+type Reference = { digest: Digest } | { tag: string }
+
+/** A tag has no colon, a digest has one: what looks like a digest must be one. */
+function parseReference(reference: string): Reference {
+  return reference.includes(':') ? { digest: parseDigest(reference) } : { tag: parseTag(reference) }
+}
+
+async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Response> {
+  const headers = {
+    ...digestHeaders(manifest.digest),
+    'Content-Type': manifest.mediaType,
+    'Content-Length': String(manifest.size),
+    'Cache-Control': 'no-transform',
+  }
+  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
+  return c.body(await readManifestBytes(c.var.blobStore, manifest.content), 200, headers)
+}
+
+function digestHeaders(digest: Digest): Record<string, string> {
+  return { 'Docker-Content-Digest': digest, ETag: entityTag(digest) }
+}
+
+function unknownManifest(reference: Reference): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', {
+    detail: 'tag' in reference ? { Tag: reference.tag } : { Digest: reference.digest },
+  })
+}

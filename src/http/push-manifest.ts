@@ -1,0 +1,155 @@
+/** Pushing a manifest: read it whole, check it against its type and its repository, store it in one transaction. */
+import type { Context } from 'hono'
+import { readBody } from '../lib/read-body.ts'
+import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import {
+  type Descriptor,
+  MANIFEST_LIMIT_BYTES,
+  type Manifest,
+  parseManifest,
+} from '../oci/manifest.ts'
+import { isNonDistributable } from '../oci/media-types.ts'
+import { newStorageKey } from '../store/blob-store.ts'
+import {
+  blobSizes,
+  INLINE_MANIFEST_BYTES,
+  type ManifestContent,
+  manifestSizes,
+  putManifest,
+} from '../store/manifests.ts'
+import type { AppEnv } from './context.ts'
+
+/** A URL has room for about so many; the spec asks for 10 at least. */
+const TAGS_AT_MOST = 100
+
+/** A referrers list repeats the annotations of every manifest on it. */
+const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
+
+export interface PushReference {
+  /** The digest that the client named; null where it named a tag. */
+  digest: Digest | null
+  tags: readonly string[]
+}
+
+export interface PushedManifest {
+  digest: Digest
+  subject: Digest | null
+}
+
+/** @throws {RegistryError} MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID; status 413 past 4 MiB */
+export async function pushManifest(
+  c: Context<AppEnv>,
+  reference: PushReference,
+): Promise<PushedManifest> {
+  if (reference.tags.length > TAGS_AT_MOST) {
+    throw new RegistryError('TAG_INVALID', {
+      status: 414,
+      message: `a push may set ${TAGS_AT_MOST} tags at most`,
+    })
+  }
+  const bytes = await readManifest(c)
+  const digest = await digestOf(bytes, reference.digest ? algorithmOf(reference.digest) : 'sha256')
+  if (reference.digest !== null && reference.digest !== digest) {
+    throw new RegistryError('DIGEST_INVALID', {
+      message: 'the manifest does not hash to the digest that it was pushed under',
+      detail: { expected: reference.digest, actual: digest },
+    })
+  }
+  const manifest = parseManifest(bytes, c.req.header('Content-Type'))
+  await checkReferences(c, manifest)
+  const work = store(c, { bytes, digest, manifest, tags: reference.tags })
+  // Begun is finished: a client that leaves now must not leave half of it.
+  c.executionCtx.waitUntil(work.catch(() => undefined))
+  await work
+  return { digest, subject: manifest.subject?.digest ?? null }
+}
+
+async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = Number(c.req.header('Content-Length') ?? 0)
+  const bytes =
+    declared > MANIFEST_LIMIT_BYTES ? null : await readBody(c.req.raw.body, MANIFEST_LIMIT_BYTES)
+  if (bytes !== null) return bytes
+  throw new RegistryError('MANIFEST_INVALID', {
+    status: 413,
+    message: `the manifest is too large: ${MANIFEST_LIMIT_BYTES} bytes are the most`,
+  })
+}
+
+/** Everything that the manifest refers to must be in the repository, with the size that its descriptor says. */
+async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<void> {
+  const wanted = manifest.kind === 'index' ? manifest.manifests : requiredBlobs(manifest)
+  if (wanted.length === 0) return
+  const digests = [...new Set(wanted.map(({ digest }) => digest))]
+  const find = manifest.kind === 'index' ? manifestSizes : blobSizes
+  const found = await find(c.env.DB, c.var.repository, digests)
+  const missing = digests.filter((digest) => !found.has(digest))
+  if (missing.length > 0) {
+    throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
+      message: 'the repository does not have what the manifest refers to',
+      details: missing,
+    })
+  }
+  for (const { digest, size } of wanted) {
+    const actual = found.get(digest)
+    if (actual !== size) {
+      throw new RegistryError('MANIFEST_INVALID', {
+        message: `size: the descriptor of ${digest} says ${size} bytes, it has ${actual}`,
+        detail: digest,
+      })
+    }
+  }
+}
+
+/** Layers that may not be distributed lie elsewhere: they need not be here. */
+function requiredBlobs({ config, layers }: Manifest): Descriptor[] {
+  const distributable = layers.filter(({ mediaType }) => !isNonDistributable(mediaType))
+  return config === undefined ? distributable : [config, ...distributable]
+}
+
+interface Push {
+  bytes: Uint8Array<ArrayBuffer>
+  digest: Digest
+  manifest: Manifest
+  tags: readonly string[]
+}
+
+async function store(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): Promise<void> {
+  const stored = await putManifest(c.env.DB, c.var.repository, {
+    digest,
+    mediaType: manifest.mediaType,
+    size: bytes.length,
+    content: await storeContent(c, bytes, digest),
+    artifactType: manifest.artifactType ?? null,
+    subject: manifest.subject?.digest ?? null,
+    annotations: referrerAnnotations(manifest),
+    blobs: requiredBlobs(manifest).map((descriptor) => descriptor.digest),
+    children: manifest.manifests.map((descriptor) => descriptor.digest),
+    tags,
+  })
+  if (stored) return
+  // Something was deleted since it was checked: checking again tells what.
+  await checkReferences(c, manifest)
+  throw new RegistryError('UNAVAILABLE', { message: 'the repository is changing: push again' })
+}
+
+async function storeContent(
+  c: Context<AppEnv>,
+  bytes: Uint8Array<ArrayBuffer>,
+  digest: Digest,
+): Promise<ManifestContent> {
+  if (bytes.length <= INLINE_MANIFEST_BYTES) return { payload: new TextDecoder().decode(bytes) }
+  const storageKey = newStorageKey('manifests')
+  const written = await c.var.blobStore.write(storageKey, bytes, digest)
+  if (!written) throw new Error(`the manifest ${digest} changed on its way to the blob store`)
+  return { storageKey }
+}
+
+function referrerAnnotations({ subject, annotations }: Manifest): string | null {
+  if (subject === undefined || annotations === undefined) return null
+  const text = JSON.stringify(annotations)
+  if (text.length <= REFERRER_ANNOTATIONS_BYTES) return text
+  throw new RegistryError('MANIFEST_INVALID', {
+    message: `annotations: those of a manifest with a subject may take ${REFERRER_ANNOTATIONS_BYTES} bytes`,
+  })
+}

@@ -1,0 +1,38 @@
+/** The one place that turns what a handler threw into a response. */
+import { RegistryError } from '../oci/errors.ts'
+import { SettingError } from './settings.ts'
+
+/**
+ * The error as JSON. What is not a RegistryError is the registry's own fault: it is logged whole, and the client gets only
+ * the request's id, to quote.
+ */
+export function renderError(error: unknown, requestId: string): Response {
+  const known = error instanceof RegistryError ? error : internalError(error, requestId)
+  return new Response(`${JSON.stringify(known)}\n`, {
+    status: known.status,
+    headers: { ...known.headers, 'Content-Type': 'application/json; charset=utf-8' },
+  })
+}
+
+function internalError(error: unknown, requestId: string): RegistryError {
+  if (error instanceof SettingError) {
+    return new RegistryError('UNAVAILABLE', { message: error.message })
+  }
+  console.error({
+    message: 'request failed',
+    requestId,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })
+  // Both flags are Cloudflare's, on errors of Durable Object calls: the same request again can succeed.
+  if (hasFlag(error, 'retryable') || hasFlag(error, 'overloaded')) {
+    return new RegistryError('UNAVAILABLE', {
+      detail: { requestId },
+      headers: { 'Retry-After': '1' },
+    })
+  }
+  return new RegistryError('UNKNOWN', { detail: { requestId } })
+}
+
+function hasFlag(error: unknown, flag: string): boolean {
+  return error instanceof Error && Reflect.get(error, flag) === true
+}

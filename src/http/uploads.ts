@@ -1,0 +1,104 @@
+/** Pushing blobs: OCI distribution spec, end-4 to end-6, mounting (end-11), status (end-13) and cancelling (end-14). */
+import type { Context } from 'hono'
+import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { isRepositoryName } from '../oci/name.ts'
+import { newStorageKey } from '../store/blob-store.ts'
+import { commitBlob, mountBlob } from '../store/blobs.ts'
+import { type AppEnv, factory } from './context.ts'
+import { allow } from './guard.ts'
+import { location } from './locations.ts'
+import { openUpload, progressHeaders, readChunk, refusal, startUpload } from './upload-requests.ts'
+
+/** POST: a blob in one request, a mount, or a new upload. */
+export const uploads = factory.createApp().post('/', allow('push'), async (c) => {
+  const { repository } = c.var
+  const mount = c.req.query('mount')
+  if (mount !== undefined) {
+    const digest = parseDigest(mount)
+    const from = c.req.query('from') || null
+    const mounted =
+      (from === null || isRepositoryName(from)) &&
+      (await settled(c, mountBlob(c.env.DB, repository, digest, from)))
+    // A mount that fails is an upload that begins, whatever the reason.
+    return mounted ? created(c, digest) : accepted(c)
+  }
+  const digest = c.req.query('digest')
+  return digest === undefined ? accepted(c) : pushWhole(c, parseDigest(digest))
+})
+
+/** The upload that a POST began. */
+export const upload = factory
+  .createApp()
+  .get('/', allow('push'), async (c) => {
+    const { id, session } = await openUpload(c)
+    const answer = await session.status()
+    if (answer.kind !== 'open') throw refusal(c, id, answer)
+    return c.body(null, 204, progressHeaders(c, id, answer.offset))
+  })
+  .patch('/', allow('push'), async (c) => {
+    const { id, algorithm, session } = await openUpload(c)
+    const answer = await session.append(readChunk(c), algorithm)
+    if (answer.kind !== 'open') throw refusal(c, id, answer)
+    return c.body(null, 202, progressHeaders(c, id, answer.offset))
+  })
+  .put('/', allow('push'), async (c) => {
+    const digest = parseDigest(c.req.query('digest') ?? '')
+    const { id, session } = await openUpload(c)
+    const answer = await session.finish(c.var.repository, digest, readChunk(c))
+    if (answer.kind !== 'created') throw refusal(c, id, answer)
+    return created(c, digest)
+  })
+  .delete('/', allow('push'), async (c) => {
+    const { id, session } = await openUpload(c)
+    const answer = await session.cancel()
+    if (answer.kind !== 'open') throw refusal(c, id, answer)
+    return c.body(null, 204, { 'Docker-Upload-UUID': id })
+  })
+
+/** Known digest and length: R2 checks the digest while it stores the body; no session is needed. */
+async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
+  const { body, length } = readChunk(c)
+  if (length === null) return pushWholeOfUnknownLength(c, digest)
+  const storageKey = newStorageKey('blobs')
+  const bytes = body ?? new Uint8Array(0)
+  if (!(await c.var.blobStore.write(storageKey, bytes, digest))) {
+    throw new RegistryError('DIGEST_INVALID', { detail: digest })
+  }
+  await settled(c, commitBlob(c.env.DB, c.var.repository, { digest, size: length, storageKey }))
+  return created(c, digest)
+}
+
+/** R2 takes no body of unknown length, so a session re-blocks it. */
+async function pushWholeOfUnknownLength(c: Context<AppEnv>, digest: Digest): Promise<Response> {
+  const id = await startUpload(c, algorithmOf(digest))
+  const session = c.env.UPLOADS.getByName(id)
+  const answer = await session.finish(c.var.repository, digest, readChunk(c))
+  if (answer.kind !== 'created') throw refusal(c, id, answer)
+  return created(c, digest)
+}
+
+async function accepted(c: Context<AppEnv>): Promise<Response> {
+  const algorithm = c.req.query('digest-algorithm') ?? 'sha256'
+  if (!isAlgorithm(algorithm)) {
+    throw new RegistryError('DIGEST_INVALID', {
+      message: 'unsupported digest-algorithm: it may be sha256 or sha512',
+      detail: algorithm.slice(0, 256),
+    })
+  }
+  const id = await startUpload(c, algorithm)
+  return c.body(null, 202, progressHeaders(c, id, 0))
+}
+
+function created(c: Context<AppEnv>, digest: Digest): Response {
+  return c.body(null, 201, {
+    Location: location(c, `/v2/${c.var.repository}/blobs/${digest}`),
+    'Docker-Content-Digest': digest,
+  })
+}
+
+/** The work is done even when the client leaves in the middle: a handler alone would be cancelled between two awaits. */
+function settled<T>(c: Context<AppEnv>, work: Promise<T>): Promise<T> {
+  c.executionCtx.waitUntil(work.catch(() => undefined))
+  return work
+}

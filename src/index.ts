@@ -1,0 +1,19 @@
+/** The Worker: what the runtime calls. */
+import { app } from './app.ts'
+import type { Env } from './http/context.ts'
+import { sweepTombstones } from './maintenance/sweep.ts'
+import { R2BlobStore } from './store/r2-blob-store.ts'
+
+export { UploadSession } from './uploads/upload-session.ts'
+
+export default {
+  fetch: app.fetch,
+  async scheduled(controller, env) {
+    const swept = await sweepTombstones(
+      env.DB,
+      new R2BlobStore(env.BUCKET),
+      controller.scheduledTime,
+    )
+    console.log({ message: 'sweep', swept })
+  },
+} satisfies ExportedHandler<Env>

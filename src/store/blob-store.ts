@@ -1,0 +1,48 @@
+/**
+ * Where bytes lie, as an interface: an object store with unique keys, ranges, and uploads in parts. `r2-blob-store.ts` is its
+ * driver for R2. A key is written once and never re-used, so a reader may cache what it read for ever, and deleting an old
+ * object cannot hurt a fresh upload of the same content.
+ */
+import type { Digest } from '../oci/digest.ts'
+
+/** What an object store's part upload answers, to be given back when the object is completed. */
+export interface Part {
+  /** From 1. */
+  number: number
+  etag: string
+}
+
+export interface ByteRange {
+  /** The first byte, from 0. */
+  offset: number
+  length: number
+}
+
+export type BlobBody = ReadableStream<Uint8Array> | Uint8Array
+
+export interface BlobStore {
+  /** The object's bytes, or those of `range` (which must lie within the object); null where there is no such object. */
+  read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>
+  /** The object's size in bytes; null where there is no such object. */
+  size(key: string): Promise<number | null>
+  /**
+   * Writes a whole object (a stream must have a known length) and verifies it on the way.
+   * @returns false, with nothing stored, where the bytes do not hash to `digest`
+   */
+  write(key: string, body: BlobBody, digest: Digest): Promise<boolean>
+  /** Deletes objects, at most 1,000; a key without an object is no error. */
+  remove(keys: readonly string[]): Promise<void>
+
+  /** Begins an object that is written in parts, each of the same size but the last; returns the upload's id. */
+  beginParts(key: string): Promise<string>
+  writePart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part>
+  /** Makes the object of its parts, in order. Where that was done before, it changes nothing. */
+  completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<void>
+  /** Gives the parts up. An upload that is not there any more is no error. */
+  abortParts(key: string, uploadId: string): Promise<void>
+}
+
+/** A key that no object ever had: the date lets a sweep for orphans list only the days that it must look at. */
+export function newStorageKey(kind: 'blobs' | 'manifests', now: Date = new Date()): string {
+  return `${kind}/${now.toISOString().slice(0, 10)}/${crypto.randomUUID()}`
+}

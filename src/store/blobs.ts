@@ -1,0 +1,134 @@
+/**
+ * Blobs: which repository may serve which content, and where its bytes lie. An object is stored once for all repositories;
+ * a repository has it by a link. One function, one round trip.
+ */
+import type { Digest } from '../oci/digest.ts'
+import { ensureRepository } from './repositories.ts'
+import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from './tombstones.ts'
+
+export interface StoredBlob {
+  digest: Digest
+  /** Bytes. */
+  size: number
+  storageKey: string
+}
+
+const SQL = {
+  find: `
+    SELECT blobs.size, blobs.storage_key
+    FROM repositories
+    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+    JOIN blobs ON blobs.digest = repository_blobs.digest
+    WHERE repositories.name = ?1 AND repository_blobs.digest = ?2`,
+  insert: `
+    INSERT INTO blobs (digest, size, storage_key, created_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (digest) DO NOTHING`,
+  link: `
+    INSERT INTO repository_blobs (repository_id, digest, linked_at)
+    SELECT id, ?2, ?3 FROM repositories WHERE name = ?1
+    ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at`,
+  mountTarget: `
+    INSERT INTO repositories (name, created_at)
+    SELECT ?1, ?4 FROM repository_blobs
+    JOIN repositories AS source ON source.id = repository_blobs.repository_id
+    WHERE repository_blobs.digest = ?2 AND (?3 IS NULL OR source.name = ?3)
+    LIMIT 1
+    ON CONFLICT (name) DO NOTHING`,
+  mount: `
+    INSERT INTO repository_blobs (repository_id, digest, linked_at)
+    SELECT target.id, repository_blobs.digest, ?4
+    FROM repository_blobs
+    JOIN repositories AS source ON source.id = repository_blobs.repository_id
+    JOIN repositories AS target ON target.name = ?1
+    WHERE repository_blobs.digest = ?2 AND (?3 IS NULL OR source.name = ?3)
+    LIMIT 1
+    ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at
+    RETURNING digest`,
+  unlink: `
+    DELETE FROM repository_blobs
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2
+    RETURNING digest`,
+  buryUnlinked: `
+    INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
+    SELECT storage_key, ?2 FROM blobs
+    WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1)`,
+  dropUnlinked: `
+    DELETE FROM blobs
+    WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1)`,
+} as const
+
+/** The blob, where `repository` has a link to it. */
+export async function findBlob(
+  db: D1Database,
+  repository: string,
+  digest: Digest,
+): Promise<StoredBlob | null> {
+  const row = await db
+    .prepare(SQL.find)
+    .bind(repository, digest)
+    .first<{ size: number; storage_key: string }>()
+  return row && { digest, size: row.size, storageKey: row.storage_key }
+}
+
+/**
+ * Makes verified bytes visible in `repository`. Where the registry holds the same content already, that object stays and the
+ * new bytes are buried. May be repeated with the same blob.
+ */
+export async function commitBlob(
+  db: D1Database,
+  repository: string,
+  blob: StoredBlob,
+): Promise<void> {
+  const now = Date.now()
+  await db.batch([
+    ensureRepository(db, repository, now),
+    db.prepare(SQL.insert).bind(blob.digest, blob.size, blob.storageKey, now),
+    db.prepare(SQL.link).bind(repository, blob.digest, now),
+    buryUnlessTaken(db, blob.storageKey, now),
+  ])
+}
+
+/**
+ * Links a blob of the repository `from` (null: of any) into `repository`.
+ * @returns false where there is no such blob; then nothing is changed
+ */
+export async function mountBlob(
+  db: D1Database,
+  repository: string,
+  digest: Digest,
+  from: string | null,
+): Promise<boolean> {
+  const now = Date.now()
+  const [, mounted] = await db.batch([
+    db.prepare(SQL.mountTarget).bind(repository, digest, from, now),
+    db.prepare(SQL.mount).bind(repository, digest, from, now),
+  ])
+  return mounted !== undefined && mounted.results.length > 0
+}
+
+/**
+ * Takes a blob out of `repository`; the bytes follow when no repository has them any more.
+ * @returns 'in use' where a manifest of the repository refers to it: the schema refuses, and nothing is changed
+ */
+export async function unlinkBlob(
+  db: D1Database,
+  repository: string,
+  digest: Digest,
+): Promise<'deleted' | 'unknown' | 'in use'> {
+  try {
+    const [unlinked] = await db.batch([
+      db.prepare(SQL.unlink).bind(repository, digest),
+      db.prepare(SQL.buryUnlinked).bind(digest, Date.now() + TOMBSTONE_GRACE_MS),
+      db.prepare(SQL.dropUnlinked).bind(digest),
+    ])
+    return unlinked !== undefined && unlinked.results.length > 0 ? 'deleted' : 'unknown'
+  } catch (error) {
+    if (isForeignKeyError(error)) return 'in use'
+    throw error
+  }
+}
+
+/** Whether a batch failed because a row that it needs is gone, or one that it removes is needed. */
+export function isForeignKeyError(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('FOREIGN KEY constraint failed')
+}

@@ -1,0 +1,75 @@
+/** Referrers: the manifests whose subject is a given digest. OCI distribution spec, "Listing Referrers". */
+import type { Digest } from '../oci/digest.ts'
+import { type ContentRow, type ManifestContent, toContent } from './manifests.ts'
+
+export interface Referrer {
+  digest: Digest
+  mediaType: string
+  artifactType: string | null
+  /** JSON text. */
+  annotations: string | null
+  /** Bytes. */
+  size: number
+}
+
+export interface ReferrersPage {
+  referrers: Referrer[]
+  /** The manifest under the tag of the referrers tag schema, where clients of older registries kept such a list. */
+  fallback: ManifestContent | null
+}
+
+interface ReferrerRow {
+  digest: Digest
+  media_type: string
+  artifact_type: string | null
+  annotations: string | null
+  size: number
+}
+
+const SQL = {
+  list: `
+    SELECT manifests.digest, manifests.media_type, manifests.artifact_type, manifests.annotations,
+      manifests.size
+    FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND manifests.subject_digest = ?2 AND manifests.digest > ?3
+      AND (?4 IS NULL OR manifests.artifact_type = ?4)
+    ORDER BY manifests.digest LIMIT ?5`,
+  fallback: `
+    SELECT manifests.payload, manifests.storage_key FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    JOIN manifests ON manifests.repository_id = tags.repository_id AND manifests.digest = tags.digest
+    WHERE repositories.name = ?1 AND tags.name = ?2`,
+} as const
+
+export interface ReferrersQuery {
+  subject: Digest
+  fallbackTag: string
+  /** Only those of this type; null for all. */
+  artifactType: string | null
+  /** Only those after this digest; '' for the first page. */
+  last: string
+  limit: number
+}
+
+/** One page in the order of digests, and the fallback tag's manifest, in one round trip. */
+export async function listReferrers(
+  db: D1Database,
+  repository: string,
+  { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
+): Promise<ReferrersPage> {
+  const [listed, fallen] = await db.batch([
+    db.prepare(SQL.list).bind(repository, subject, last, artifactType, limit),
+    db.prepare(SQL.fallback).bind(repository, fallbackTag),
+  ])
+  const rows = (listed?.results ?? []) as ReferrerRow[]
+  const [tagged] = (fallen?.results ?? []) as ContentRow[]
+  return {
+    referrers: rows.map(({ media_type, artifact_type, ...row }) => ({
+      ...row,
+      mediaType: media_type,
+      artifactType: artifact_type,
+    })),
+    fallback: tagged ? toContent(tagged) : null,
+  }
+}

@@ -1,0 +1,25 @@
+/** Keys that the registry makes for itself on first use and keeps in D1, so that no operator has to. */
+
+const SQL = {
+  find: `SELECT key FROM signing_keys WHERE name = ?1`,
+  create: `
+    INSERT INTO signing_keys (name, key, created_at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (name) DO UPDATE SET name = excluded.name
+    RETURNING key`,
+} as const
+
+/** The HMAC-SHA256 key of this name; the same for every Worker that shares the database. */
+export async function signingKey(db: D1Database, name: string): Promise<CryptoKey> {
+  const found = await db.prepare(SQL.find).bind(name).first<{ key: string }>()
+  const row = found ?? (await createKey(db, name))
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const bytes = Uint8Array.fromBase64(row.key)
+  return crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign', 'verify'])
+}
+
+async function createKey(db: D1Database, name: string): Promise<{ key: string }> {
+  const fresh = crypto.getRandomValues(new Uint8Array(32)).toBase64()
+  const row = await db.prepare(SQL.create).bind(name, fresh, Date.now()).first<{ key: string }>()
+  if (row === null) throw new Error(`the signing key ${name} could not be stored`)
+  return row
+}

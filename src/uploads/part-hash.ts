@@ -1,0 +1,46 @@
+/**
+ * The running hash of an upload's parts: a native digest stream that stays open over the session's requests, so that the
+ * digest is ready when the last byte is. It lives in memory only; `parts` tells how many parts it took, and where that is not
+ * what was committed (the object was evicted, a write failed) the finished object is read back instead.
+ */
+import { type Algorithm, type Digest, formatDigest, webCryptoName } from '../oci/digest.ts'
+
+export class PartHash {
+  readonly algorithm: Algorithm
+  readonly #stream: DigestStream
+  readonly #writer: WritableStreamDefaultWriter<ArrayBuffer | ArrayBufferView>
+  #parts = 0
+
+  constructor(algorithm: Algorithm) {
+    this.algorithm = algorithm
+    this.#stream = new crypto.DigestStream(webCryptoName(algorithm))
+    this.#writer = this.#stream.getWriter()
+  }
+
+  /** How many parts were taken. */
+  get parts(): number {
+    return this.#parts
+  }
+
+  async add(part: Uint8Array): Promise<void> {
+    await this.#writer.write(part)
+    this.#parts += 1
+  }
+
+  /** Takes the last bytes and gives the digest of all. The hash is used up. */
+  async finish(tail: Uint8Array): Promise<Digest> {
+    if (tail.length > 0) await this.#writer.write(tail)
+    await this.#writer.close()
+    return formatDigest(this.algorithm, await this.#stream.digest)
+  }
+}
+
+/** The digest of a stream that is read to its end. */
+export async function digestOfStream(
+  stream: ReadableStream<Uint8Array>,
+  algorithm: Algorithm,
+): Promise<Digest> {
+  const digestStream = new crypto.DigestStream(webCryptoName(algorithm))
+  await stream.pipeTo(digestStream)
+  return formatDigest(algorithm, await digestStream.digest)
+}

@@ -1,0 +1,171 @@
+/**
+ * Re-blocks what a client sends, in chunks of any size, into the equal parts that the blob store takes. Part n is hashed and
+ * written while part n+1 fills, in two buffers of the isolate's pool that take turns; what is left at the end of a chunk
+ * becomes the session's durable tail. So an upload holds two parts in memory at most, whatever the size of the blob.
+ */
+import type { Algorithm } from '../oci/digest.ts'
+import type { BlobStore } from '../store/blob-store.ts'
+import { PART_BYTES, partBuffers } from './part-buffers.ts'
+import { PartHash } from './part-hash.ts'
+import type { SessionState } from './session-state.ts'
+
+/** A buffer that is the session's own, so that a small blob or a slow client keeps none of the pool's from the others. */
+const SMALL_BUFFER_BYTES = 64 * 1024
+const READ_BYTES = 128 * 1024
+
+/** How a chunk's body ended: as it should, with bytes beyond its limit, or before its end because the client went away. */
+export type Reception = 'complete' | 'excess' | 'cut off'
+
+export class PartWriter {
+  readonly #store: BlobStore
+  readonly #state: SessionState
+  #algorithm: Algorithm = 'sha256'
+  /** The bytes behind the last part: the durable tail, and what came since. */
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+  #filled = 0
+  /** The pool's second buffer while this session has it: the part that is being written, or was written last. */
+  #spare: Uint8Array<ArrayBuffer> | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #hash: PartHash | undefined
+  #reader: ReadableStreamBYOBReader | undefined
+
+  constructor(store: BlobStore, state: SessionState) {
+    this.#store = store
+    this.#state = state
+  }
+
+  /**
+   * Takes a chunk, of which `limit` bytes at most. However it ends, the state's offset tells how much is committed, and
+   * committed bytes stay so.
+   * @throws what the blob store threw; the offset is then where the last part that was written ends, or the tail before it
+   */
+  async append(
+    body: ReadableStream<Uint8Array>,
+    limit: number,
+    algorithm: Algorithm,
+  ): Promise<Reception> {
+    this.#algorithm = algorithm
+    await this.#restoreTail()
+    try {
+      const reception = await this.#receive(body, limit)
+      await this.#writing
+      this.#state.appendTail(this.#buffer.subarray(this.#state.tailLength, this.#filled))
+      return reception
+    } catch (error) {
+      await this.#writing.catch(() => undefined)
+      this.#filled = 0
+      throw error
+    } finally {
+      this.#release()
+    }
+  }
+
+  /** Calls `use` with the bytes behind the last part, and with the hash of all parts unless it was lost. */
+  async withTail<T>(
+    use: (tail: Uint8Array<ArrayBuffer>, hash: PartHash | undefined) => Promise<T>,
+  ): Promise<T> {
+    await this.#restoreTail()
+    const hash = this.#hash?.parts === this.#state.partCount ? this.#hash : undefined
+    this.#hash = undefined
+    try {
+      return await use(this.#buffer.subarray(0, this.#filled), hash)
+    } finally {
+      this.#release()
+    }
+  }
+
+  /** Stops a chunk that is being received. */
+  async stop(): Promise<void> {
+    await this.#reader?.cancel()
+  }
+
+  async #receive(body: ReadableStream<Uint8Array>, limit: number): Promise<Reception> {
+    const reader = body.getReader({ mode: 'byob' })
+    this.#reader = reader
+    let view = new Uint8Array(READ_BYTES)
+    let left = limit
+    for (;;) {
+      const chunk = await reader.read(view).catch(() => undefined)
+      if (chunk === undefined) return 'cut off'
+      if (chunk.done) return 'complete'
+      const bytes = chunk.value
+      await this.#take(bytes.subarray(0, left))
+      if (bytes.length > left) {
+        await reader.cancel()
+        return 'excess'
+      }
+      left -= bytes.length
+      view = new Uint8Array(bytes.buffer)
+    }
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    let rest = bytes
+    while (rest.length > 0) {
+      await this.#reserve(Math.min(this.#filled + rest.length, PART_BYTES))
+      const fitting = rest.subarray(0, this.#buffer.length - this.#filled)
+      this.#buffer.set(fitting, this.#filled)
+      this.#filled += fitting.length
+      rest = rest.subarray(fitting.length)
+      if (this.#filled === PART_BYTES) await this.#flush()
+    }
+  }
+
+  /** Makes the buffer hold `length` bytes, at most PART_BYTES: first with a small one, then with one of the pool. */
+  async #reserve(length: number): Promise<void> {
+    if (this.#buffer.length >= length) return
+    const small = length <= SMALL_BUFFER_BYTES
+    const larger = small ? new Uint8Array(SMALL_BUFFER_BYTES) : await partBuffers.acquire()
+    larger.set(this.#buffer.subarray(0, this.#filled))
+    this.#buffer = larger
+  }
+
+  /** Starts writing the full buffer as the next part and goes on with the other one; without another one, waits. */
+  async #flush(): Promise<void> {
+    await this.#writing
+    const full = this.#buffer
+    this.#writing = this.#writePart(full)
+    // Whoever awaits it next gets the error; meanwhile it must not count as unhandled.
+    this.#writing.catch(() => undefined)
+    const other = this.#spare ?? partBuffers.tryAcquire()
+    if (other === undefined) {
+      await this.#writing
+    } else {
+      this.#buffer = other
+      this.#spare = full
+    }
+    this.#filled = 0
+  }
+
+  async #writePart(bytes: Uint8Array): Promise<void> {
+    const { storageKey, partCount } = this.#state
+    const partsId = this.#state.partsId ?? (await this.#store.beginParts(storageKey))
+    if (this.#state.partsId === null) this.#state.setPartsId(partsId)
+    if (partCount === 0) this.#hash = new PartHash(this.#algorithm)
+    else if (this.#hash?.parts !== partCount) this.#hash = undefined
+    const [part] = await Promise.all([
+      this.#store.writePart(storageKey, partsId, partCount + 1, bytes),
+      this.#hash?.add(bytes),
+    ])
+    this.#state.addPart(part)
+  }
+
+  async #restoreTail(): Promise<void> {
+    const { tailLength } = this.#state
+    if (this.#filled === tailLength) return
+    await this.#reserve(tailLength)
+    this.#state.readTail(this.#buffer)
+    this.#filled = tailLength
+  }
+
+  /** Gives the pool's buffers back: what is committed is durable, and is read again where it is needed. */
+  #release(): void {
+    this.#reader = undefined
+    if (this.#spare !== undefined) partBuffers.release(this.#spare)
+    this.#spare = undefined
+    if (this.#buffer.length < PART_BYTES) return
+    partBuffers.release(this.#buffer)
+    this.#buffer = new Uint8Array(0)
+    this.#filled = 0
+  }
+}

@@ -44,7 +44,6 @@ export class DigestSet {
     let found: Digest | undefined
     const isSearchable = prefix !== '' && (algorithm === undefined || isAlgorithm(algorithm))
     for (const digest of isSearchable ? this.#from(prefix) : []) {
-      if (digest === short) return digest
       if (!hexOf(digest).startsWith(prefix)) break
       if (algorithm !== undefined && algorithmOf(digest) !== algorithm) continue
       if (found !== undefined) throw ambiguous(short)

@@ -84,7 +84,6 @@ function scan(text: string): void {
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
         open.pop()
-        keyMayFollow = false
         break
       case COMMA:
         keyMayFollow = (open[open.length - 1] ?? ARRAY) !== ARRAY

@@ -39,7 +39,6 @@ export function needsPlatformChild(accept: string | null, stored: string): boole
   if (!isIndexMediaType(stored)) return false
   const isDockerList = stored === MEDIA_TYPE_DOCKER_MANIFEST_LIST
   const ranges = parseAccept(accept)
-  if (ranges.length === 0) return isDockerList
   if (accepts(ranges, stored) || names(ranges, isIndexMediaType)) return false
   return isDockerList || names(ranges, isImageMediaType)
 }

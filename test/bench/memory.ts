@@ -1,0 +1,168 @@
+/**
+ * `npm run bench:memory`: how much memory uploads take, and that it does not grow with the blob. Each case runs in a fresh Berth
+ * and ends with the peak resident set of its workerd process (VmHWM, counted by the kernel). That process holds everything on
+ * the server's side: the Worker, the upload Durable Objects, and Miniflare's R2 and D1 simulators; production's isolate holds
+ * the first two only. The client and the blobs' generator are in this Node process, which is not counted.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startLocal } from '../../src/cli/local.ts'
+import { startFloor } from './floor.ts'
+import { GeneratedBlob } from './generated-blob.ts'
+import { findWorkerd, memoryOf } from './process-memory.ts'
+import { RegistryClient } from './registry-client.ts'
+import { formatTable, ratio } from './table.ts'
+
+const MIB = 1024 * 1024
+const SAMPLE_EVERY = 100
+
+/** A fresh server, and one way to push a blob to it. */
+interface Server {
+  push(blob: GeneratedBlob, digest: string): Promise<void>
+  stop(): Promise<void>
+}
+
+const WAYS = {
+  /** POST, one PATCH with chunked encoding, PUT. */
+  streamed: (state: string) =>
+    startBerth(state, (client, blob, digest) => client.pushStreamed(digest, blob.bytes())),
+  /** POST, one PUT with Content-Length. */
+  single: (state: string) =>
+    startBerth(state, (client, blob, digest) => client.pushSingle(digest, blob.bytes(), blob.size)),
+  /** A bare Worker's `R2.put`: what the simulator itself takes. */
+  floor: async (state: string): Promise<Server> => {
+    const { client, stop } = await startFloor(state)
+    const push = (blob: GeneratedBlob, digest: string) =>
+      client.putBlob(randomUUID(), digest, blob.bytes(), blob.size)
+    return { push, stop }
+  },
+} as const
+
+type Way = keyof typeof WAYS
+
+async function startBerth(
+  state: string,
+  push: (client: RegistryClient, blob: GeneratedBlob, digest: string) => Promise<void>,
+): Promise<Server> {
+  const berth = await startLocal({ state })
+  const client = new RegistryClient(berth.url, `bench/${randomUUID()}`)
+  return { push: (blob, digest) => push(client, blob, digest), stop: () => berth.stop() }
+}
+
+interface Case {
+  uploads: number
+  /** MiB of each. */
+  size: number
+}
+
+/** What is compared: the second case's peak may be at most `bar` times the first's. */
+const COMPARISONS: readonly { base: Case; grown: Case; bar: number }[] = [
+  { base: { uploads: 1, size: 512 }, grown: { uploads: 1, size: 4096 }, bar: 1.15 },
+  { base: { uploads: 1, size: 1024 }, grown: { uploads: 5, size: 1024 }, bar: 1.6 },
+]
+
+interface Measured extends Case {
+  way: Way
+  seconds: number
+  /** Bytes: resident before the first upload, resident at most, and of that in memory that no file backs (sampled). */
+  idle: number
+  peak: number
+  anonymousPeak: number
+  /** Multiple of the base case's peak. */
+  ratio?: number
+  bar?: number
+}
+
+const USAGE = `npm run bench:memory -- [--json] [--only ${Object.keys(WAYS).join('|')}] [--scale FACTOR]
+  FACTOR  of all sizes, from 0.01 to 1`
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    scale: { type: 'string', default: '1' },
+  },
+})
+const scale = Number(values.scale)
+if (!(scale >= 0.01 && scale <= 1)) throw new Error(`--scale ${values.scale}\n${USAGE}`)
+const ways = (['streamed', 'single', 'floor'] as const).filter(
+  (way) => values.only === undefined || values.only === way,
+)
+if (ways.length === 0) throw new Error(`--only ${values.only}\n${USAGE}`)
+
+const results: Measured[] = []
+for (const way of ways) {
+  for (const { base, grown, bar } of COMPARISONS) {
+    const first = await measure(way, base)
+    const second = await measure(way, grown)
+    results.push(first, { ...second, ratio: second.peak / first.peak, bar })
+  }
+}
+console.log(values.json ? JSON.stringify({ scale, cases: results }, null, 2) : asTable(results))
+
+async function measure(way: Way, { uploads, size }: Case): Promise<Measured> {
+  const blobs = Array.from({ length: uploads }, () => {
+    const blob = new GeneratedBlob(Math.round(size * scale * MIB))
+    return { blob, digest: blob.digest() }
+  })
+  const state = await mkdtemp(join(tmpdir(), 'berth-memory-'))
+  try {
+    const server = await WAYS[way](state)
+    try {
+      const memory = watchMemory(findWorkerd())
+      const start = performance.now()
+      await Promise.all(blobs.map(({ blob, digest }) => server.push(blob, digest)))
+      const seconds = (performance.now() - start) / 1000
+      return { way, uploads, size: size * scale, seconds, ...memory.stop() }
+    } finally {
+      await server.stop()
+    }
+  } finally {
+    await rm(state, { recursive: true, force: true })
+  }
+}
+
+function watchMemory(pid: number): { stop(): Pick<Measured, 'idle' | 'peak' | 'anonymousPeak'> } {
+  const idle = memoryOf(pid).resident
+  let anonymousPeak = 0
+  const timer = setInterval(() => {
+    anonymousPeak = Math.max(anonymousPeak, memoryOf(pid).anonymous)
+  }, SAMPLE_EVERY)
+  timer.unref()
+  return {
+    stop() {
+      clearInterval(timer)
+      return { idle, peak: memoryOf(pid).peak, anonymousPeak }
+    },
+  }
+}
+
+function asTable(measured: readonly Measured[]): string {
+  const header = ['upload', 'seconds', 'idle MiB', 'peak MiB', 'anonymous MiB', 'ratio', 'bar', '']
+  const rows = measured.map((result) => [
+    `${result.way}, ${result.uploads} x ${result.size} MiB`,
+    result.seconds.toFixed(1),
+    mebibytes(result.idle),
+    mebibytes(result.peak),
+    mebibytes(result.anonymousPeak),
+    ...verdict(result),
+  ])
+  return [
+    formatTable(header, rows),
+    'Resident memory of one workerd process: Berth, its upload sessions, and the R2 and D1 simulators.',
+  ].join('\n')
+}
+
+/** @returns the ratio to the row above, its bar, and whether it is met */
+function verdict(result: Measured): string[] {
+  if (result.ratio === undefined || result.bar === undefined) return []
+  const met = result.ratio <= result.bar ? 'met' : 'missed'
+  return [ratio(result.ratio), ratio(result.bar), met]
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / MIB).toFixed(0)
+}

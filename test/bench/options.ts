@@ -1,0 +1,68 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util'
+import type { Credentials } from './registry-client.ts'
+import { ROWS, type Row } from './rows.ts'
+import { BERTH, FLOOR } from './subjects.ts'
+
+export interface Peer {
+  name: string
+  url: URL
+  credentials?: Credentials
+}
+
+export interface Options {
+  json: boolean
+  rows: readonly Row[]
+  /** Samples a row; each row has its own number where this is left out. */
+  runs?: number
+  peers: readonly Peer[]
+}
+
+const MOST_RUNS = 1000
+
+const USAGE = `npm run bench -- [--json] [--only ROW,ROW] [--runs N] [--peer NAME=URL]...
+  ROW   ${ROWS.map(({ id }) => id).join(' ')}
+  URL   http://host:port or user:password@http://host:port; what is pushed there (some 2 GB) stays there`
+
+/** @throws {Error} with the usage for anything that is not understood */
+export function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      json: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      runs: { type: 'string' },
+      peer: { type: 'string', multiple: true, default: [] },
+    },
+  })
+  return {
+    json: values.json,
+    rows: values.only === undefined ? ROWS : values.only.split(',').map(findRow),
+    ...(values.runs === undefined ? {} : { runs: readRuns(values.runs) }),
+    peers: values.peer.map(readPeer),
+  }
+}
+
+function findRow(id: string): Row {
+  const row = ROWS.find((candidate) => candidate.id === id)
+  if (row === undefined) throw new Error(`--only ${id}: no such row\n${USAGE}`)
+  return row
+}
+
+function readRuns(text: string): number {
+  const runs = Number(text)
+  if (Number.isInteger(runs) && runs >= 1 && runs <= MOST_RUNS) return runs
+  throw new Error(`--runs ${text}: not a number from 1 to ${MOST_RUNS}\n${USAGE}`)
+}
+
+function readPeer(text: string): Peer {
+  const [, name, user, password, url = ''] =
+    /^([\w.-]+)=(?:([^:@/]+):(.*)@)?(https?:\/\/.+)$/.exec(text) ?? []
+  if (name === undefined || name === FLOOR || name === BERTH || !URL.canParse(url)) {
+    throw new Error(`--peer ${text}: not NAME=URL\n${USAGE}`)
+  }
+  const peer = { name, url: new URL(url) }
+  return user === undefined || password === undefined
+    ? peer
+    : { ...peer, credentials: { user, password } }
+}

@@ -1,0 +1,63 @@
+/**
+ * `npm run bench`: how long a registry client's work takes on Berth, in milliseconds and as a multiple of a bare Worker that
+ * does the least the platform allows (the floor). Both run on Miniflare directly and take turns in one run. With
+ * `--peer NAME=URL` any other registry does the same work beside them.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startLocal } from '../../src/cli/local.ts'
+import { startFloor } from './floor.ts'
+import { measure, type Result } from './measure.ts'
+import { type Options, readOptions } from './options.ts'
+import { asJson, asTable, failuresOf } from './report.ts'
+import { BERTH, FLOOR, floorSubject, registrySubject, type Subject } from './subjects.ts'
+
+const options = readOptions(process.argv.slice(2))
+const state = await mkdtemp(join(tmpdir(), 'berth-bench-'))
+try {
+  const results = await withServers(state, (subjects) => measureAll(subjects, options))
+  const peers = options.peers.map(({ name }) => name)
+  console.log(options.json ? asJson(results) : asTable(results, peers))
+  const own = [FLOOR, BERTH]
+  if (failuresOf(results).some(({ subject }) => own.includes(subject))) process.exitCode = 1
+} finally {
+  await rm(state, { recursive: true, force: true })
+}
+
+async function withServers<T>(
+  folder: string,
+  use: (subjects: readonly Subject[]) => Promise<T>,
+): Promise<T> {
+  const floor = await startFloor(join(folder, FLOOR))
+  try {
+    const berth = await startLocal({ state: join(folder, BERTH) })
+    try {
+      return await use([
+        floorSubject(floor.client),
+        registrySubject(BERTH, berth.url, freshRepository()),
+        ...options.peers.map(({ name, url, credentials }) =>
+          registrySubject(name, url, freshRepository(), credentials),
+        ),
+      ])
+    } finally {
+      await berth.stop()
+    }
+  } finally {
+    await floor.stop()
+  }
+}
+
+function freshRepository(): string {
+  return `bench/${randomUUID()}`
+}
+
+async function measureAll(
+  subjects: readonly Subject[],
+  { rows, runs }: Options,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const row of rows) results.push(await measure(row, subjects, runs ?? row.runs))
+  return results
+}

@@ -29,7 +29,13 @@ export const ERROR_TABLE = {
 export type ErrorCode = keyof typeof ERROR_TABLE
 
 /** A JSON value, as an error's `detail` may hold it. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json }
 
 /** One entry of the envelope `{"errors":[…]}`. */
 export interface ErrorEntry {

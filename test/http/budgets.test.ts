@@ -1,0 +1,116 @@
+/** The budgets of the design: what each operation asks of R2, D1 and Durable Objects, counted exactly. It is also the bill. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/oci/digest.ts'
+import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { type Counts, counted } from '../support/counting.ts'
+import {
+  beginUpload,
+  imageManifest,
+  type PushedImage,
+  pushBlob,
+  pushImage,
+  putManifest,
+  randomBytes,
+  send,
+} from '../support/registry.ts'
+
+const REPOSITORY = 'budget/app'
+
+function cost(expected: Partial<Counts>): Counts {
+  return { r2Reads: 0, r2Writes: 0, r2Deletes: 0, d1: 0, durableObjectCalls: 0, ...expected }
+}
+
+let image: PushedImage
+
+beforeAll(async () => {
+  image = await pushImage(REPOSITORY, 'latest')
+  // The first upload of an isolate reads the key that signs upload ids.
+  await beginUpload(REPOSITORY)
+})
+
+describe('pulling', () => {
+  it.each<[string, string, () => string, Partial<Counts>]>([
+    ['a manifest by tag', 'GET', () => 'manifests/latest', { d1: 1 }],
+    ['a manifest by digest', 'GET', () => `manifests/${image.digest}`, { d1: 1 }],
+    ['HEAD of a manifest', 'HEAD', () => 'manifests/latest', { d1: 1 }],
+    ['HEAD of a blob', 'HEAD', () => `blobs/${image.layer.digest}`, { d1: 1 }],
+    ['a blob', 'GET', () => `blobs/${image.layer.digest}`, { r2Reads: 1, d1: 1 }],
+    ['the tags', 'GET', () => 'tags/list', { d1: 1 }],
+    ['the referrers', 'GET', () => `referrers/${image.digest}`, { d1: 1 }],
+  ])('%s', async (_, method, path, expected) => {
+    const counts = await counted(async () => {
+      const response = await send(method, `/v2/${REPOSITORY}/${path()}`)
+      expect(response.status).toBe(200)
+    })
+    expect(counts).toEqual(cost(expected))
+  })
+})
+
+describe('pushing a blob', () => {
+  it('POST with digest and length', async () => {
+    const bytes = randomBytes(2000)
+    const counts = await counted(() => pushBlob(REPOSITORY, bytes))
+    expect(counts).toEqual(cost({ r2Writes: 1, d1: 1 }))
+  })
+
+  it('POST, then PUT with digest and length', async () => {
+    const bytes = randomBytes(2000)
+    const digest = await digestOf(bytes)
+    const counts = await counted(async () => {
+      const location = await beginUpload(REPOSITORY)
+      const response = await send('PUT', `${location}?digest=${digest}`, { body: bytes })
+      expect(response.status).toBe(201)
+    })
+    expect(counts).toEqual(cost({ r2Writes: 1, d1: 1, durableObjectCalls: 1 }))
+  })
+
+  it('POST, PATCH, PUT, smaller than a part', async () => {
+    const counts = await counted(() => pushStreamed(randomBytes(2000)))
+    expect(counts).toEqual(cost({ r2Writes: 1, d1: 1, durableObjectCalls: 2 }))
+  })
+
+  it.each([
+    [1, PART_BYTES],
+    [2, PART_BYTES + 1],
+    [3, 2 * PART_BYTES + 7],
+  ])('POST, PATCH, PUT, %i parts', async (parts, length) => {
+    const counts = await counted(() => pushStreamed(randomBytes(length)))
+    expect(counts).toEqual(cost({ r2Writes: parts + 2, d1: 1, durableObjectCalls: 2 }))
+  })
+
+  it('a mount', async () => {
+    const counts = await counted(async () => {
+      const path = `/v2/budget/other/blobs/uploads/?mount=${image.layer.digest}&from=${REPOSITORY}`
+      expect((await send('POST', path)).status).toBe(201)
+    })
+    expect(counts).toEqual(cost({ d1: 1 }))
+  })
+})
+
+describe('pushing a manifest', () => {
+  it('in its row', async () => {
+    const bytes = imageManifest(image.config, [image.layer], { annotations: { a: '1' } })
+    const counts = await counted(async () => {
+      expect((await putManifest(REPOSITORY, 'small', bytes)).status).toBe(201)
+    })
+    expect(counts).toEqual(cost({ d1: 2 }))
+  })
+
+  it('of more than 64 KiB', async () => {
+    const annotations = { padding: 'x'.repeat(64 * 1024) }
+    const bytes = imageManifest(image.config, [image.layer], { annotations })
+    const counts = await counted(async () => {
+      expect((await putManifest(REPOSITORY, 'large', bytes)).status).toBe(201)
+    })
+    expect(counts).toEqual(cost({ r2Writes: 1, d1: 2 }))
+  })
+})
+
+async function pushStreamed(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const location = await beginUpload(REPOSITORY)
+  const patched = await send('PATCH', location, { body: bytes })
+  expect(patched.status).toBe(202)
+  const next = patched.headers.get('Location')
+  const digest = await digestOf(bytes)
+  expect((await send('PUT', `${next}?digest=${digest}`)).status).toBe(201)
+}

@@ -1,0 +1,11 @@
+/** The bindings that tests see: those of the Worker, and the migrations. */
+import type { D1Migration } from '@cloudflare/vitest-plugin'
+import type { Env as BerthEnv } from '../../src/http/context.ts'
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends BerthEnv {
+      TEST_MIGRATIONS: D1Migration[]
+    }
+  }
+}

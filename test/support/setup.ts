@@ -1,0 +1,6 @@
+/** Every test file begins with an empty database that has the schema. */
+
+import { applyD1Migrations } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+
+await applyD1Migrations(env.DB, env.TEST_MIGRATIONS)

@@ -49,7 +49,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
       rootPath: bundle,
       modules: true,
       scriptPath: join(bundle, 'index.js'),
-      bindings: { ...workerOptions.bindings, OPEN_ACCESS: 'true', ...vars },
+      bindings: Object.assign({ OPEN_ACCESS: 'true' }, workerOptions.bindings, vars),
     }
     // wrangler describes a Worker in the form of miniflare 4 and brings miniflare 5, which converts it.
     const { workers } = convertV4MiniflareOptions({ workers: [worker] })

@@ -43,7 +43,7 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
   const { repository, reference } = targetOf(c.req.raw, c.env)
   c.set('settings', settings)
   c.set('blobStore', new R2BlobStore(c.env.BUCKET))
-  c.set('repository', repository === '' ? '' : parseRepositoryName(repository))
+  c.set('repository', repository === null ? '' : parseRepositoryName(repository))
   c.set('reference', reference)
   await next()
 })

@@ -22,8 +22,8 @@ export type Route =
 
 export interface Target {
   route: Route
-  /** The repository's name as it stands in the path; '' on routes without one. Not validated yet. */
-  repository: string
+  /** The repository's name as it stands in the path; null on routes without one. Not validated yet: it may be ''. */
+  repository: string | null
   /** The last segment: a digest, a tag, an upload id. Not validated yet. */
   reference: string
 }
@@ -63,7 +63,7 @@ export function matchPath(pathname: string, prefix: string): Target {
   return target('/unknown')
 }
 
-function target(route: Route, repository = '', reference = ''): Target {
+function target(route: Route, repository: string | null = null, reference = ''): Target {
   return { route, repository, reference: decodeColon(reference) }
 }
 

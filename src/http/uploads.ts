@@ -5,10 +5,14 @@ import { RegistryError } from '../oci/errors.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, mountBlob } from '../store/blobs.ts'
+import type { Chunk } from '../uploads/upload-session.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { openUpload, progressHeaders, readChunk, refusal, startUpload } from './upload-requests.ts'
+
+/** R2 writes an object of up to 5 GiB in one go. */
+const SINGLE_WRITE_BYTES = 4.9 * 1024 ** 3
 
 /** POST: a blob in one request, a mount, or a new upload. */
 export const uploads = factory.createApp().post('/', allow('push'), async (c) => {
@@ -45,7 +49,13 @@ export const upload = factory
   .put('/', allow('push'), async (c) => {
     const digest = parseDigest(c.req.query('digest') ?? '')
     const { id, session } = await openUpload(c)
-    const answer = await session.finish(c.var.repository, digest, readChunk(c))
+    const chunk = readChunk(c)
+    if (fitsOneWrite(chunk) && (await session.claimWhole())) {
+      if (await writeWhole(c, digest, chunk)) return created(c, digest)
+      await session.cancel()
+      throw refusal(c, id, { kind: 'digest invalid' })
+    }
+    const answer = await session.finish(c.var.repository, digest, chunk)
     if (answer.kind !== 'created') throw refusal(c, id, answer)
     return created(c, digest)
   })
@@ -56,26 +66,40 @@ export const upload = factory
     return c.body(null, 204, { 'Docker-Upload-UUID': id })
   })
 
-/** Known digest and length: R2 checks the digest while it stores the body; no session is needed. */
+/** POST with a digest: the whole blob is in the request. */
 async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
-  const { body, length } = readChunk(c)
-  if (length === null) return pushWholeOfUnknownLength(c, digest)
-  const storageKey = newStorageKey('blobs')
-  const bytes = body ?? new Uint8Array(0)
-  if (!(await c.var.blobStore.write(storageKey, bytes, digest))) {
+  const chunk = readChunk(c)
+  if (chunk.length === 0 || fitsOneWrite(chunk)) {
+    if (await writeWhole(c, digest, chunk)) return created(c, digest)
     throw new RegistryError('DIGEST_INVALID', { detail: digest })
   }
-  await settled(c, commitBlob(c.env.DB, c.var.repository, { digest, size: length, storageKey }))
+  // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
+  const id = await startUpload(c, algorithmOf(digest))
+  const answer = await c.env.UPLOADS.getByName(id).finish(c.var.repository, digest, chunk)
+  if (answer.kind !== 'created') throw refusal(c, id, answer)
   return created(c, digest)
 }
 
-/** R2 takes no body of unknown length, so a session re-blocks it. */
-async function pushWholeOfUnknownLength(c: Context<AppEnv>, digest: Digest): Promise<Response> {
-  const id = await startUpload(c, algorithmOf(digest))
-  const session = c.env.UPLOADS.getByName(id)
-  const answer = await session.finish(c.var.repository, digest, readChunk(c))
-  if (answer.kind !== 'created') throw refusal(c, id, answer)
-  return created(c, digest)
+function fitsOneWrite({ start, length }: Chunk): boolean {
+  return length !== null && length > 0 && length <= SINGLE_WRITE_BYTES && (start ?? 0) === 0
+}
+
+/**
+ * The whole blob, with known digest and length: R2 checks the digest while it stores the body; nothing is buffered or hashed
+ * here, and no session is needed.
+ * @returns false, with nothing stored, where the bytes do not hash to `digest`
+ */
+async function writeWhole(
+  c: Context<AppEnv>,
+  digest: Digest,
+  { body, length }: Chunk,
+): Promise<boolean> {
+  const storageKey = newStorageKey('blobs')
+  const written = await c.var.blobStore.write(storageKey, body ?? new Uint8Array(0), digest)
+  if (!written) return false
+  const blob = { digest, size: length ?? 0, storageKey }
+  await settled(c, commitBlob(c.env.DB, c.var.repository, blob))
+  return true
 }
 
 async function accepted(c: Context<AppEnv>): Promise<Response> {

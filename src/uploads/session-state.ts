@@ -8,10 +8,10 @@ import type { Part } from '../store/blob-store.ts'
 import { PART_BYTES } from './part-buffers.ts'
 
 /**
- * `fresh`: nothing was sent yet. `open`: takes bytes. `finishing`: all bytes are here, the closing PUT is at work or broke
+ * `fresh`: nothing was sent yet. `whole`: the blob comes in one PUT, past the session. `open`: takes bytes. `finishing`: all bytes are here, the closing PUT is at work or broke
  * off. `done`: the blob is committed. `ended`: cancelled, abandoned, or its digest was wrong.
  */
-export type Phase = 'fresh' | 'open' | 'finishing' | 'done' | 'ended'
+export type Phase = 'fresh' | 'whole' | 'open' | 'finishing' | 'done' | 'ended'
 
 /** A row of a Durable Object's storage holds 2 MB at most. */
 const TAIL_ROW_BYTES = 1024 * 1024
@@ -34,6 +34,7 @@ const SQL = {
       (SELECT coalesce(sum(length(bytes)), 0) FROM tail) AS tail
     FROM session`,
   open: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'open', ?)`,
+  claimWhole: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'whole', '')`,
   end: `
     INSERT INTO session (id, phase, storage_key) VALUES (1, 'ended', '')
     ON CONFLICT (id) DO UPDATE SET phase = 'ended'`,
@@ -101,6 +102,10 @@ export class SessionState {
     this.#change(() => this.#storage.sql.exec(SQL.open, storageKey))
   }
 
+  claimWhole(): void {
+    this.#change(() => this.#storage.sql.exec(SQL.claimWhole))
+  }
+
   setPartsId(id: string): void {
     this.#change(() => this.#storage.sql.exec(SQL.setPartsId, id))
   }
@@ -110,9 +115,8 @@ export class SessionState {
   }
 
   /** Keeps only the digest: a repeated closing PUT is answered with it. */
-  done(storageKey: string, digest: Digest): void {
+  done(digest: Digest): void {
     this.#change(() => {
-      if (this.#row.phase === 'fresh') this.#storage.sql.exec(SQL.open, storageKey)
       this.#storage.sql.exec(SQL.setPhase, 'done', digest)
       this.#storage.sql.exec(SQL.clearParts)
       this.#storage.sql.exec(SQL.clearTail)

@@ -41,9 +41,6 @@ export type SessionAnswer =
 /** An upload that nobody touches for so long is given up. */
 export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 
-/** R2 writes an object of up to 5 GiB in one go; larger ones go in parts. */
-const SINGLE_WRITE_BYTES = 4.9 * 1024 ** 3
-
 /**
  * How long a request waits for another one of the same upload: a client that lost its connection asks again before this side
  * has noticed, and shall be told the offset that stays.
@@ -55,6 +52,19 @@ export class UploadSession extends DurableObject<UploadEnv> {
   readonly #state = new SessionState(this.ctx.storage)
   readonly #writer = new PartWriter(this.#store, this.#state)
   #active: Promise<unknown> | undefined
+
+  /**
+   * PUT with a body of known length: where no byte came before, it is the whole blob, and the Worker writes it by itself,
+   * without a detour through this object.
+   * @returns false where the body is an upload's last chunk
+   */
+  async claimWhole(): Promise<boolean> {
+    if (this.#state.phase === 'whole') return true
+    if (this.#state.phase !== 'fresh') return false
+    this.#state.claimWhole()
+    await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
+    return true
+  }
 
   /** PATCH: takes a chunk. */
   append(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
@@ -71,10 +81,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
       await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
       const { phase } = this.#state
       if (phase === 'done' && this.#state.digest === digest) return { kind: 'created', digest }
-      if (phase === 'done' || phase === 'ended') return { kind: 'unknown' }
-      if (phase === 'fresh' && chunk.length !== null && chunk.length <= SINGLE_WRITE_BYTES) {
-        return this.#writeWhole(repository, digest, chunk, chunk.length)
-      }
+      if (phase === 'done' || phase === 'ended' || phase === 'whole') return { kind: 'unknown' }
       if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
       // In the phase `finishing` an earlier try had all the bytes: the same request again brings them a second time.
       if (phase !== 'finishing' && chunk.body !== null) {
@@ -89,7 +96,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
   async status(): Promise<SessionAnswer> {
     await this.#idle()
     const { phase, offset } = this.#state
-    return phase === 'done' || phase === 'ended' ? { kind: 'unknown' } : { kind: 'open', offset }
+    const resumable = phase === 'fresh' || phase === 'open' || phase === 'finishing'
+    return resumable ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
   /** DELETE: gives the upload up, also while a chunk is on its way. */
@@ -122,35 +130,13 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return { kind: asDeclared ? 'open' : 'size invalid', offset: this.#state.offset }
   }
 
-  /** The whole blob in one request of known length: R2 itself checks the digest, nothing is buffered, nothing hashed here. */
-  async #writeWhole(
-    repository: string,
-    digest: Digest,
-    { body, start }: Chunk,
-    size: number,
-  ): Promise<SessionAnswer> {
-    if (start !== null && start !== 0) return { kind: 'range invalid', offset: 0 }
-    const storageKey = newStorageKey('blobs')
-    const source = ofKnownLength(body, size)
-    try {
-      const written = await this.#store.write(storageKey, source.bytes, digest)
-      if (!written) return this.#failDigest()
-    } catch (error) {
-      if (source.cutOff()) return { kind: 'size invalid', offset: 0 }
-      throw error
-    }
-    await commitBlob(this.env.DB, repository, { digest, size, storageKey })
-    this.#state.done(storageKey, digest)
-    return { kind: 'created', digest }
-  }
-
   async #complete(repository: string, digest: Digest): Promise<SessionAnswer> {
     this.#state.finishing(digest)
     const { storageKey, offset: size } = this.#state
     const valid = await completeUpload(this.#store, this.#state, this.#writer, digest)
     if (!valid) return this.#failDigest()
     await commitBlob(this.env.DB, repository, { digest, size, storageKey })
-    this.#state.done(storageKey, digest)
+    this.#state.done(digest)
     return { kind: 'created', digest }
   }
 
@@ -199,15 +185,4 @@ export class UploadSession extends DurableObject<UploadEnv> {
   #phaseNow() {
     return this.#state.phase
   }
-}
-
-/** R2 takes only streams of known length, and a stream that came by RPC has lost it. */
-function ofKnownLength(body: ReadableStream<Uint8Array> | null, length: number) {
-  if (body === null) return { bytes: new Uint8Array(0), cutOff: () => length > 0 }
-  const { readable, writable } = new FixedLengthStream(length)
-  let cutOff = false
-  body.pipeTo(writable).catch(() => {
-    cutOff = true
-  })
-  return { bytes: readable, cutOff: () => cutOff }
 }

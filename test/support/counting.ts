@@ -33,6 +33,7 @@ const D1_METHODS: Record<string, keyof Counts> = {
   exec: 'd1',
 }
 const SESSION_METHODS: Record<string, keyof Counts> = {
+  claimWhole: 'durableObjectCalls',
   append: 'durableObjectCalls',
   finish: 'durableObjectCalls',
   status: 'durableObjectCalls',

@@ -1,5 +1,6 @@
 /** The Worker: what the runtime calls. */
 import { app } from './app.ts'
+import { consumeEvents } from './events/consumer.ts'
 import type { Env } from './http/context.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
@@ -8,6 +9,7 @@ export { UploadSession } from './uploads/upload-session.ts'
 
 export default {
   fetch: app.fetch,
+  queue: consumeEvents,
   async scheduled(controller, env) {
     const swept = await sweepTombstones(
       env.DB,

@@ -4,6 +4,7 @@ import { parseRange } from '../lib/range.ts'
 import { parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
+import { announce } from './announce.ts'
 import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
 import { factory } from './context.ts'
 import { allow } from './guard.ts'
@@ -63,5 +64,6 @@ export const blobs = factory
         headers: { Allow: 'GET, HEAD' },
       })
     }
+    announce(c, 'delete', { digest })
     return c.body(null, 202, { 'Docker-Content-Digest': digest })
   })

@@ -1,5 +1,6 @@
 /** What every handler has at hand: the bindings, the settings, and what the path says. */
 import { createFactory } from 'hono/factory'
+import type { RegistryEvent } from '../events/event.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
 import type { Settings, SettingVariables } from './settings.ts'
@@ -9,6 +10,7 @@ export interface Env extends SettingVariables {
   BUCKET: R2Bucket
   DB: D1Database
   UPLOADS: DurableObjectNamespace<UploadSession>
+  EVENTS: Queue<RegistryEvent>
 }
 
 export interface AppEnv {

@@ -5,9 +5,13 @@ import type { Settings } from './settings.ts'
 
 /** Makes a `Location` of a path that begins with `/v2/`. */
 export function location(c: Context<AppEnv>, path: string): string {
-  const { settings } = c.var
-  const prefixed = prefixedPath(settings, path)
-  return settings.relativeLocations ? prefixed : `${publicOrigin(c)}${prefixed}`
+  return c.var.settings.relativeLocations
+    ? prefixedPath(c.var.settings, path)
+    : absoluteUrl(c, path)
+}
+
+export function absoluteUrl(c: Context<AppEnv>, path: string): string {
+  return `${publicOrigin(c)}${prefixedPath(c.var.settings, path)}`
 }
 
 /** The path as clients reach it, for `Link` headers, which are always relative. */

@@ -11,9 +11,10 @@ import {
   type StoredManifest,
 } from '../store/manifests.ts'
 import { removeTag } from '../store/tags.ts'
+import { announce } from './announce.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow } from './guard.ts'
-import { location } from './locations.ts'
+import { absoluteUrl, location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
 import { pushManifest } from './push-manifest.ts'
 
@@ -37,12 +38,18 @@ export const manifests = factory
   .put('/', allow('push'), async (c) => {
     const reference = parseReference(c.var.reference)
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
+    const allTags = 'tag' in reference ? [reference.tag, ...tags] : tags
     const pushed = await pushManifest(c, {
       digest: 'digest' in reference ? reference.digest : null,
-      tags: 'tag' in reference ? [reference.tag, ...tags] : tags,
+      tags: allTags,
     })
-    c.header('Location', location(c, `/v2/${c.var.repository}/manifests/${pushed.digest}`))
-    c.header('Docker-Content-Digest', pushed.digest)
+    const { mediaType, size, digest } = pushed
+    const path = `/v2/${c.var.repository}/manifests/${digest}`
+    const target = { mediaType, size, digest, url: absoluteUrl(c, path) }
+    if (allTags.length === 0) announce(c, 'push', target)
+    for (const tag of allTags) announce(c, 'push', { ...target, tag })
+    c.header('Location', location(c, path))
+    c.header('Docker-Content-Digest', digest)
     if (pushed.subject !== null) c.header('OCI-Subject', pushed.subject)
     for (const tag of tags) c.header('OCI-Tag', tag, { append: true })
     return c.body(null, 201)
@@ -53,6 +60,7 @@ export const manifests = factory
     const reference = parseReference(c.var.reference)
     if ('tag' in reference) {
       if (!(await removeTag(DB, repository, reference.tag))) throw unknownManifest(reference)
+      announce(c, 'delete', { tag: reference.tag })
       return c.body(null, 202)
     }
     const outcome = await removeManifest(DB, repository, reference.digest)
@@ -64,6 +72,7 @@ export const manifests = factory
         headers: { Allow: 'GET, HEAD, PUT' },
       })
     }
+    announce(c, 'delete', { digest: reference.digest })
     return c.body(null, 202)
   })
 

@@ -34,6 +34,9 @@ export interface PushReference {
 
 export interface PushedManifest {
   digest: Digest
+  mediaType: string
+  /** Bytes. */
+  size: number
   subject: Digest | null
 }
 
@@ -62,7 +65,8 @@ export async function pushManifest(
   // Begun is finished: a client that leaves now must not leave half of it.
   c.executionCtx.waitUntil(work.catch(() => undefined))
   await work
-  return { digest, subject: manifest.subject?.digest ?? null }
+  const { mediaType, subject } = manifest
+  return { digest, mediaType, size: bytes.length, subject: subject?.digest ?? null }
 }
 
 async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>> {

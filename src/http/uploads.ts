@@ -2,13 +2,15 @@
 import type { Context } from 'hono'
 import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, mountBlob } from '../store/blobs.ts'
 import type { Chunk } from '../uploads/upload-session.ts'
+import { announce } from './announce.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow } from './guard.ts'
-import { location } from './locations.ts'
+import { absoluteUrl, location } from './locations.ts'
 import { openUpload, progressHeaders, readChunk, refusal, startUpload } from './upload-requests.ts'
 
 /** R2 writes an object of up to 5 GiB in one go. */
@@ -25,7 +27,9 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
       (from === null || isRepositoryName(from)) &&
       (await settled(c, mountBlob(c.env.DB, repository, digest, from)))
     // A mount that fails is an upload that begins, whatever the reason.
-    return mounted ? created(c, digest) : accepted(c)
+    if (!mounted) return accepted(c)
+    announce(c, 'mount', { ...blobTarget(c, digest), ...(from && { fromRepository: from }) })
+    return created(c, digest)
   }
   const digest = c.req.query('digest')
   return digest === undefined ? accepted(c) : pushWhole(c, parseDigest(digest))
@@ -51,13 +55,13 @@ export const upload = factory
     const { id, session } = await openUpload(c)
     const chunk = readChunk(c)
     if (fitsOneWrite(chunk) && (await session.claimWhole())) {
-      if (await writeWhole(c, digest, chunk)) return created(c, digest)
+      if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
       await session.cancel()
       throw refusal(c, id, { kind: 'digest invalid' })
     }
     const answer = await session.finish(c.var.repository, digest, chunk)
     if (answer.kind !== 'created') throw refusal(c, id, answer)
-    return created(c, digest)
+    return pushed(c, digest, answer.size)
   })
   .delete('/', allow('push'), async (c) => {
     const { id, session } = await openUpload(c)
@@ -70,14 +74,14 @@ export const upload = factory
 async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
   const chunk = readChunk(c)
   if (chunk.length === 0 || fitsOneWrite(chunk)) {
-    if (await writeWhole(c, digest, chunk)) return created(c, digest)
+    if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
     throw new RegistryError('DIGEST_INVALID', { detail: digest })
   }
   // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
   const id = await startUpload(c, algorithmOf(digest))
   const answer = await c.env.UPLOADS.getByName(id).finish(c.var.repository, digest, chunk)
   if (answer.kind !== 'created') throw refusal(c, id, answer)
-  return created(c, digest)
+  return pushed(c, digest, answer.size)
 }
 
 function fitsOneWrite({ start, length }: Chunk): boolean {
@@ -114,11 +118,26 @@ async function accepted(c: Context<AppEnv>): Promise<Response> {
   return c.body(null, 202, progressHeaders(c, id, 0))
 }
 
+/** Answers a push, and announces it unless it only repeats an earlier one (`size` is null). */
+function pushed(c: Context<AppEnv>, digest: Digest, size: number | null): Response {
+  if (size !== null) announce(c, 'push', { ...blobTarget(c, digest), size })
+  return created(c, digest)
+}
+
 function created(c: Context<AppEnv>, digest: Digest): Response {
   return c.body(null, 201, {
-    Location: location(c, `/v2/${c.var.repository}/blobs/${digest}`),
+    Location: location(c, blobPath(c, digest)),
     'Docker-Content-Digest': digest,
   })
+}
+
+function blobTarget(c: Context<AppEnv>, digest: Digest) {
+  const url = absoluteUrl(c, blobPath(c, digest))
+  return { mediaType: MEDIA_TYPE_OCTET_STREAM, digest, url }
+}
+
+function blobPath(c: Context<AppEnv>, digest: Digest): string {
+  return `/v2/${c.var.repository}/blobs/${digest}`
 }
 
 /** The work is done even when the client leaves in the middle: a handler alone would be cancelled between two awaits. */

@@ -29,7 +29,8 @@ export interface Chunk {
 /** `offset` is always the count of committed bytes, where the client goes on. */
 export type SessionAnswer =
   | { kind: 'open'; offset: number }
-  | { kind: 'created'; digest: Digest }
+  /** The blob is committed; `size` in bytes is null where an earlier request had done it. */
+  | { kind: 'created'; size: number | null }
   /** Out of order, or another request is at work on the upload. */
   | { kind: 'range invalid'; offset: number }
   /** The body did not have the length that was said of it. */
@@ -80,7 +81,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return this.#exclusively(chunk, async () => {
       await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
       const { phase } = this.#state
-      if (phase === 'done' && this.#state.digest === digest) return { kind: 'created', digest }
+      if (phase === 'done' && this.#state.digest === digest) return { kind: 'created', size: null }
       if (phase === 'done' || phase === 'ended' || phase === 'whole') return { kind: 'unknown' }
       if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
       // In the phase `finishing` an earlier try had all the bytes: the same request again brings them a second time.
@@ -137,7 +138,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (!valid) return this.#failDigest()
     await commitBlob(this.env.DB, repository, { digest, size, storageKey })
     this.#state.done(digest)
-    return { kind: 'created', digest }
+    return { kind: 'created', size }
   }
 
   #failDigest(): SessionAnswer {

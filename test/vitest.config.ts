@@ -7,7 +7,7 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
 const root = resolve(import.meta.dirname, '..')
-const ci = process.env['CI'] === 'true'
+const ci = process.env.CI === 'true'
 
 export default defineConfig(async () => ({
   root,

@@ -15,8 +15,8 @@ try {
 
 async function start(): Promise<void> {
   const registry = await startLocal({
-    port: readPort(process.env['PORT'] ?? '5000'),
-    state: process.env['STATE'] ?? '.wrangler/state',
+    port: readPort(process.env.PORT ?? '5000'),
+    state: process.env.STATE ?? '.wrangler/state',
     vars: readVariables(),
   })
   const host = `localhost:${registry.url.port}`

@@ -2,6 +2,7 @@
  * Starts Berth as a user does, with `npm start`, on a free loopback port and with fresh state, for the tests that talk to it from
  * outside: the real clients and the conformance suite.
  */
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -27,25 +28,21 @@ export async function startBerth(
   const reports = join(PROJECT, '.reports')
   await mkdir(reports, { recursive: true })
   const state = await mkdtemp(join(tmpdir(), 'berth-state-'))
+  process.once('exit', () => rmSync(state, { recursive: true, force: true }))
   const port = await freePort()
   const host = `127.0.0.1:${port}`
-  try {
-    const daemon = await startDaemon(
-      ['npm', 'start'],
-      join(reports, options.log ?? 'berth.log'),
-      async () => (await fetch(`http://${host}/v2/`)).status === 200,
-      { cwd: PROJECT, env: { ...options.env, PORT: String(port), STATE: state } },
-    )
-    return {
-      host,
-      stop: async () => {
-        await daemon.stop()
-        await rm(state, { recursive: true, force: true })
-      },
-    }
-  } catch (error) {
-    await rm(state, { recursive: true, force: true })
-    throw error
+  const daemon = await startDaemon(
+    ['npm', 'start'],
+    join(reports, options.log ?? 'berth.log'),
+    async () => (await fetch(`http://${host}/v2/`)).status === 200,
+    { cwd: PROJECT, env: { ...options.env, PORT: String(port), STATE: state } },
+  )
+  return {
+    host,
+    stop: async () => {
+      await daemon.stop()
+      await rm(state, { recursive: true, force: true })
+    },
   }
 }
 

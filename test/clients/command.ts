@@ -33,7 +33,11 @@ const running = new Set<number>()
 process.once('exit', () => {
   for (const id of running) signalGroup(id, 'SIGKILL')
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
+/** Makes an interrupt or a request to terminate end this process, and with it everything it runs. */
+export function exitOnSignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+}
 
 /**
  * Runs a command written as one line: `` await $`skopeo copy oci:${dir} docker://${reference}` ``. The text is split at white
@@ -156,7 +160,8 @@ export async function startDaemon(
   }
 }
 
-async function stopGroup(leader: ChildProcess): Promise<void> {
+/** Asks a process and all of its group to end, insists after a while, and waits until they are gone. */
+export async function stopGroup(leader: ChildProcess): Promise<void> {
   const id = leader.pid
   if (id === undefined) return
   signalGroup(id, 'SIGTERM')

@@ -40,8 +40,8 @@ suite('crane', () => {
 
   test('copy to another repository, digest and manifest', async () => {
     const target = `${scratch.repository('copied')}:v2`
-    await $`crane copy --insecure ${scratch.repository('three')}:v1 ${target}`
-    const original = await readRegistry(scratch.host, scratch.path('three'), 'v1')
+    await $`crane copy --insecure ${scratch.repository('umoci')}:v1 ${target}`
+    const original = await readRegistry(scratch.host, scratch.path('umoci'), 'v1')
     assert.deepEqual(await readRegistry(scratch.host, scratch.path('copied'), 'v2'), original)
     const digest = (await $`crane digest --insecure ${target}`).stdout.trim()
     assert.equal(digest, original.manifest)

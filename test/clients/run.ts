@@ -8,6 +8,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startBerth } from './berth.ts'
+import { stopGroup } from './command.ts'
 import { installClients } from './install.ts'
 import { removeTree } from './scratch.ts'
 
@@ -53,10 +54,12 @@ function runTests(env: NodeJS.ProcessEnv): Promise<number> {
       `--test-reporter-destination=${join(REPORTS, 'clients.xml')}`,
       ...files.map((file) => join(import.meta.dirname, file)),
     ],
-    { env, stdio: ['ignore', 'inherit', 'inherit'] },
+    { env, stdio: ['ignore', 'inherit', 'inherit'], detached: true },
   )
+  // The tests end what they started; only then are mounts and folders removed, here.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopGroup(child))
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve(code ?? 1))
+    child.once('close', (code) => stopGroup(child).then(() => resolve(code ?? 1), reject))
   })
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { $ } from './command.ts'
+import { $, exitOnSignal } from './command.ts'
 
 export interface Scratch {
   /** `host:port` of the registry. */
@@ -24,6 +24,7 @@ export function scratchFor(client: string): Scratch {
   if (host === undefined || root === undefined) {
     throw new Error('REGISTRY and SCRATCH are not set: start this through npm run clients')
   }
+  exitOnSignal()
   const dir = join(root, client)
   mkdirSync(dir, { recursive: true })
   const prefix = `${client}-${randomBytes(4).toString('hex')}`

@@ -8,13 +8,14 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { type TestCase, testCases } from '../ci/junit.ts'
 import { startBerth } from '../clients/berth.ts'
-import { $with } from '../clients/command.ts'
+import { $with, exitOnSignal } from '../clients/command.ts'
 import { goInstall } from '../clients/go-install.ts'
 
 const SUITE = 'github.com/opencontainers/distribution-spec/conformance'
 const SUITE_VERSION = 'v0.0.0-20260831232431-97274622c111'
 const REPORTS = join(import.meta.dirname, '../../.reports')
 
+exitOnSignal()
 process.env.PATH = [process.env.PATH, '/usr/local/go/bin'].join(delimiter)
 const suite = join(await goInstall(SUITE, SUITE_VERSION), 'conformance')
 const given = process.env.REGISTRY

@@ -54,7 +54,7 @@ export const upload = factory
     const digest = parseDigest(c.req.query('digest') ?? '')
     const { id, session } = await openUpload(c)
     const chunk = readChunk(c)
-    if (fitsOneWrite(chunk) && (await session.claimWhole())) {
+    if (fitsOneWrite(c, chunk) && (await session.claimWhole())) {
       if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
       await session.cancel()
       throw refusal(c, id, { kind: 'digest invalid' })
@@ -73,7 +73,7 @@ export const upload = factory
 /** POST with a digest: the whole blob is in the request. */
 async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
   const chunk = readChunk(c)
-  if (chunk.length === 0 || fitsOneWrite(chunk)) {
+  if (chunk.length === 0 || fitsOneWrite(c, chunk)) {
     if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
     throw new RegistryError('DIGEST_INVALID', { detail: digest })
   }
@@ -84,8 +84,10 @@ async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> 
   return pushed(c, digest, answer.size)
 }
 
-function fitsOneWrite({ start, length }: Chunk): boolean {
-  return length !== null && length > 0 && length <= SINGLE_WRITE_BYTES && (start ?? 0) === 0
+/** R2 wants to know the length from the body itself: a Content-Range on a chunked one is no Content-Length. */
+function fitsOneWrite(c: Context<AppEnv>, { start, length }: Chunk): boolean {
+  const isKnown = length !== null && c.req.header('Content-Length') !== undefined
+  return isKnown && length > 0 && length <= SINGLE_WRITE_BYTES && (start ?? 0) === 0
 }
 
 /**

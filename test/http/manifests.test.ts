@@ -379,7 +379,7 @@ describe('DELETE', () => {
 })
 
 describe('a manifest whose bytes are gone from R2', () => {
-  it('is the registry's own fault: 500', async () => {
+  it('is a fault of the registry: 500', async () => {
     const bytes = imageManifest(image.config, [image.layer], { padding: 'y'.repeat(70_000) })
     await putManifest(REPOSITORY, 'lost', bytes)
     const { objects } = await env.BUCKET.list({ prefix: 'manifests/' })

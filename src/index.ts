@@ -2,6 +2,7 @@
 import { app } from './app.ts'
 import { consumeEvents } from './events/consumer.ts'
 import type { Env } from './http/context.ts'
+import { logInfo } from './lib/log.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
 
@@ -16,6 +17,6 @@ export default {
       new R2BlobStore(env.BUCKET),
       controller.scheduledTime,
     )
-    console.log({ message: 'sweep', swept })
+    logInfo({ message: 'sweep', swept })
   },
 } satisfies ExportedHandler<Env>

@@ -1,6 +1,7 @@
 /** Tells the queue of a change that was made. The answer does not wait for it, and a queue that is away fails no push. */
 import type { Context } from 'hono'
 import { type EventAction, type EventTarget, newEvent } from '../events/event.ts'
+import { logError } from '../lib/log.ts'
 import type { AppEnv } from './context.ts'
 
 export function announce(
@@ -24,7 +25,7 @@ export function announce(
   )
   c.executionCtx.waitUntil(
     c.env.EVENTS.send(event).catch((error: unknown) => {
-      console.error({ message: 'an event was not queued', event, error: String(error) })
+      logError({ message: 'an event was not queued', event }, error)
     }),
   )
 }

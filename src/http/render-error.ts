@@ -1,4 +1,5 @@
 /** The one place that turns what a handler threw into a response. */
+import { logError } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { SettingError } from './settings.ts'
 
@@ -18,11 +19,7 @@ function internalError(error: unknown, requestId: string): RegistryError {
   if (error instanceof SettingError) {
     return new RegistryError('UNAVAILABLE', { message: error.message })
   }
-  console.error({
-    message: 'request failed',
-    requestId,
-    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  })
+  logError({ message: 'request failed', requestId }, error)
   // Both flags are Cloudflare's, on errors of Durable Object calls: the same request again can succeed.
   if (hasFlag(error, 'retryable') || hasFlag(error, 'overloaded')) {
     return new RegistryError('UNAVAILABLE', {

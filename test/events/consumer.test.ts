@@ -109,6 +109,6 @@ describe('the consumer', () => {
     await worker.queue(batch)
     const result = await getQueueResult(batch, ctx)
     expect(result.explicitAcks).toEqual(['0', '1'])
-    expect(log).toHaveBeenCalledWith({ message: 'registry event', event })
+    expect(log).toHaveBeenCalledWith(JSON.stringify({ message: 'registry event', event }))
   })
 })

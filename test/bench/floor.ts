@@ -46,7 +46,7 @@ export class FloorClient {
 }
 
 export interface RunningFloor {
-  client: FloorClient
+  url: URL
   stop(): Promise<void>
 }
 
@@ -77,7 +77,5 @@ export async function startFloor(state: string): Promise<RunningFloor> {
       },
     ],
   })
-  const client = new FloorClient(await miniflare.ready)
-  await client.createSchema()
-  return { client, stop: () => miniflare.dispose() }
+  return { url: await miniflare.ready, stop: () => miniflare.dispose() }
 }

@@ -2,55 +2,55 @@
  * `npm run bench:memory`: how much memory uploads take, and that it does not grow with the blob. Each case runs in a fresh Berth
  * and ends with the peak resident set of its workerd process (VmHWM, counted by the kernel). That process holds everything on
  * the server's side: the Worker, the upload Durable Objects, and Miniflare's R2 and D1 simulators; production's isolate holds
- * the first two only. The client and the blobs' generator are in this Node process, which is not counted.
+ * the first two only. The client, the blobs' generator and Miniflare's Node process are not counted.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startLocal } from '../../src/cli/local.ts'
-import { startFloor } from './floor.ts'
+import { FloorClient } from './floor.ts'
 import { GeneratedBlob } from './generated-blob.ts'
 import { findWorkerd, memoryOf } from './process-memory.ts'
 import { RegistryClient } from './registry-client.ts'
+import { startServer } from './server-process.ts'
 import { formatTable, ratio } from './table.ts'
 
+const REPOSITORY = 'bench/memory'
 const MIB = 1024 * 1024
 const SAMPLE_EVERY = 100
 
-/** A fresh server, and one way to push a blob to it. */
-interface Server {
-  push(blob: GeneratedBlob, digest: string): Promise<void>
-  stop(): Promise<void>
-}
+type Push = (blob: GeneratedBlob, digest: string) => Promise<void>
 
+/** A server, and one way to push a blob to it. */
 const WAYS = {
   /** POST, one PATCH with chunked encoding, PUT. */
-  streamed: (state: string) =>
-    startBerth(state, (client, blob, digest) => client.pushStreamed(digest, blob.bytes())),
+  streamed: {
+    server: 'berth',
+    push: (url: URL): Push => {
+      const client = new RegistryClient(url, REPOSITORY)
+      return (blob, digest) => client.pushStreamed(digest, blob.bytes())
+    },
+  },
   /** POST, one PUT with Content-Length. */
-  single: (state: string) =>
-    startBerth(state, (client, blob, digest) => client.pushSingle(digest, blob.bytes(), blob.size)),
-  /** A bare Worker's `R2.put`: what the simulator itself takes. */
-  floor: async (state: string): Promise<Server> => {
-    const { client, stop } = await startFloor(state)
-    const push = (blob: GeneratedBlob, digest: string) =>
-      client.putBlob(randomUUID(), digest, blob.bytes(), blob.size)
-    return { push, stop }
+  single: {
+    server: 'berth',
+    push: (url: URL): Push => {
+      const client = new RegistryClient(url, REPOSITORY)
+      return (blob, digest) => client.pushSingle(digest, blob.bytes(), blob.size)
+    },
+  },
+  /** A bare Worker's `R2.put`: what the simulator takes by itself. */
+  floor: {
+    server: 'floor',
+    push: (url: URL): Push => {
+      const client = new FloorClient(url)
+      return (blob, digest) => client.putBlob(randomUUID(), digest, blob.bytes(), blob.size)
+    },
   },
 } as const
 
 type Way = keyof typeof WAYS
-
-async function startBerth(
-  state: string,
-  push: (client: RegistryClient, blob: GeneratedBlob, digest: string) => Promise<void>,
-): Promise<Server> {
-  const berth = await startLocal({ state })
-  const client = new RegistryClient(berth.url, `bench/${randomUUID()}`)
-  return { push: (blob, digest) => push(client, blob, digest), stop: () => berth.stop() }
-}
 
 interface Case {
   uploads: number
@@ -110,11 +110,12 @@ async function measure(way: Way, { uploads, size }: Case): Promise<Measured> {
   })
   const state = await mkdtemp(join(tmpdir(), 'berth-memory-'))
   try {
-    const server = await WAYS[way](state)
+    const server = await startServer(WAYS[way].server, state)
     try {
-      const memory = watchMemory(findWorkerd())
+      const push = WAYS[way].push(server.url)
+      const memory = watchMemory(findWorkerd(server.pid))
       const start = performance.now()
-      await Promise.all(blobs.map(({ blob, digest }) => server.push(blob, digest)))
+      await Promise.all(blobs.map(({ blob, digest }) => push(blob, digest)))
       const seconds = (performance.now() - start) / 1000
       return { way, uploads, size: size * scale, seconds, ...memory.stop() }
     } finally {

@@ -21,23 +21,24 @@ export function memoryOf(pid: number): Memory {
 }
 
 /**
- * The workerd that this process started.
+ * The workerd that a process started.
  * @throws {Error} when there is none, or more than one
  */
-export function findWorkerd(): number {
+export function findWorkerd(parent: number): number {
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
         const status = statusOf(pid)
-        return field(status, 'Name') === 'workerd' && field(status, 'PPid') === String(process.pid)
+        return field(status, 'Name') === 'workerd' && field(status, 'PPid') === String(parent)
       } catch {
         return false // ended since the listing
       }
     })
   const [pid, ...others] = children
-  if (pid === undefined || others.length > 0) throw new Error(`${children.length} workerd children`)
+  if (pid === undefined || others.length > 0)
+    throw new Error(`process ${parent} has ${children.length} workerd children`)
   return pid
 }
 

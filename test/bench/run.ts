@@ -7,11 +7,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startLocal } from '../../src/cli/local.ts'
-import { startFloor } from './floor.ts'
+import { FloorClient } from './floor.ts'
 import { measure, type Result } from './measure.ts'
 import { type Options, readOptions } from './options.ts'
 import { asJson, asTable, failuresOf } from './report.ts'
+import { startServer } from './server-process.ts'
 import { BERTH, FLOOR, floorSubject, registrySubject, type Subject } from './subjects.ts'
 
 const options = readOptions(process.argv.slice(2))
@@ -30,12 +30,14 @@ async function withServers<T>(
   folder: string,
   use: (subjects: readonly Subject[]) => Promise<T>,
 ): Promise<T> {
-  const floor = await startFloor(join(folder, FLOOR))
+  const floor = await startServer('floor', join(folder, FLOOR))
   try {
-    const berth = await startLocal({ state: join(folder, BERTH) })
+    const floorClient = new FloorClient(floor.url)
+    await floorClient.createSchema()
+    const berth = await startServer('berth', join(folder, BERTH))
     try {
       return await use([
-        floorSubject(floor.client),
+        floorSubject(floorClient),
         registrySubject(BERTH, berth.url, freshRepository()),
         ...options.peers.map(({ name, url, credentials }) =>
           registrySubject(name, url, freshRepository(), credentials),

@@ -19,11 +19,15 @@ export function completeUpload(
   writer: PartWriter,
   digest: Digest,
 ): Promise<boolean> {
-  return writer.withTail((tail, hash) => {
+  return writer.withTail(async (tail, hash) => {
     const { partsId, storageKey } = state
+    if (partsId !== null && state.partCount > 0) {
+      return completeParts(store, state, partsId, { tail, hash, digest })
+    }
+    // Parts were begun and the first one failed: the client went on with less.
+    if (partsId !== null) await store.abortParts(storageKey, partsId)
     // Less than a part: one write, which the store verifies by itself.
-    if (partsId === null || state.partCount === 0) return store.write(storageKey, tail, digest)
-    return completeParts(store, state, partsId, { tail, hash, digest })
+    return store.write(storageKey, tail, digest)
   })
 }
 
@@ -41,14 +45,11 @@ async function completeParts(
 ): Promise<boolean> {
   const { storageKey, offset: size } = state
   if (hash?.algorithm === algorithmOf(digest)) {
-    const [actual, last] = await Promise.all([
-      hash.finish(tail),
-      writeLastPart(store, state, partsId, tail),
-    ])
-    if (actual !== digest) {
+    if ((await hash.finish(tail)) !== digest) {
       await store.abortParts(storageKey, partsId)
       return false
     }
+    const last = await writeLastPart(store, state, partsId, tail)
     await store.completeParts(storageKey, partsId, [...state.parts(), ...last])
     return true
   }

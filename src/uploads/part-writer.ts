@@ -13,8 +13,11 @@ import type { SessionState } from './session-state.ts'
 const SMALL_BUFFER_BYTES = 64 * 1024
 const READ_BYTES = 128 * 1024
 
-/** How a chunk's body ended: as it should, with bytes beyond its limit, or before its end because the client went away. */
-export type Reception = 'complete' | 'excess' | 'cut off'
+/**
+ * How a chunk's body ended: as it should, with bytes beyond its limit, before its end because the client went away, or because
+ * the session was ended meanwhile.
+ */
+export type Reception = 'complete' | 'excess' | 'cut off' | 'stopped'
 
 export class PartWriter {
   readonly #store: BlobStore
@@ -45,17 +48,20 @@ export class PartWriter {
     algorithm: Algorithm,
   ): Promise<Reception> {
     this.#algorithm = algorithm
-    await this.#restoreTail()
     try {
+      await this.#restoreTail()
       const reception = await this.#receive(body, limit)
       await this.#writing
-      this.#state.appendTail(this.#buffer.subarray(this.#state.tailLength, this.#filled))
+      if (reception === 'stopped') this.#filled = 0
+      else this.#state.appendTail(this.#buffer.subarray(this.#state.tailLength, this.#filled))
       return reception
     } catch (error) {
       await this.#writing.catch(() => undefined)
       this.#filled = 0
       throw error
     } finally {
+      // A failure is this chunk's: the next one begins at what is committed.
+      this.#writing = Promise.resolve()
       this.#release()
     }
   }
@@ -64,19 +70,20 @@ export class PartWriter {
   async withTail<T>(
     use: (tail: Uint8Array<ArrayBuffer>, hash: PartHash | undefined) => Promise<T>,
   ): Promise<T> {
-    await this.#restoreTail()
     const hash = this.#hash?.parts === this.#state.partCount ? this.#hash : undefined
     this.#hash = undefined
     try {
+      await this.#restoreTail()
       return await use(this.#buffer.subarray(0, this.#filled), hash)
     } finally {
       this.#release()
     }
   }
 
-  /** Stops a chunk that is being received. */
+  /** Stops a chunk that is being received, when the session was ended. */
   async stop(): Promise<void> {
-    await this.#reader?.cancel()
+    // A body that broke by itself needs no cancelling.
+    await this.#reader?.cancel().catch(() => undefined)
   }
 
   async #receive(body: ReadableStream<Uint8Array>, limit: number): Promise<Reception> {
@@ -86,12 +93,13 @@ export class PartWriter {
     let left = limit
     for (;;) {
       const chunk = await reader.read(view).catch(() => undefined)
+      if (this.#state.phase === 'ended') return 'stopped'
       if (chunk === undefined) return 'cut off'
       if (chunk.done) return 'complete'
       const bytes = chunk.value
       await this.#take(bytes.subarray(0, left))
       if (bytes.length > left) {
-        await reader.cancel()
+        await reader.cancel().catch(() => undefined)
         return 'excess'
       }
       left -= bytes.length
@@ -143,11 +151,14 @@ export class PartWriter {
     if (this.#state.partsId === null) this.#state.setPartsId(partsId)
     if (partCount === 0) this.#hash = new PartHash(this.#algorithm)
     else if (this.#hash?.parts !== partCount) this.#hash = undefined
-    const [part] = await Promise.all([
+    // Whoever fails, the other one still reads the buffer: it may not be given back before both have settled.
+    const [written, hashed] = await Promise.allSettled([
       this.#store.writePart(storageKey, partsId, partCount + 1, bytes),
       this.#hash?.add(bytes),
     ])
-    this.#state.addPart(part)
+    if (hashed.status === 'rejected') this.#hash = undefined
+    if (written.status === 'rejected') throw written.reason
+    this.#state.addPart(written.value)
   }
 
   async #restoreTail(): Promise<void> {

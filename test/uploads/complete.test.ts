@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import { type Algorithm, type Digest, digestOf } from '../../src/oci/digest.ts'
+import { completeUpload } from '../../src/uploads/complete.ts'
+import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { PartWriter } from '../../src/uploads/part-writer.ts'
+import { SessionState } from '../../src/uploads/session-state.ts'
+import { randomBytes } from '../support/registry.ts'
+import { bodyOf, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
+
+const SOURCE = randomBytes(2 * PART_BYTES + 1000)
+const WRONG = await digestOf(new Uint8Array(3))
+
+interface Upload {
+  store: MemoryBlobStore
+  complete(digest: Digest): Promise<boolean>
+  /** What the object is made of from now on knows only what is durable. */
+  evict(): void
+}
+
+/** An upload that received `bytes`. */
+function received(
+  bytes: Uint8Array<ArrayBuffer>,
+  test: (upload: Upload) => Promise<void>,
+): Promise<void> {
+  return withStorage(async (storage) => {
+    const store = new MemoryBlobStore()
+    const state = new SessionState(storage)
+    state.open('key')
+    let writer = new PartWriter(store, state)
+    await writer.append(bodyOf([bytes]), Number.POSITIVE_INFINITY, 'sha256')
+    store.log.length = 0
+    await test({
+      store,
+      complete: (digest) => completeUpload(store, state, writer, digest),
+      evict: () => {
+        writer = new PartWriter(store, state)
+      },
+    })
+  })
+}
+
+describe('the finished object', () => {
+  const small = SOURCE.slice(0, 1000)
+  const exact = SOURCE.slice(0, 2 * PART_BYTES)
+  it.each<[string, Uint8Array<ArrayBuffer>, Algorithm, boolean, string[]]>([
+    ['empty', new Uint8Array(0), 'sha256', false, ['write']],
+    ['less than a part', small, 'sha256', false, ['write']],
+    ['less than a part, sha512', small, 'sha512', false, ['write']],
+    ['less than a part, evicted', small, 'sha256', true, ['write']],
+    ['whole parts', exact, 'sha256', false, ['completeParts']],
+    ['parts and a tail', SOURCE, 'sha256', false, ['writePart', 'completeParts']],
+    [
+      'read back for another algorithm',
+      SOURCE,
+      'sha512',
+      false,
+      ['size', 'writePart', 'completeParts', 'read'],
+    ],
+    [
+      'read back after an eviction',
+      SOURCE,
+      'sha256',
+      true,
+      ['size', 'writePart', 'completeParts', 'read'],
+    ],
+  ])('%s', async (_, bytes, algorithm, evict, operations) => {
+    await received(bytes, async ({ store, complete, evict: evicted }) => {
+      if (evict) evicted()
+      expect(await complete(await digestOf(bytes, algorithm))).toBe(true)
+      expect(store.log).toEqual(operations)
+      expect(sameBytes(store.objects.get('key') ?? new Uint8Array(1), bytes)).toBe(true)
+      expect(store.uploads.size).toBe(0)
+    })
+  })
+
+  it.each<[string, number, boolean]>([
+    ['less than a part', 1000, false],
+    ['parts', SOURCE.length, false],
+    ['parts that are read back', SOURCE.length, true],
+  ])('of the wrong digest is gone: %s', async (_, length, evict) => {
+    await received(SOURCE.slice(0, length), async ({ store, complete, evict: evicted }) => {
+      if (evict) evicted()
+      expect(await complete(WRONG)).toBe(false)
+      expect(store.objects.size).toBe(0)
+      expect(store.uploads.size).toBe(0)
+    })
+  })
+})
+
+describe('completing again after it broke off', () => {
+  const operations = ['size', 'writePart', 'completeParts', 'read']
+  const failures = [false, true].flatMap((evict) =>
+    operations
+      .filter((operation) => evict || operation === 'writePart' || operation === 'completeParts')
+      .flatMap((operation) =>
+        (['before', 'after'] as const).map((when) => ({ operation, when, evict })),
+      ),
+  )
+  it.each(failures)('$when $operation, evicted: $evict', async ({ operation, when, evict }) => {
+    await received(SOURCE, async ({ store, complete, evict: evicted }) => {
+      if (evict) evicted()
+      store[when] = (made) => {
+        if (made === operation) throw new Error('R2 is down')
+      }
+      const digest = await digestOf(SOURCE)
+      await expect(complete(digest)).rejects.toThrow('R2 is down')
+      store[when] = () => undefined
+      expect(await complete(digest)).toBe(true)
+      expect(sameBytes(store.objects.get('key') ?? new Uint8Array(1), SOURCE)).toBe(true)
+      // And once more, as after a commit that failed.
+      expect(await complete(digest)).toBe(true)
+    })
+  })
+})
+
+it('gives up parts that were begun where the first one failed and less than a part came', async () => {
+  await withStorage(async (storage) => {
+    const store = new MemoryBlobStore()
+    const state = new SessionState(storage)
+    state.open('key')
+    const writer = new PartWriter(store, state)
+    store.before = (operation) => {
+      if (operation === 'writePart') throw new Error('R2 is down')
+    }
+    const body = bodyOf([SOURCE.subarray(0, PART_BYTES)])
+    await expect(writer.append(body, PART_BYTES, 'sha256')).rejects.toThrow('R2 is down')
+    expect(store.uploads.size).toBe(1)
+    const bytes = SOURCE.slice(0, 1000)
+    await writer.append(bodyOf([bytes]), 1000, 'sha256')
+    expect(await completeUpload(store, state, writer, await digestOf(bytes))).toBe(true)
+    expect(store.uploads.size).toBe(0)
+  })
+})

@@ -1,0 +1,160 @@
+/** What the tests of upload sessions share: objects to try things in, bodies, and a blob store in memory that misbehaves. */
+import { runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import type { BlobBody, BlobStore, Part } from '../../src/store/blob-store.ts'
+import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import type { Chunk, UploadSession } from '../../src/uploads/upload-session.ts'
+
+export type SessionStub = DurableObjectStub<UploadSession>
+
+export function newSession(): SessionStub {
+  return env.UPLOADS.getByName(crypto.randomUUID())
+}
+
+/** Runs `work` with the storage of a fresh Durable Object. */
+export function withStorage<T>(work: (storage: DurableObjectStorage) => Promise<T>): Promise<T> {
+  return runInDurableObject(newSession(), (_, { storage }) => work(storage))
+}
+
+/** A body that brings `pieces`, each as one read where the reader has room for it, and ends with `failure` if there is one. */
+export function bodyOf(pieces: readonly Uint8Array[], failure?: Error): ReadableStream<Uint8Array> {
+  const rest = pieces.filter((piece) => piece.length > 0).map((piece) => piece.slice())
+  return new ReadableStream({
+    type: 'bytes',
+    pull(controller) {
+      const piece = rest.shift()
+      if (piece !== undefined) controller.enqueue(piece)
+      else if (failure !== undefined) controller.error(failure)
+      else controller.close()
+      // A read that was waiting wants to hear of the end, too.
+      if (piece === undefined) controller.byobRequest?.respond(0)
+    },
+  })
+}
+
+export function chunkOf(bytes: Uint8Array, said: Partial<Chunk> = {}): Chunk {
+  return { body: bodyOf([bytes]), start: null, length: bytes.length, ...said }
+}
+
+/** Cuts `bytes` into pieces of these sizes, again and again. */
+export function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let start = 0
+  for (let index = 0; start < bytes.length; index++) {
+    const size = sizes[index % sizes.length] ?? bytes.length
+    pieces.push(bytes.subarray(start, start + size))
+    start += size
+  }
+  return pieces
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && crypto.subtle.timingSafeEqual(a, b)
+}
+
+/** The keys of everything in the bucket. */
+export async function storedKeys(): Promise<string[]> {
+  const { objects } = await env.BUCKET.list()
+  return objects.map(({ key }) => key)
+}
+
+/** A blob store as strict as R2: equal parts, newest etags only, and it reads a body some time after it was given it. */
+export class MemoryBlobStore implements BlobStore {
+  readonly objects = new Map<string, Uint8Array<ArrayBuffer>>()
+  /** The uploads in parts that were begun and neither completed nor given up. */
+  readonly uploads = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>()
+  readonly log: string[] = []
+  /** Called before each operation takes effect; what it throws is thrown. */
+  before: (operation: string) => void = () => undefined
+  /** Called when the effect is there. */
+  after: (operation: string) => void = () => undefined
+
+  read(key: string): Promise<ReadableStream<Uint8Array> | null> {
+    return this.#operation('read', () => {
+      const object = this.objects.get(key)
+      return object === undefined ? null : bodyOf(cut(object, [1_000_000]))
+    })
+  }
+
+  size(key: string): Promise<number | null> {
+    return this.#operation('size', () => this.objects.get(key)?.length ?? null)
+  }
+
+  async write(key: string, body: BlobBody, digest: Digest): Promise<boolean> {
+    if (!(body instanceof Uint8Array)) throw new TypeError('a session writes no streams')
+    return this.#operation('write', async () => {
+      const bytes = Uint8Array.from(body)
+      const valid =
+        (await digestOf(bytes, digest.startsWith('sha512:') ? 'sha512' : 'sha256')) === digest
+      if (valid) this.objects.set(key, bytes)
+      return valid
+    })
+  }
+
+  remove(keys: readonly string[]): Promise<void> {
+    return this.#operation('remove', () => {
+      for (const key of keys) this.objects.delete(key)
+    })
+  }
+
+  beginParts(key: string): Promise<string> {
+    return this.#operation('beginParts', () => {
+      const id = `${key}#${this.log.length}`
+      this.uploads.set(id, new Map())
+      return id
+    })
+  }
+
+  writePart(_: string, id: string, number: number, bytes: Uint8Array): Promise<Part> {
+    return this.#operation('writePart', () => {
+      const etag = crypto.randomUUID()
+      this.#upload(id).set(number, { etag, bytes: bytes.slice() })
+      return { number, etag }
+    })
+  }
+
+  completeParts(key: string, id: string, parts: readonly Part[]): Promise<void> {
+    return this.#operation('completeParts', () => {
+      const upload = this.#upload(id)
+      const chosen = parts.map(({ number, etag }, index) => {
+        const part = upload.get(number)
+        if (part?.etag !== etag || number !== index + 1) throw new Error('no such part (10025)')
+        const last = index === parts.length - 1
+        if (!last && part.bytes.length !== PART_BYTES) throw new Error('uneven parts (10048)')
+        return part.bytes
+      })
+      this.objects.set(key, chosen.reduce(joined, new Uint8Array(0)).slice())
+      this.uploads.delete(id)
+    })
+  }
+
+  abortParts(_: string, id: string): Promise<void> {
+    return this.#operation('abortParts', () => {
+      this.uploads.delete(id)
+    })
+  }
+
+  #upload(id: string) {
+    const upload = this.uploads.get(id)
+    if (upload === undefined) throw new Error('no such upload (10024)')
+    return upload
+  }
+
+  async #operation<T>(name: string, effect: () => T | Promise<T>): Promise<T> {
+    this.log.push(name)
+    // A real store takes its time: who re-uses a buffer meanwhile spoils what is stored.
+    await scheduler.wait(1)
+    this.before(name)
+    const result = await effect()
+    this.after(name)
+    return result
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length)
+  both.set(a)
+  both.set(b, a.length)
+  return both
+}

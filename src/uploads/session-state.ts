@@ -8,8 +8,9 @@ import type { Part } from '../store/blob-store.ts'
 import { PART_BYTES } from './part-buffers.ts'
 
 /**
- * `fresh`: nothing was sent yet. `whole`: the blob comes in one PUT, past the session. `open`: takes bytes. `finishing`: all bytes are here, the closing PUT is at work or broke
- * off. `done`: the blob is committed. `ended`: cancelled, abandoned, or its digest was wrong.
+ * `fresh`: nothing was sent yet. `whole`: the blob comes in one PUT, past the session. `open`: takes bytes. `finishing`: all
+ * bytes are here, the closing PUT is at work or broke off. `done`: the blob is committed. `ended`: cancelled, abandoned, or its
+ * digest was wrong.
  */
 export type Phase = 'fresh' | 'whole' | 'open' | 'finishing' | 'done' | 'ended'
 
@@ -39,7 +40,9 @@ const SQL = {
     INSERT INTO session (id, phase, storage_key) VALUES (1, 'ended', '')
     ON CONFLICT (id) DO UPDATE SET phase = 'ended'`,
   setPartsId: `UPDATE session SET parts_id = ?`,
-  setPhase: `UPDATE session SET phase = ?, digest = ?`,
+  finishing: `UPDATE session SET phase = 'finishing', digest = ?`,
+  done: `UPDATE session SET phase = 'done', digest = ?, storage_key = '', parts_id = NULL`,
+  discarded: `UPDATE session SET storage_key = '', parts_id = NULL`,
   addPart: `INSERT OR REPLACE INTO parts (number, etag) VALUES (?, ?)`,
   parts: `SELECT number, etag FROM parts ORDER BY number`,
   clearParts: `DELETE FROM parts`,
@@ -71,6 +74,7 @@ export class SessionState {
     return this.#row.phase
   }
 
+  /** Under which the bytes are, or will be; '' where the session has none to answer for. */
   get storageKey(): string {
     return this.#row.storage_key
   }
@@ -111,21 +115,27 @@ export class SessionState {
   }
 
   finishing(digest: Digest): void {
-    this.#change(() => this.#storage.sql.exec(SQL.setPhase, 'finishing', digest))
+    this.#change(() => this.#storage.sql.exec(SQL.finishing, digest))
   }
 
   /** Keeps only the digest: a repeated closing PUT is answered with it. */
   done(digest: Digest): void {
     this.#change(() => {
-      this.#storage.sql.exec(SQL.setPhase, 'done', digest)
+      this.#storage.sql.exec(SQL.done, digest)
       this.#storage.sql.exec(SQL.clearParts)
       this.#storage.sql.exec(SQL.clearTail)
     })
   }
 
+  /** Takes no more bytes. The storage key, the parts' id and the digest stay until what they name is discarded. */
   end(): void {
+    this.#change(() => this.#storage.sql.exec(SQL.end))
+  }
+
+  /** Nothing is left of the session's bytes. */
+  discarded(): void {
     this.#change(() => {
-      this.#storage.sql.exec(SQL.end)
+      this.#storage.sql.exec(SQL.discarded)
       this.#storage.sql.exec(SQL.clearParts)
       this.#storage.sql.exec(SQL.clearTail)
     })

@@ -7,7 +7,7 @@
 import type { Algorithm } from '../oci/digest.ts'
 
 /** Longer than a session lives after its last request, and longer than any upload that makes progress. */
-const ID_TTL_SECONDS = 7 * 24 * 60 * 60
+export const ID_TTL_SECONDS = 7 * 24 * 60 * 60
 
 const CLAIM_BYTES = 21
 const SIGNATURE_BYTES = 15

@@ -6,11 +6,14 @@
 import { DurableObject } from 'cloudflare:workers'
 import { type Algorithm, algorithmOf, type Digest } from '../oci/digest.ts'
 import { newStorageKey } from '../store/blob-store.ts'
-import { commitBlob } from '../store/blobs.ts'
+import { commitBlob, findBlob } from '../store/blobs.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
+import { buryUnlessTaken } from '../store/tombstones.ts'
 import { completeUpload } from './complete.ts'
+import { BLOB_BYTES_AT_MOST } from './part-buffers.ts'
 import { PartWriter } from './part-writer.ts'
 import { SessionState } from './session-state.ts'
+import { ID_TTL_SECONDS } from './upload-id.ts'
 
 export interface UploadEnv {
   BUCKET: R2Bucket
@@ -33,7 +36,7 @@ export type SessionAnswer =
   | { kind: 'created'; size: number | null }
   /** Out of order, or another request is at work on the upload. */
   | { kind: 'range invalid'; offset: number }
-  /** The body did not have the length that was said of it. */
+  /** The body did not have the length that was said of it, or goes past what a blob may have. */
   | { kind: 'size invalid'; offset: number }
   | { kind: 'digest invalid' }
   /** Cancelled, abandoned, failed, or finished under another digest. */
@@ -41,6 +44,12 @@ export type SessionAnswer =
 
 /** An upload that nobody touches for so long is given up. */
 export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+
+/** An ended session is remembered as long as its id is good: forgotten, it would be a fresh one. */
+const REMEMBER_MS = ID_TTL_SECONDS * 1000
+
+/** Bytes of an ended session that could not be removed are tried again after so long. */
+const DISCARD_AGAIN_MS = 60 * 60 * 1000
 
 /**
  * How long a request waits for another one of the same upload: a client that lost its connection asks again before this side
@@ -63,15 +72,14 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (this.#state.phase === 'whole') return true
     if (this.#state.phase !== 'fresh') return false
     this.#state.claimWhole()
-    await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
+    await this.#alarmIn(SESSION_TTL_MS)
     return true
   }
 
   /** PATCH: takes a chunk. */
   append(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
     return this.#exclusively(chunk, async () => {
-      await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
-      if (this.#state.phase === 'fresh') this.#state.open(newStorageKey('blobs'))
+      await this.#open()
       return this.#receive(chunk, algorithm)
     })
   }
@@ -79,42 +87,50 @@ export class UploadSession extends DurableObject<UploadEnv> {
   /** PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in `repository`. */
   finish(repository: string, digest: Digest, chunk: Chunk): Promise<SessionAnswer> {
     return this.#exclusively(chunk, async () => {
-      await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
+      await this.#open()
       const { phase } = this.#state
-      if (phase === 'done' && this.#state.digest === digest) return { kind: 'created', size: null }
-      if (phase === 'done' || phase === 'ended' || phase === 'whole') return { kind: 'unknown' }
-      if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
-      // In the phase `finishing` an earlier try had all the bytes: the same request again brings them a second time.
-      if (phase !== 'finishing' && chunk.body !== null) {
-        const received = await this.#receive(chunk, algorithmOf(digest))
-        if (received.kind !== 'open') return received
-      }
-      return this.#complete(repository, digest)
+      const repeated = this.#state.digest === digest
+      if (phase === 'done' && repeated) return this.#repeat(repository, digest)
+      // An earlier try had all the bytes: the same request again brings them a second time. It may have committed them, too,
+      // without hearing of it: under another digest they must not be touched.
+      if (phase === 'finishing' && repeated) return this.#complete(repository, digest)
+      const received = await this.#receive(chunk, algorithmOf(digest))
+      return received.kind === 'open' ? this.#complete(repository, digest) : received
     })
   }
 
   /** GET: how far the upload is. */
   async status(): Promise<SessionAnswer> {
-    await this.#idle()
+    await this.#idle(Date.now() + BUSY_WAIT_MS)
     const { phase, offset } = this.#state
+    // Nothing may stay behind of an object that was only asked.
+    if (phase === 'fresh') await this.#alarmIn(SESSION_TTL_MS)
     const resumable = phase === 'fresh' || phase === 'open' || phase === 'finishing'
     return resumable ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
-  /** DELETE: gives the upload up, also while a chunk is on its way. */
+  /** DELETE: gives the upload up, also while a chunk is on its way; a closing PUT that has all bytes is not interrupted. */
   async cancel(): Promise<SessionAnswer> {
-    if (this.#state.phase === 'finishing') await this.#idle()
+    while (this.#active !== undefined && this.#state.phase !== 'open') await this.#settled()
     const { phase, offset } = this.#state
     if (phase === 'done' || phase === 'ended') return { kind: 'unknown' }
-    await this.#end()
-    await this.ctx.storage.setAlarm(Date.now() + SESSION_TTL_MS)
+    await this.#giveUp()
     return { kind: 'open', offset }
   }
 
-  /** Nobody came for a day: what was open is given up, and what was kept to answer repeated requests is forgotten. */
+  /** Nobody came for a day: what was open is given up. Once its id is good no more, the session is forgotten. */
   override async alarm(): Promise<void> {
-    await this.#end()
-    await this.ctx.storage.deleteAll()
+    if (this.#active !== undefined) return this.#alarmIn(SESSION_TTL_MS)
+    const { phase, storageKey } = this.#state
+    if (phase === 'ended' && storageKey === '') return this.ctx.storage.deleteAll()
+    await this.#giveUp()
+  }
+
+  /** Makes the session live, or lets it live on. */
+  async #open(): Promise<void> {
+    const { phase } = this.#state
+    if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
+    if (phase !== 'ended') await this.#alarmIn(SESSION_TTL_MS)
   }
 
   async #receive(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
@@ -122,9 +138,9 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (phase !== 'open') return { kind: 'unknown' }
     if (chunk.start !== null && chunk.start !== offset) return { kind: 'range invalid', offset }
     if (chunk.body === null) return { kind: 'open', offset }
-    const limit = chunk.length ?? Number.POSITIVE_INFINITY
+    const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, BLOB_BYTES_AT_MOST - offset)
     const reception = await this.#writer.append(chunk.body, limit, algorithm)
-    if (this.#phaseNow() !== 'open') return { kind: 'unknown' }
+    if (reception === 'stopped') return { kind: 'unknown' }
     const received = this.#state.offset - offset
     const asDeclared =
       reception === 'complete' && (chunk.length === null || chunk.length === received)
@@ -141,17 +157,40 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return { kind: 'created', size }
   }
 
-  #failDigest(): SessionAnswer {
+  /** The same closing PUT after its success: created again, unless the blob was deleted since. */
+  async #repeat(repository: string, digest: Digest): Promise<SessionAnswer> {
+    const blob = await findBlob(this.env.DB, repository, digest)
+    return blob === null ? { kind: 'unknown' } : { kind: 'created', size: null }
+  }
+
+  async #failDigest(): Promise<SessionAnswer> {
     this.#state.end()
+    this.#state.discarded()
+    await this.#alarmIn(REMEMBER_MS)
     return { kind: 'digest invalid' }
   }
 
-  async #end(): Promise<void> {
-    const { storageKey, partsId } = this.#state
-    const open = this.#state.phase === 'open' || this.#state.phase === 'finishing'
+  async #giveUp(): Promise<void> {
     this.#state.end()
+    await this.#alarmIn(REMEMBER_MS)
     await this.#writer.stop()
-    if (open && partsId !== null) await this.#store.abortParts(storageKey, partsId)
+    await this.#settled()
+    try {
+      await this.#discard()
+    } catch (error) {
+      console.error({ message: 'an upload could not be discarded', error: String(error) })
+      await this.#alarmIn(DISCARD_AGAIN_MS)
+    }
+  }
+
+  /** Removes what the session wrote. May be repeated. */
+  async #discard(): Promise<void> {
+    const { storageKey, partsId, digest } = this.#state
+    if (storageKey === '') return
+    if (partsId !== null) await this.#store.abortParts(storageKey, partsId)
+    // A closing PUT that broke off may have left the object, and may have committed it: only the database knows.
+    if (digest !== null) await buryUnlessTaken(this.env.DB, storageKey, Date.now()).run()
+    this.#state.discarded()
   }
 
   /**
@@ -159,8 +198,11 @@ export class UploadSession extends DurableObject<UploadEnv> {
    * finds it taken is out of order.
    */
   async #exclusively(chunk: Chunk, work: () => Promise<SessionAnswer>): Promise<SessionAnswer> {
-    if (!(await this.#idle())) {
-      await chunk.body?.cancel()
+    const deadline = Date.now() + BUSY_WAIT_MS
+    // Looked at once more after each wait, and taken without another: of several who waited, one gets it.
+    while (this.#active !== undefined) {
+      if (await this.#idle(deadline)) continue
+      await chunk.body?.cancel().catch(() => undefined)
       return { kind: 'range invalid', offset: this.#state.offset }
     }
     const running = work()
@@ -172,18 +214,21 @@ export class UploadSession extends DurableObject<UploadEnv> {
     }
   }
 
-  /** Waits until no request is at work on the upload; false where that takes too long. */
-  async #idle(): Promise<boolean> {
-    const deadline = Date.now() + BUSY_WAIT_MS
+  /** Waits until no request is at work on the upload; false where it is past `deadline` by then. */
+  async #idle(deadline: number): Promise<boolean> {
     while (this.#active !== undefined) {
       const left = deadline - Date.now()
       if (left <= 0) return false
-      await Promise.race([this.#active.catch(() => undefined), scheduler.wait(left)])
+      await Promise.race([this.#settled(), scheduler.wait(left)])
     }
     return true
   }
 
-  #phaseNow() {
-    return this.#state.phase
+  async #settled(): Promise<void> {
+    await this.#active?.catch(() => undefined)
+  }
+
+  #alarmIn(milliseconds: number): Promise<void> {
+    return this.ctx.storage.setAlarm(Date.now() + milliseconds)
   }
 }

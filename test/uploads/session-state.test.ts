@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/oci/digest.ts'
+import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { SessionState } from '../../src/uploads/session-state.ts'
+import { randomBytes } from '../support/registry.ts'
+import { withStorage } from './support.ts'
+
+const DIGEST = await digestOf(new Uint8Array(1))
+
+function facts(state: SessionState) {
+  const { phase, storageKey, partsId, digest, partCount, tailLength, offset } = state
+  return { phase, storageKey, partsId, digest, partCount, tailLength, offset, parts: state.parts() }
+}
+
+const FRESH = {
+  phase: 'fresh',
+  storageKey: '',
+  partsId: null,
+  digest: null,
+  partCount: 0,
+  tailLength: 0,
+  offset: 0,
+  parts: [],
+}
+
+/** Each case with what is known after it; all are read once more from the storage, as after an eviction. */
+const CASES: [string, (state: SessionState) => void, object][] = [
+  ['nothing', () => undefined, {}],
+  ['open', (state) => state.open('key'), { phase: 'open', storageKey: 'key' }],
+  ['claimed', (state) => state.claimWhole(), { phase: 'whole' }],
+  [
+    'a tail in two chunks',
+    (state) => {
+      state.open('key')
+      state.appendTail(new Uint8Array(3))
+      state.appendTail(new Uint8Array(4))
+    },
+    { phase: 'open', storageKey: 'key', tailLength: 7, offset: 7 },
+  ],
+  [
+    'parts, and a tail behind them',
+    (state) => {
+      state.open('key')
+      state.appendTail(new Uint8Array(9))
+      state.setPartsId('id')
+      state.addPart({ number: 1, etag: 'one' })
+      state.addPart({ number: 2, etag: 'two' })
+      state.appendTail(new Uint8Array(5))
+    },
+    {
+      phase: 'open',
+      storageKey: 'key',
+      partsId: 'id',
+      partCount: 2,
+      tailLength: 5,
+      offset: 2 * PART_BYTES + 5,
+      parts: [
+        { number: 1, etag: 'one' },
+        { number: 2, etag: 'two' },
+      ],
+    },
+  ],
+  [
+    'a part that was written twice counts once, with its newest etag',
+    (state) => {
+      state.open('key')
+      state.addPart({ number: 1, etag: 'old' })
+      state.addPart({ number: 1, etag: 'new' })
+    },
+    {
+      phase: 'open',
+      storageKey: 'key',
+      partCount: 1,
+      offset: PART_BYTES,
+      parts: [{ number: 1, etag: 'new' }],
+    },
+  ],
+  [
+    'finishing keeps everything',
+    (state) => {
+      state.open('key')
+      state.appendTail(new Uint8Array(5))
+      state.finishing(DIGEST)
+    },
+    { phase: 'finishing', storageKey: 'key', digest: DIGEST, tailLength: 5, offset: 5 },
+  ],
+  [
+    'done keeps the digest only',
+    (state) => {
+      state.open('key')
+      state.setPartsId('id')
+      state.addPart({ number: 1, etag: 'one' })
+      state.appendTail(new Uint8Array(5))
+      state.finishing(DIGEST)
+      state.done(DIGEST)
+    },
+    { phase: 'done', digest: DIGEST },
+  ],
+  [
+    'ended keeps what is to be discarded',
+    (state) => {
+      state.open('key')
+      state.setPartsId('id')
+      state.end()
+    },
+    { phase: 'ended', storageKey: 'key', partsId: 'id' },
+  ],
+  [
+    'discarded keeps nothing',
+    (state) => {
+      state.open('key')
+      state.setPartsId('id')
+      state.addPart({ number: 1, etag: 'one' })
+      state.appendTail(new Uint8Array(5))
+      state.end()
+      state.discarded()
+    },
+    { phase: 'ended' },
+  ],
+  ['ended before it began', (state) => state.end(), { phase: 'ended' }],
+]
+
+describe('what a session knows', () => {
+  it.each(CASES)('%s', async (_, change, known) => {
+    const [now, later] = await withStorage(async (storage) => {
+      const state = new SessionState(storage)
+      change(state)
+      return [facts(state), facts(new SessionState(storage))]
+    })
+    expect(now).toEqual({ ...FRESH, ...known })
+    expect(later).toEqual(now)
+  })
+})
+
+describe('the tail', () => {
+  it.each([0, 1, 1024 * 1024, 1024 * 1024 + 1, PART_BYTES - 1])(
+    'of %i bytes is read as it was written',
+    async (length) => {
+      const bytes = randomBytes(length)
+      const read = await withStorage(async (storage) => {
+        const state = new SessionState(storage)
+        state.open('key')
+        const middle = Math.floor(length / 3)
+        state.appendTail(bytes.subarray(0, middle))
+        state.appendTail(bytes.subarray(middle))
+        const target = new Uint8Array(length)
+        new SessionState(storage).readTail(target)
+        return target
+      })
+      expect(await digestOf(read)).toBe(await digestOf(bytes))
+    },
+  )
+
+  it('goes when it becomes part of a part', async () => {
+    const length = await withStorage(async (storage) => {
+      const state = new SessionState(storage)
+      state.open('key')
+      state.appendTail(new Uint8Array(2_000_000))
+      state.addPart({ number: 1, etag: 'one' })
+      return new SessionState(storage).tailLength
+    })
+    expect(length).toBe(0)
+  })
+})

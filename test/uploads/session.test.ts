@@ -1,0 +1,448 @@
+import {
+  evictDurableObject,
+  listDurableObjectIds,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
+import { findBlob, unlinkBlob } from '../../src/store/blobs.ts'
+import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { SessionState } from '../../src/uploads/session-state.ts'
+import { type Fault, withFault } from '../invariants/faults.ts'
+import { randomBytes } from '../support/registry.ts'
+import { chunkOf, newSession, type SessionStub, storedKeys } from './support.ts'
+
+const REPOSITORY = 'sessions/app'
+const SOURCE = randomBytes(2 * PART_BYTES + 1000)
+const NOTHING = { body: null, start: null, length: 0 }
+const WRONG = await digestOf(new Uint8Array(3))
+
+let session: SessionStub
+
+beforeEach(() => {
+  session = newSession()
+})
+
+/** A digest of bytes that no other test pushed. */
+async function fresh(length: number): Promise<{ bytes: Uint8Array<ArrayBuffer>; digest: Digest }> {
+  const bytes = SOURCE.slice(0, length)
+  crypto.getRandomValues(bytes.subarray(0, Math.min(length, 32)))
+  return { bytes, digest: await digestOf(bytes) }
+}
+
+async function append(bytes: Uint8Array, start: number | null = null) {
+  return session.append(chunkOf(bytes, { start }), 'sha256')
+}
+
+async function finish(digest: Digest) {
+  return session.finish(REPOSITORY, digest, NOTHING)
+}
+
+/** What GET would send. */
+async function pulled(digest: Digest): Promise<Digest | null> {
+  const blob = await findBlob(env.DB, REPOSITORY, digest)
+  const object = blob && (await env.BUCKET.get(blob.storageKey))
+  return object && digestOf(new Uint8Array(await object.arrayBuffer()))
+}
+
+function readState<T>(read: (state: SessionState, storage: DurableObjectStorage) => T): Promise<T> {
+  return runInDurableObject(session, (_, { storage }) => read(new SessionState(storage), storage))
+}
+
+async function tombstones(): Promise<string[]> {
+  const { results } = await env.DB.prepare('SELECT storage_key FROM tombstones').all<{
+    storage_key: string
+  }>()
+  return results.map((row) => row.storage_key)
+}
+
+/** A body whose sender can be made to wait or to leave. */
+function heldBody() {
+  const { readable, writable } = new IdentityTransformStream()
+  return { body: readable, client: writable.getWriter() }
+}
+
+describe('status', () => {
+  it('tells the committed bytes from the first to the last', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    expect(await session.status()).toEqual({ kind: 'open', offset: 0 })
+    await append(bytes.subarray(0, 10))
+    expect(await session.status()).toEqual({ kind: 'open', offset: 10 })
+    await append(bytes.subarray(10))
+    expect(await session.status()).toEqual({ kind: 'open', offset: bytes.length })
+    expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
+    expect(await session.status()).toEqual({ kind: 'unknown' })
+  })
+
+  it('of an object that was only asked leaves nothing for ever', async () => {
+    await session.status()
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+  })
+})
+
+describe('order', () => {
+  it.each([
+    ['past the end', 11],
+    ['before the end', 9],
+    ['at the beginning', 0],
+  ])('a chunk that starts %s is refused with the true offset', async (_, start) => {
+    const { bytes, digest } = await fresh(20)
+    await append(bytes.subarray(0, 10), 0)
+    const refused = { kind: 'range invalid', offset: 10 }
+    expect(await append(bytes.subarray(start, 20), start)).toEqual(refused)
+    expect(await append(bytes.subarray(10), 10)).toEqual({ kind: 'open', offset: 20 })
+    expect((await finish(digest)).kind).toBe('created')
+  })
+
+  it('of two chunks at once one is taken, whole, and the other one not at all', async () => {
+    const { bytes, digest } = await fresh(2 * PART_BYTES + 1000)
+    const answers = await Promise.all(Array.from({ length: 5 }, () => append(bytes, 0)))
+    expect(answers.filter(({ kind }) => kind === 'open')).toHaveLength(1)
+    expect(answers.filter(({ kind }) => kind === 'range invalid')).toHaveLength(4)
+    expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('of several that wait for a third, none runs beside another one', async () => {
+    const { bytes, digest } = await fresh(300_000)
+    const { body, client } = heldBody()
+    const first = session.append({ body, start: null, length: null }, 'sha256')
+    await client.write(bytes.subarray(0, 100_000))
+    // Without an offset each is taken as the next one, so only the lock keeps them apart.
+    const others = Array.from({ length: 4 }, () => append(bytes.subarray(100_000, 150_000)))
+    await scheduler.wait(50)
+    await client.close()
+    expect(await first).toEqual({ kind: 'open', offset: 100_000 })
+    const offsets = (await Promise.all(others)).map(
+      (answer) => answer.kind === 'open' && answer.offset,
+    )
+    expect(offsets.toSorted()).toEqual([150_000, 200_000, 250_000, 300_000])
+    expect(digest).not.toBe(WRONG)
+  })
+
+  it('a chunk that comes while another one does not end is told so, and costs nothing', async () => {
+    const { bytes, digest } = await fresh(200_000)
+    const { body, client } = heldBody()
+    const first = session.append({ body, start: null, length: null }, 'sha256')
+    await client.write(bytes.subarray(0, 100_000))
+    expect((await append(bytes.subarray(0, 1000))).kind).toBe('range invalid')
+    await client.write(bytes.subarray(100_000))
+    await client.close()
+    expect(await first).toEqual({ kind: 'open', offset: 200_000 })
+    expect((await finish(digest)).kind).toBe('created')
+  })
+})
+
+describe('length', () => {
+  it.each([
+    ['shorter than declared: what came counts', 100, 60, 60],
+    ['longer than declared: what was declared counts', 100, 150, 100],
+  ])('a body %s', async (_, length, actual, offset) => {
+    const { bytes, digest } = await fresh(200)
+    const answer = await session.append(chunkOf(bytes.subarray(0, actual), { length }), 'sha256')
+    expect(answer).toEqual({ kind: 'size invalid', offset })
+    await append(bytes.subarray(offset), offset)
+    expect((await finish(digest)).kind).toBe('created')
+  })
+
+  it('no more than R2 takes in 10,000 parts', async () => {
+    await append(new Uint8Array(1))
+    await readState((_, { sql }) => {
+      sql.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+        INSERT INTO parts SELECT i, 'etag' FROM n`)
+    })
+    await evictDurableObject(session)
+    const offset = 9999 * PART_BYTES + 1
+    const chunk = chunkOf(new Uint8Array(10), { start: offset })
+    expect(await session.append(chunk, 'sha256')).toEqual({ kind: 'open', offset: offset + 10 })
+    const rest = chunkOf(SOURCE.subarray(0, PART_BYTES))
+    expect(await session.append(rest, 'sha256')).toMatchObject({ kind: 'size invalid' })
+    expect(await session.status()).toEqual({ kind: 'open', offset: BLOB_BYTES_AT_MOST })
+  })
+})
+
+describe('a client that goes away', () => {
+  it.each([0, 1, 70_000, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1])(
+    'after %i bytes resumes there',
+    async (cut) => {
+      const { bytes, digest } = await fresh(PART_BYTES + 1000)
+      const { body, client } = heldBody()
+      const appended = session.append({ body, start: null, length: bytes.length }, 'sha256')
+      if (cut > 0) await client.write(bytes.subarray(0, cut))
+      await client.abort(new Error('gone'))
+      await appended
+      expect(await session.status()).toEqual({ kind: 'open', offset: cut })
+      expect((await append(bytes.subarray(cut), cut)).kind).toBe('open')
+      expect((await finish(digest)).kind).toBe('created')
+      expect(await pulled(digest)).toBe(digest)
+    },
+  )
+})
+
+describe('the closing request', () => {
+  it('may carry the last chunk, and be repeated', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes.subarray(0, 500))
+    const last = () => session.finish(REPOSITORY, digest, chunkOf(bytes.subarray(500)))
+    expect(await last()).toEqual({ kind: 'created', size: bytes.length })
+    expect(await last()).toEqual({ kind: 'created', size: null })
+    expect(await finish(WRONG)).toEqual({ kind: 'unknown' })
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('repeated after the blob was deleted is not answered with success', async () => {
+    const { bytes, digest } = await fresh(1000)
+    await append(bytes)
+    await finish(digest)
+    expect(await unlinkBlob(env.DB, REPOSITORY, digest)).toBe('deleted')
+    expect(await finish(digest)).toEqual({ kind: 'unknown' })
+  })
+
+  it('ends the upload after success: nothing more is taken', async () => {
+    const { bytes, digest } = await fresh(1000)
+    await append(bytes)
+    await finish(digest)
+    expect(await append(bytes)).toEqual({ kind: 'unknown' })
+    expect(await session.cancel()).toEqual({ kind: 'unknown' })
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('checks a sha512 that nobody named before', async () => {
+    const { bytes } = await fresh(PART_BYTES + 1000)
+    const digest = await digestOf(bytes, 'sha512')
+    await append(bytes)
+    expect((await finish(digest)).kind).toBe('created')
+    const blob = await findBlob(env.DB, REPOSITORY, digest)
+    const object = await env.BUCKET.get(blob?.storageKey ?? '')
+    expect(await digestOf(new Uint8Array((await object?.arrayBuffer()) ?? []), 'sha512')).toBe(
+      digest,
+    )
+  })
+
+  it.each([
+    ['less than a part', 1000, 'sha256', false],
+    ['parts', PART_BYTES + 1000, 'sha256', false],
+    ['parts, read back', PART_BYTES + 1000, 'sha256', true],
+    ['parts, sha512', PART_BYTES + 1000, 'sha512', false],
+  ] as const)('with a wrong digest leaves nothing: %s', async (_, length, algorithm, evict) => {
+    const before = await storedKeys()
+    const { bytes } = await fresh(length)
+    await append(bytes)
+    if (evict) await evictDurableObject(session)
+    const wrong = await digestOf(new Uint8Array(3), algorithm)
+    expect(await finish(wrong)).toEqual({ kind: 'digest invalid' })
+    expect(await finish(wrong)).toEqual({ kind: 'unknown' })
+    expect(await storedKeys()).toEqual(before)
+    expect(await readState((state) => state.phase)).toBe('ended')
+  })
+})
+
+describe('eviction', () => {
+  it('between all chunks and before the end loses nothing', async () => {
+    const { bytes, digest } = await fresh(2 * PART_BYTES + 1000)
+    let offset = 0
+    for (const size of [10, 200_000, PART_BYTES, PART_BYTES - 10, bytes.length]) {
+      const next = Math.min(offset + size, bytes.length)
+      expect(await append(bytes.subarray(offset, next), offset)).toEqual({
+        kind: 'open',
+        offset: next,
+      })
+      await evictDurableObject(session)
+      expect(await session.status()).toEqual({ kind: 'open', offset: next })
+      await evictDurableObject(session)
+      offset = next
+    }
+    expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
+    await evictDurableObject(session)
+    expect(await finish(digest)).toEqual({ kind: 'created', size: null })
+    expect(await pulled(digest)).toBe(digest)
+  })
+})
+
+describe('cancelling', () => {
+  it.each([
+    ['before anything came', 0],
+    ['with a tail', 1000],
+    ['with parts', PART_BYTES + 1000],
+  ])('%s ends the upload and removes its parts', async (_, length) => {
+    const { bytes, digest } = await fresh(length)
+    if (length > 0) await append(bytes)
+    const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
+    expect(await session.cancel()).toEqual({ kind: 'open', offset: length })
+    expect(await session.cancel()).toEqual({ kind: 'unknown' })
+    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await append(bytes)).toEqual({ kind: 'unknown' })
+    expect(await finish(digest)).toEqual({ kind: 'unknown' })
+    await expectAborted(parts)
+  })
+
+  it('stops a chunk that is on its way, whose parts go too', async () => {
+    const before = await storedKeys()
+    const { body, client } = heldBody()
+    const appended = session.append({ body, start: null, length: null }, 'sha256')
+    await client.write(SOURCE.subarray(0, PART_BYTES + 1000))
+    expect((await session.cancel()).kind).toBe('open')
+    expect(await appended).toEqual({ kind: 'unknown' })
+    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await readState((state) => [state.phase, state.storageKey, state.offset])).toEqual([
+      'ended',
+      '',
+      0,
+    ])
+    expect(await storedKeys()).toEqual(before)
+  })
+
+  it('waits for a closing request that has all the bytes, and does not undo it', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const [finished, cancelled] = await Promise.all([finish(digest), session.cancel()])
+    expect([finished.kind, cancelled.kind]).toEqual(['created', 'unknown'])
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('succeeds though R2 fails; the alarm tries again', async () => {
+    const { bytes } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
+    const fault: Fault = { operation: 'r2.abort', call: 1, when: 'before' }
+    expect((await withFault(fault, async () => session.cancel())).kind).toBe('open')
+    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    await expectAborted(parts)
+  })
+
+  /** An aborted upload takes no more parts. */
+  async function expectAborted(parts: { storageKey: string; partsId: string | null }) {
+    if (parts.partsId === null) return
+    const upload = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId)
+    await expect(upload.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
+  }
+})
+
+describe('the alarm', () => {
+  it('gives an abandoned upload up with its parts, and remembers that', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    await evictDurableObject(session)
+    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await append(bytes)).toEqual({ kind: 'unknown' })
+    expect(await finish(digest)).toEqual({ kind: 'unknown' })
+    const upload = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId ?? '')
+    await expect(upload.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
+  })
+
+  it('leaves the blob of a finished upload alone, and in the end nothing of the session', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    await finish(digest)
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    expect(await pulled(digest)).toBe(digest)
+    expect(await tombstones()).not.toContain(
+      (await findBlob(env.DB, REPOSITORY, digest))?.storageKey,
+    )
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    expect(await runDurableObjectAlarm(session)).toBe(false)
+    const tables = await runInDurableObject(session, (_, { storage }) =>
+      storage.sql.exec(`SELECT name FROM sqlite_schema WHERE name IN ('parts', 'tail')`).toArray(),
+    )
+    expect(tables).toEqual([])
+  })
+
+  it('spares an upload that is receiving', async () => {
+    const { bytes, digest } = await fresh(1000)
+    const { body, client } = heldBody()
+    const appended = session.append({ body, start: null, length: null }, 'sha256')
+    await client.write(bytes.subarray(0, 500))
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    await client.write(bytes.subarray(500))
+    await client.close()
+    expect(await appended).toEqual({ kind: 'open', offset: 1000 })
+    expect((await finish(digest)).kind).toBe('created')
+  })
+
+  it('buries what a closing request left that broke off before the commit', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const { storageKey } = await readState((state) => ({ storageKey: state.storageKey }))
+    const fault: Fault = { operation: 'd1.batch', call: 1, when: 'before' }
+    await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+    await runDurableObjectAlarm(session)
+    expect(await tombstones()).toContain(storageKey)
+  })
+
+  it('does not bury what it had committed without hearing of it', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const fault: Fault = { operation: 'd1.batch', call: 1, when: 'after' }
+    await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+    await runDurableObjectAlarm(session)
+    const blob = await findBlob(env.DB, REPOSITORY, digest)
+    expect(await tombstones()).not.toContain(blob?.storageKey)
+    expect(await pulled(digest)).toBe(digest)
+  })
+})
+
+describe('failures', () => {
+  const faults: [string, Fault][] = (['before', 'after'] as const).flatMap((when) =>
+    [
+      ['r2.createMultipartUpload', 1],
+      ['r2.uploadPart', 1],
+      ['r2.uploadPart', 2],
+      ['r2.uploadPart', 3],
+      ['r2.complete', 1],
+      ['d1.batch', 1],
+    ].map(([operation, call]): [string, Fault] => [
+      `${when} ${operation} ${call}`,
+      { operation: `${operation}`, call: Number(call), when },
+    ]),
+  )
+  it.each(faults)('%s: going on at the offset succeeds', async (_, fault) => {
+    const { bytes, digest } = await fresh(2 * PART_BYTES + 1000)
+    await withFault(fault, async () => {
+      const failed = async () => {
+        await append(bytes, 0)
+        await finish(digest)
+      }
+      await expect(failed()).rejects.toThrow()
+    })
+    const status = await session.status()
+    const offset = 'offset' in status ? status.offset : 0
+    expect(offset % PART_BYTES === 0 || offset === bytes.length).toBe(true)
+    if (offset < bytes.length) {
+      expect((await append(bytes.subarray(offset), offset)).kind).toBe('open')
+    }
+    expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('another digest does not touch bytes that may be committed already', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const fault: Fault = { operation: 'd1.batch', call: 1, when: 'after' }
+    await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+    expect(await finish(WRONG)).toEqual({ kind: 'unknown' })
+    expect(await pulled(digest)).toBe(digest)
+    expect((await finish(digest)).kind).toBe('created')
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('a crash after R2 completed and before anything else was written', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const fault: Fault = { operation: 'r2.complete', call: 1, when: 'after' }
+    await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+    await evictDurableObject(session)
+    expect((await finish(digest)).kind).toBe('created')
+    expect(await pulled(digest)).toBe(digest)
+  })
+})
+
+it('a session is made by its first bytes, not before', async () => {
+  const before = await listDurableObjectIds(env.UPLOADS)
+  newSession()
+  expect(await listDurableObjectIds(env.UPLOADS)).toHaveLength(before.length)
+})

@@ -171,7 +171,7 @@ describe('negotiation by tag', () => {
   beforeAll(async () => {
     amd64 = await pushDockerImage()
     const arm64 = await pushDockerImage()
-    digests['amd64'] = amd64.digest
+    digests.amd64 = amd64.digest
     await pushIndex(
       'list',
       MEDIA_TYPE_DOCKER_MANIFEST_LIST,
@@ -236,7 +236,7 @@ describe('negotiation by tag', () => {
   })
 
   it('does not happen by digest', async () => {
-    const response = await send('GET', `/v2/${REPOSITORY}/manifests/${digests['list']}`)
+    const response = await send('GET', `/v2/${REPOSITORY}/manifests/${digests.list}`)
     expect(response.headers.get('Content-Type')).toBe(MEDIA_TYPE_DOCKER_MANIFEST_LIST)
   })
 
@@ -248,7 +248,7 @@ describe('negotiation by tag', () => {
 
   it('comes after If-None-Match, which is of what the tag stores', async () => {
     const response = await send('GET', `/v2/${REPOSITORY}/manifests/list`, {
-      headers: { 'If-None-Match': `"${digests['list']}"` },
+      headers: { 'If-None-Match': `"${digests.list}"` },
     })
     expect(response.status).toBe(304)
   })

@@ -1,5 +1,5 @@
 /** The app: every route by the noun of its sub-app, and what all routes share. */
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { base } from './http/base.ts'
 import { blobs } from './http/blobs.ts'
@@ -50,13 +50,14 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
 
 export const app = new Hono<AppEnv>({ getPath: routeOf })
 
-app.onError((error, c) => {
+function respond(c: Context<AppEnv>, error: unknown): Response {
   const rendered = renderError(error, c.var.requestId)
   return c.newResponse(rendered.body, rendered)
-})
-app.notFound(() => {
-  throw unknownEndpoint()
-})
+}
+
+app.onError((error, c) => respond(c, error))
+// Answered, not thrown: methodNotAllowed passes over what came from an error.
+app.notFound((c) => respond(c, unknownEndpoint()))
 
 app.use(prepare)
 app.use(

@@ -27,7 +27,8 @@ function publicOrigin(c: Context<AppEnv>): string {
   const protocol = firstOf(c.req.header('X-Forwarded-Proto')) ?? url.protocol.slice(0, -1)
   const host = firstOf(c.req.header('X-Forwarded-Host')) ?? url.host
   // What does not make an origin is not worth a broken Location.
-  return URL.parse(`${protocol}://${host}`)?.origin ?? url.origin
+  const origin = URL.parse(`${protocol}://${host}`)?.origin ?? ''
+  return /^https?:/.test(origin) ? origin : url.origin
 }
 
 /** Of a list that several proxies added to, the first is the one that the client spoke to. */

@@ -98,7 +98,10 @@ function headers(name: string, value: string | undefined): [string, string][] {
   try {
     const parsed: unknown = JSON.parse(value)
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error()
-    const entries = Object.entries(parsed).map(([key, text]): [string, string] => [key, `${text}`])
+    const entries = Object.entries(parsed).map(([key, text]): [string, string] => {
+      if (typeof text !== 'string') throw new Error()
+      return [key, text]
+    })
     // Headers refuses what is no header name or value.
     new Headers(entries)
     return entries

@@ -1,0 +1,148 @@
+/** Who gets in: everybody where the registry is open, one administrator, or nobody yet; and what those outside learn. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Env } from '../../src/http/context.ts'
+import { bindings, errorCodes, type PushedImage, pushImage, send } from '../support/registry.ts'
+
+const PASSWORD = 'correct horse: b\u00e4ttery'
+const UNKNOWN = `sha256:${'0'.repeat(64)}`
+
+/** Without OPEN_ACCESS, as a deployed Worker is. */
+function closed(variables: Partial<Env> = {}): Env {
+  const { OPEN_ACCESS: _, ...rest } = bindings
+  return { ...rest, ...variables }
+}
+
+const locked = closed({ ADMIN_PASSWORD: PASSWORD })
+const unset = closed()
+
+function basic(user: string, password: string): string {
+  const bytes = new TextEncoder().encode(`${user}:${password}`)
+  return `Basic ${bytes.toBase64()}`
+}
+
+let image: PushedImage
+
+beforeAll(async () => {
+  image = await pushImage('private/app', 'latest')
+})
+
+/** Every route that needs a right, on what is there and on what is not. */
+const ROUTES: [string, () => string][] = [
+  ['GET', () => '/v2/'],
+  ['GET', () => '/v2'],
+  ['GET', () => '/v2/_catalog'],
+  ['GET', () => '/v2/_catalog?n=-1'],
+  ['GET', () => '/v2/private/app/tags/list'],
+  ['GET', () => '/v2/private/none/tags/list'],
+  ['GET', () => '/v2/private/app/manifests/latest'],
+  ['HEAD', () => '/v2/private/app/manifests/latest'],
+  ['GET', () => '/v2/private/app/manifests/none'],
+  ['GET', () => '/v2/private/app/manifests/.x'],
+  ['GET', () => `/v2/private/app/manifests/${image.digest}`],
+  ['GET', () => `/v2/private/app/blobs/${image.layer.digest}`],
+  ['HEAD', () => `/v2/private/app/blobs/${image.layer.digest}`],
+  ['GET', () => `/v2/private/app/blobs/${UNKNOWN}`],
+  ['GET', () => `/v2/private/app/referrers/${image.digest}`],
+  ['PUT', () => '/v2/private/app/manifests/latest'],
+  ['DELETE', () => '/v2/private/app/manifests/latest'],
+  ['DELETE', () => `/v2/private/app/manifests/${image.digest}`],
+  ['DELETE', () => `/v2/private/app/blobs/${image.layer.digest}`],
+  ['POST', () => '/v2/private/app/blobs/uploads/'],
+  ['POST', () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}`],
+  ['POST', () => `/v2/private/app/blobs/uploads/?digest=${UNKNOWN}`],
+  ['GET', () => '/v2/private/app/blobs/uploads/x'],
+  ['PATCH', () => '/v2/private/app/blobs/uploads/x'],
+  ['PUT', () => '/v2/private/app/blobs/uploads/x'],
+  ['DELETE', () => '/v2/private/app/blobs/uploads/x'],
+]
+
+const PUBLIC = ['/', '/healthz', '/readyz']
+
+describe('an open registry', () => {
+  it('asks nobody for anything', async () => {
+    expect((await send('GET', '/v2/private/app/manifests/latest')).status).toBe(200)
+    const headers = { Authorization: basic('any', 'body') }
+    expect((await send('GET', '/v2/_catalog', { headers })).status).toBe(200)
+  })
+})
+
+describe('a registry with an administrator', () => {
+  it.each(ROUTES)('answers 401 and nothing else to %s %o', async (method, path) => {
+    const response = await send(method, path(), {}, locked)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('WWW-Authenticate')).toBe('Basic realm="berth", charset="UTF-8"')
+    for (const name of ['ETag', 'Docker-Content-Digest', 'Link', 'Location', 'Allow']) {
+      expect(response.headers.has(name)).toBe(false)
+    }
+    if (method === 'HEAD') expect(await response.text()).toBe('')
+    else {
+      expect(await response.json()).toEqual({
+        errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }],
+      })
+    }
+  })
+
+  it.each([
+    ['another password', () => basic('admin', 'wrong horse battery')],
+    ['the password cut short', () => basic('admin', PASSWORD.slice(0, -1))],
+    ['the password and more', () => basic('admin', `${PASSWORD} `)],
+    ['no password', () => basic('admin', '')],
+    ['another user', () => basic('root', PASSWORD)],
+    ['the user in another case', () => basic('Admin', PASSWORD)],
+    ['no user', () => basic('', PASSWORD)],
+    ['the password in Latin-1', () => `Basic ${btoa(`admin:${PASSWORD}`)}`],
+    ['another scheme', () => basic('admin', PASSWORD).replace('Basic', 'Bearer')],
+    ['no scheme', () => basic('admin', PASSWORD).slice('Basic '.length)],
+    ['no colon', () => `Basic ${btoa('admin')}`],
+    ['what is no base64', () => 'Basic !!!'],
+    ['nothing behind the scheme', () => 'Basic '],
+    ['an empty header', () => ''],
+  ])('refuses %s', async (_, authorization) => {
+    const headers = { Authorization: authorization() }
+    for (const path of ['/v2/', '/v2/private/app/manifests/latest']) {
+      const response = await send('GET', path, { headers }, locked)
+      expect(response.status).toBe(401)
+      expect(await errorCodes(response)).toEqual(['UNAUTHORIZED'])
+    }
+  })
+
+  it.each(['Basic', 'basic', 'BASIC'])('lets %s admin do everything', async (scheme) => {
+    const headers = { Authorization: basic('admin', PASSWORD).replace('Basic', scheme) }
+    for (const path of ['/v2/', '/v2/_catalog', '/v2/private/app/manifests/latest']) {
+      expect((await send('GET', path, { headers }, locked)).status).toBe(200)
+    }
+    const begun = await send('POST', '/v2/private/app/blobs/uploads/', { headers }, locked)
+    expect(begun.status).toBe(202)
+  })
+
+  it('does not tell those outside whether deletes are on', async () => {
+    const path = `/v2/private/app/manifests/${image.digest}`
+    const response = await send('DELETE', path, {}, { ...locked, DELETE_ENABLED: 'false' })
+    expect(response.status).toBe(401)
+  })
+})
+
+describe('a registry without any credentials', () => {
+  it.each(ROUTES)('is not open by accident: 503 to %s %o', async (method, path) => {
+    const headers = { Authorization: basic('admin', '') }
+    for (const init of [{}, { headers }]) {
+      const response = await send(method, path(), init, unset)
+      expect(response.status).toBe(503)
+      expect(response.headers.has('WWW-Authenticate')).toBe(false)
+      if (method !== 'HEAD') expect(await errorCodes(response)).toEqual(['UNAVAILABLE'])
+    }
+  })
+
+  it('says what to set', async () => {
+    const response = await send('GET', '/v2/', {}, unset)
+    expect(await response.text()).toContain('ADMIN_PASSWORD')
+  })
+})
+
+describe('probes', () => {
+  it.each(PUBLIC)('%s need no credentials', async (path) => {
+    for (const environment of [locked, unset, bindings]) {
+      expect((await send('GET', path, {}, environment)).status).toBe(200)
+    }
+  })
+})

@@ -1,0 +1,178 @@
+/** Every variable: what it takes, what it means, and the message that names it where it is not valid. */
+import { describe, expect, it } from 'vitest'
+import {
+  readSettings,
+  SettingError,
+  type Settings,
+  type SettingVariables,
+} from '../../src/http/settings.ts'
+import { bindings, type ErrorBody, ORIGIN, send } from '../support/registry.ts'
+
+const DEFAULTS: Settings = {
+  publicOrigin: null,
+  pathPrefix: '',
+  trustForwarded: false,
+  relativeLocations: false,
+  responseHeaders: [],
+  catalogPageMax: 1000,
+  tagsPageMax: 1000,
+  referrersPageMax: 1000,
+  deleteEnabled: true,
+  openAccess: false,
+  adminPassword: null,
+}
+
+const VARIABLES = [
+  'PUBLIC_URL',
+  'TRUST_FORWARDED',
+  'RELATIVE_LOCATIONS',
+  'RESPONSE_HEADERS',
+  'CATALOG_PAGE_MAX',
+  'TAGS_PAGE_MAX',
+  'REFERRERS_PAGE_MAX',
+  'DELETE_ENABLED',
+  'OPEN_ACCESS',
+  'ADMIN_PASSWORD',
+] as const
+
+describe('a valid setting', () => {
+  it('is none at all: closed, with deletes', () => {
+    expect(readSettings({})).toEqual(DEFAULTS)
+  })
+
+  it.each(VARIABLES)('is an empty %s, which means the default', (variable) => {
+    expect(readSettings({ [variable]: '' })).toEqual(DEFAULTS)
+  })
+
+  it.each<[SettingVariables, Partial<Settings>]>([
+    [{ PUBLIC_URL: 'https://r.example' }, { publicOrigin: 'https://r.example' }],
+    [{ PUBLIC_URL: 'https://r.example/' }, { publicOrigin: 'https://r.example' }],
+    [{ PUBLIC_URL: 'http://LOCALHOST:5000' }, { publicOrigin: 'http://localhost:5000' }],
+    [
+      { PUBLIC_URL: 'https://r.example/a/b//' },
+      { publicOrigin: 'https://r.example', pathPrefix: '/a/b' },
+    ],
+    [{ TRUST_FORWARDED: 'true' }, { trustForwarded: true }],
+    [{ TRUST_FORWARDED: 'false' }, { trustForwarded: false }],
+    [{ RELATIVE_LOCATIONS: 'true' }, { relativeLocations: true }],
+    [{ RESPONSE_HEADERS: '{}' }, { responseHeaders: [] }],
+    [
+      { RESPONSE_HEADERS: '{"X-A":"1","X-B":"two"}' },
+      {
+        responseHeaders: [
+          ['X-A', '1'],
+          ['X-B', 'two'],
+        ],
+      },
+    ],
+    [{ CATALOG_PAGE_MAX: '1' }, { catalogPageMax: 1 }],
+    [{ TAGS_PAGE_MAX: '10000' }, { tagsPageMax: 10_000 }],
+    [{ REFERRERS_PAGE_MAX: '50' }, { referrersPageMax: 50 }],
+    [{ DELETE_ENABLED: 'false' }, { deleteEnabled: false }],
+    [{ DELETE_ENABLED: 'true' }, { deleteEnabled: true }],
+    [{ OPEN_ACCESS: 'true' }, { openAccess: true }],
+    [{ ADMIN_PASSWORD: 'twelve chars' }, { adminPassword: 'twelve chars' }],
+  ])('%j', (variables, expected) => {
+    expect(readSettings(variables)).toEqual({ ...DEFAULTS, ...expected })
+  })
+})
+
+const INVALID: [(typeof VARIABLES)[number], string, string][] = [
+  ['PUBLIC_URL', 'r.example', 'http or https URL'],
+  ['PUBLIC_URL', 'ftp://r.example', 'http or https URL'],
+  ['PUBLIC_URL', 'https://r.example/?a', 'http or https URL'],
+  ['PUBLIC_URL', 'https://r.example/#a', 'http or https URL'],
+  ['PUBLIC_URL', 'https://user@r.example', 'http or https URL'],
+  ['PUBLIC_URL', 'https://user:word@r.example', 'http or https URL'],
+  ['PUBLIC_URL', 'javascript:alert(1)', 'http or https URL'],
+  ['TRUST_FORWARDED', 'yes', '"true" or "false"'],
+  ['RELATIVE_LOCATIONS', '1', '"true" or "false"'],
+  ['DELETE_ENABLED', 'False', '"true" or "false"'],
+  ['OPEN_ACCESS', 'TRUE', '"true" or "false"'],
+  ['RESPONSE_HEADERS', 'X-A: 1', 'a JSON object'],
+  ['RESPONSE_HEADERS', '["X-A"]', 'a JSON object'],
+  ['RESPONSE_HEADERS', 'null', 'a JSON object'],
+  ['RESPONSE_HEADERS', '{"X A":"1"}', 'a JSON object'],
+  ['RESPONSE_HEADERS', '{"X-A":"1\\r\\nX-B: 2"}', 'a JSON object'],
+  ['RESPONSE_HEADERS', '{"X-A":{"b":1}}', 'a JSON object'],
+  ['RESPONSE_HEADERS', '{"X-A":null}', 'a JSON object'],
+  ['CATALOG_PAGE_MAX', '0', 'from 1 to 10000'],
+  ['CATALOG_PAGE_MAX', '10001', 'from 1 to 10000'],
+  ['TAGS_PAGE_MAX', '-1', 'from 1 to 10000'],
+  ['TAGS_PAGE_MAX', '1.5', 'from 1 to 10000'],
+  ['REFERRERS_PAGE_MAX', 'many', 'from 1 to 10000'],
+  ['REFERRERS_PAGE_MAX', '1e3', 'from 1 to 10000'],
+  ['ADMIN_PASSWORD', 'eleven char', 'at least 12 characters'],
+]
+
+describe('an invalid setting', () => {
+  it.each(INVALID)('%s = %s is named, with what it takes', (variable, value, takes) => {
+    const read = () => readSettings({ [variable]: value })
+    expect(read).toThrow(SettingError)
+    expect(read).toThrow(variable)
+    expect(read).toThrow(takes)
+  })
+
+  it.each(INVALID)(
+    '%s = %s shuts every route, and is told to the operator',
+    async (variable, value) => {
+      for (const path of ['/v2/', '/v2/foo/tags/list', '/nowhere', '/healthz']) {
+        const response = await send('GET', path, {}, { ...bindings, [variable]: value })
+        expect(response.status).toBe(503)
+        const { errors } = await response.json<ErrorBody>()
+        expect(errors.map(({ code }) => code)).toEqual(['UNAVAILABLE'])
+        expect(errors[0]?.message).toContain(variable)
+        // A value may be a secret.
+        expect(JSON.stringify(errors)).not.toContain(value)
+      }
+    },
+  )
+})
+
+describe('what a setting does', () => {
+  it('PUBLIC_URL with a path serves everything under that path alone', async () => {
+    const environment = { ...bindings, PUBLIC_URL: 'https://r.example/some/prefix' }
+    for (const [path, status] of [
+      ['/some/prefix/v2/', 200],
+      ['/some/prefix/healthz', 200],
+      ['/v2/', 404],
+      ['/some/v2/', 404],
+      ['/some/prefixv2/', 404],
+    ] as const) {
+      expect((await send('GET', path, {}, environment)).status).toBe(status)
+    }
+    const begun = await send('POST', '/some/prefix/v2/a/blobs/uploads/', {}, environment)
+    expect(begun.headers.get('Location')).toMatch(
+      /^https:\/\/r\.example\/some\/prefix\/v2\/a\/blobs\/uploads\/[\w-]{48}$/,
+    )
+  })
+
+  it('RESPONSE_HEADERS stand on every answer, errors included', async () => {
+    const environment = {
+      ...bindings,
+      RESPONSE_HEADERS: '{"Strict-Transport-Security":"max-age=9"}',
+    }
+    for (const path of ['/v2/', '/v2/foo/tags/list', '/nowhere', '/v2/Foo/tags/list']) {
+      const response = await send('GET', path, {}, environment)
+      expect(response.headers.get('Strict-Transport-Security')).toBe('max-age=9')
+    }
+  })
+
+  it('TRUST_FORWARDED reads the headers of a proxy, and what is no host is ignored', async () => {
+    const environment = { ...bindings, TRUST_FORWARDED: 'true' }
+    for (const [headers, origin] of [
+      [{ 'X-Forwarded-Proto': 'https' }, 'https://registry.test'],
+      [{ 'X-Forwarded-Host': 'r.example' }, 'http://r.example'],
+      [{ 'X-Forwarded-Host': '' }, ORIGIN],
+      [{ 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': ' r.example , b' }, 'https://r.example'],
+      [{ 'X-Forwarded-Host': 'r.example/path' }, 'http://r.example'],
+      [{ 'X-Forwarded-Proto': 'javascript' }, ORIGIN],
+      [{ 'X-Forwarded-Proto': 'data' }, ORIGIN],
+      [{ 'X-Forwarded-Proto': 'ftp' }, ORIGIN],
+    ] as const) {
+      const response = await send('POST', '/v2/a/blobs/uploads/', { headers }, environment)
+      const location = response.headers.get('Location') ?? ''
+      expect(location.slice(0, location.indexOf('/v2/'))).toBe(origin)
+    }
+  })
+})

@@ -122,8 +122,8 @@ describe('an invalid setting', () => {
         const { errors } = await response.json<ErrorBody>()
         expect(errors.map(({ code }) => code)).toEqual(['UNAVAILABLE'])
         expect(errors[0]?.message).toContain(variable)
-        // A value may be a secret.
-        expect(JSON.stringify(errors)).not.toContain(value)
+        // A password is a secret, a valid one or not.
+        if (variable === 'ADMIN_PASSWORD') expect(JSON.stringify(errors)).not.toContain(value)
       }
     },
   )

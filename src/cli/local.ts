@@ -3,13 +3,16 @@
  * kept in a folder. Miniflare listens itself, without the development proxy of `wrangler dev`.
  */
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 
+const HOST = '127.0.0.1'
 const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
@@ -34,6 +37,8 @@ export interface LocalRegistry {
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
   const { port = 0, vars = {} } = options
   const state = resolve(options.state)
+  // Asked first: building takes seconds, and Miniflare's own error names an option that is not ours.
+  await checkPort(port)
   await mkdir(state, { recursive: true })
   const bundle = await mkdtemp(join(tmpdir(), 'berth-'))
   try {
@@ -54,16 +59,34 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
     // wrangler describes a Worker in the form of miniflare 4 and brings miniflare 5, which converts it.
     const { workers } = convertV4MiniflareOptions({ workers: [worker] })
     const miniflare = new Miniflare({
-      host: '127.0.0.1',
+      host: HOST,
       port,
       // The folder is where wrangler keeps it, so that its commands work on the same state.
       resourcePersistencePath: join(state, 'v3'),
       workers,
     })
-    const url = await miniflare.ready
-    return { url, stop: () => miniflare.dispose() }
+    try {
+      const url = await miniflare.ready
+      return { url, stop: () => miniflare.dispose() }
+    } catch (error) {
+      await miniflare.dispose()
+      throw error
+    }
   } finally {
     await rm(bundle, { recursive: true, force: true })
+  }
+}
+
+async function checkPort(port: number): Promise<void> {
+  const server = createServer().listen(port, HOST)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const taken = Reflect.get(Object(error), 'code') === 'EADDRINUSE'
+    const why = taken ? 'it is taken, choose another one with PORT=' : error
+    throw new Error(`port ${port} of ${HOST} cannot be listened on: ${why}`, { cause: error })
+  } finally {
+    server.close()
   }
 }
 

@@ -1,10 +1,13 @@
 /** `npm start`: a registry on http://localhost:5000, with everything embedded, kept in `.wrangler/` over restarts. */
 import { parseArgs } from 'node:util'
+import { readSettings } from '../http/settings.ts'
 import { type LocalRegistry, startLocal } from './local.ts'
 
 const USAGE = `usage: npm start -- [--var KEY:VALUE ...]
-  PORT=5001 npm start   listens on another port
+  PORT=5001 npm start   listens on another port (0: any free one)
   STATE=dir npm start   keeps what is pushed in another folder than .wrangler/state`
+
+const PARENT_CHECK_MS = 200
 
 try {
   await start()
@@ -14,11 +17,11 @@ try {
 }
 
 async function start(): Promise<void> {
-  const registry = await startLocal({
-    port: readPort(process.env.PORT ?? '5000'),
-    state: process.env.STATE ?? '.wrangler/state',
-    vars: readVariables(),
-  })
+  const port = readPort(process.env.PORT ?? '5000')
+  const vars = readVariables()
+  // The Worker checks them, too, but answers its first client with the mistake.
+  readSettings(vars)
+  const registry = await startLocal({ port, state: process.env.STATE ?? '.wrangler/state', vars })
   const host = `localhost:${registry.url.port}`
   console.log(`Berth listens on http://${host}, open to everybody on this machine.
 
@@ -27,7 +30,7 @@ async function start(): Promise<void> {
   docker push ${host}/hello
   docker pull ${host}/hello
 `)
-  stopOnSignal(registry)
+  stopWith(registry)
 }
 
 function readPort(text: string): number {
@@ -56,11 +59,17 @@ function parse() {
   }
 }
 
-function stopOnSignal(registry: LocalRegistry): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, async () => {
-      await registry.stop()
-      process.exit(0)
-    })
+/** Stops with the signals of a terminal and of a process manager, and with npm. */
+function stopWith(registry: LocalRegistry): void {
+  let stopping: Promise<void> | undefined
+  const stop = async () => {
+    stopping ??= registry.stop()
+    await stopping
+    process.exit(0)
   }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  // npm passes SIGTERM on to its shell only, which ends and leaves this process behind.
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK_MS).unref()
 }

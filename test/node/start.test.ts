@@ -1,0 +1,123 @@
+/** `npm start` as a user runs it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  descendants,
+  digestOf,
+  eventually,
+  isRunning,
+  newBytes,
+  type Process,
+  pulledDigest,
+  temporaryFolder,
+} from './support.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+interface Started {
+  npm: ChildProcess
+  output: () => string
+}
+
+const started: Started[] = []
+
+afterEach(async () => {
+  for (const { npm } of started.splice(0)) await stop(npm)
+})
+
+function npmStart(environment: Record<string, string>, ...args: string[]): Started {
+  const npm = spawn('npm', ['start', '--', ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    // Its own group, as in a terminal: Ctrl-C goes to all of it.
+    detached: true,
+  })
+  let output = ''
+  for (const stream of [npm.stdout, npm.stderr]) {
+    stream.on('data', (data: Buffer) => {
+      output += data.toString()
+    })
+  }
+  const process_ = { npm, output: () => output }
+  started.push(process_)
+  return process_
+}
+
+async function ready({ npm, output }: Started): Promise<URL> {
+  const address = () => /http:\/\/localhost:\d+/.exec(output())?.[0]
+  await eventually(() => address() !== undefined || npm.exitCode !== null, 'the start', 60_000)
+  const found = address()
+  if (found === undefined) throw new Error(output())
+  return new URL(found.replace('localhost', '127.0.0.1'))
+}
+
+async function exitCode({ npm, output }: Started): Promise<number | null> {
+  await eventually(() => npm.exitCode !== null, `the end after: ${output()}`, 60_000)
+  return npm.exitCode
+}
+
+async function stop(npm: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<Process[]> {
+  if (npm.pid === undefined || npm.exitCode !== null || npm.signalCode !== null) return []
+  const children = descendants(npm.pid)
+  const ended = once(npm, 'exit')
+  if (signal === 'SIGINT') process.kill(-npm.pid, signal)
+  else npm.kill(signal)
+  await ended
+  return children
+}
+
+function push(url: URL, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
+  const path = `/v2/hello/blobs/uploads/?digest=${digestOf(bytes)}`
+  return fetch(new URL(path, url), { method: 'POST', body: bytes })
+}
+
+describe('npm start', () => {
+  it('serves, prints what to paste, keeps what was pushed over a restart, and takes variables', async () => {
+    const STATE = temporaryFolder()
+    const { bytes, digest } = newBytes(100_000)
+    const first = npmStart({ PORT: '0', STATE })
+    const url = await ready(first)
+    expect(first.output()).toContain(`docker push localhost:${url.port}/hello`)
+    expect((await fetch(new URL('/v2/', url))).status).toBe(200)
+    expect((await push(url, bytes)).status).toBe(201)
+    const children = await stop(first.npm)
+    expect(children.map(({ name }) => name)).toContain('workerd')
+    await eventually(() => !children.some(isRunning), 'the end of all processes')
+
+    const second = npmStart({ PORT: '0', STATE }, '--var', 'DELETE_ENABLED:false')
+    const again = await ready(second)
+    expect(await pulledDigest(again, 'hello', digest)).toBe(digest)
+    const refused = await fetch(new URL(`/v2/hello/blobs/${digest}`, again), { method: 'DELETE' })
+    expect(refused.status).toBe(405)
+    const others = await stop(second.npm, 'SIGINT')
+    await eventually(() => !others.some(isRunning), 'the end of all processes after Ctrl-C')
+  })
+
+  it.each<[string, Record<string, string>, string[], string]>([
+    ['a port that is none', { PORT: 'http' }, [], 'PORT takes a number'],
+    ['a port that is too high', { PORT: '65536' }, [], 'PORT takes a number'],
+    ['a variable without a value', { PORT: '0' }, ['--var', 'KEY'], '--var takes KEY:VALUE'],
+    ['a value that is none', {}, ['--var', 'CATALOG_PAGE_MAX:0'], 'CATALOG_PAGE_MAX'],
+    ['an unknown option', { PORT: '0' }, ['--verbose'], 'usage: npm start'],
+  ])('ends with an error that names the cause: %s', async (_, environment, args, message) => {
+    const run = npmStart({ STATE: temporaryFolder(), ...environment }, ...args)
+    expect(await exitCode(run)).toBe(1)
+    expect(run.output()).toContain(message)
+    expect(run.output()).not.toContain('    at ')
+  })
+
+  it('ends with an error where the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = other.address()
+    const port = typeof address === 'object' ? `${address?.port}` : ''
+    const run = npmStart({ PORT: port, STATE: temporaryFolder() })
+    expect(await exitCode(run)).toBe(1)
+    expect(run.output()).toContain(`port ${port}`)
+    expect(run.output()).toContain('PORT=')
+    other.close()
+  })
+})

@@ -1,0 +1,76 @@
+/** Repositories, referrers and signing keys: the small tables. */
+import { describe, expect, it } from 'vitest'
+import { listReferrers, type ReferrersQuery } from '../../src/store/referrers.ts'
+import { listRepositories } from '../../src/store/repositories.ts'
+import { signingKey } from '../../src/store/signing-keys.ts'
+import { anyDigest, committedBlob, count, db, storedManifest } from './support.ts'
+
+describe('listRepositories', () => {
+  it('has `limit` names after `last`, in byte order', async () => {
+    const names = ['a', 'a-b', 'a.b', 'a/b', 'a0', 'a_b', 'b']
+    for (const name of names.toReversed()) await committedBlob(name)
+    for (const [index, last] of ['', ...names].entries()) {
+      for (const limit of [0, 1, 3, 100]) {
+        expect(await listRepositories(db, last, limit)).toEqual(names.slice(index, index + limit))
+      }
+    }
+  })
+})
+
+describe('listReferrers', () => {
+  it('is of a subject, a type and a repository, with the manifest of the fallback tag', async () => {
+    const subject = anyDigest()
+    const one = await storedManifest('refer', {
+      subject,
+      artifactType: 'a/x',
+      annotations: '{"k":"v"}',
+    })
+    const two = await storedManifest('refer', { subject, artifactType: 'a/y' })
+    await storedManifest('refer', { subject: anyDigest() })
+    await storedManifest('refer/other', { subject })
+    await storedManifest('refer', { tags: ['fallback'], content: { payload: 'the list' } })
+    const query: ReferrersQuery = {
+      subject,
+      fallbackTag: 'none',
+      artifactType: null,
+      last: '',
+      limit: 10,
+    }
+
+    const { referrers, fallback } = await listReferrers(db, 'refer', query)
+    expect(fallback).toBeNull()
+    expect(referrers).toEqual(
+      [one, two].map(({ digest, mediaType, artifactType, annotations, size }) => ({
+        digest,
+        mediaType,
+        artifactType,
+        annotations,
+        size,
+      })),
+    )
+    const digests = async (changed: Partial<ReferrersQuery>) => {
+      const page = await listReferrers(db, 'refer', { ...query, ...changed })
+      return page.referrers.map(({ digest }) => digest)
+    }
+    expect(await digests({ artifactType: 'a/y' })).toEqual([two.digest])
+    expect(await digests({ limit: 1 })).toEqual([one.digest])
+    expect(await digests({ last: one.digest })).toEqual([two.digest])
+    const tagged = await listReferrers(db, 'refer', { ...query, fallbackTag: 'fallback' })
+    expect(tagged.fallback).toEqual({ payload: 'the list' })
+  })
+})
+
+describe('signingKey', () => {
+  it('is made once, however many ask for it first, and stays', async () => {
+    const keys = await Promise.all(Array.from({ length: 8 }, () => signingKey(db, 'raced')))
+    const again = await signingKey(db, 'raced')
+    const other = await signingKey(db, 'other')
+    const message = new Uint8Array([1, 2, 3])
+    const sign = async (key: CryptoKey) =>
+      new Uint8Array(await crypto.subtle.sign('HMAC', key, message)).toHex()
+    const signature = await sign(again)
+    for (const key of keys) expect(await sign(key)).toBe(signature)
+    expect(await sign(other)).not.toBe(signature)
+    expect(await count('signing_keys')).toBe(2)
+  })
+})

@@ -1,0 +1,64 @@
+/** What the tests of the store share: digests of nothing in particular, rows put in without HTTP, and looks at the tables. */
+import { env } from 'cloudflare:workers'
+import type { Digest } from '../../src/oci/digest.ts'
+import { newStorageKey } from '../../src/store/blob-store.ts'
+import { commitBlob, type StoredBlob } from '../../src/store/blobs.ts'
+import { type NewManifest, putManifest } from '../../src/store/manifests.ts'
+
+export const db: D1Database = env.DB
+
+let made = 0
+
+/** A digest that no other call returns. */
+export function anyDigest(): Digest {
+  made += 1
+  return `sha256:${made.toString(16).padStart(64, '0')}`
+}
+
+export function anyBlob(digest: Digest = anyDigest()): StoredBlob {
+  return { digest, size: 10, storageKey: newStorageKey('blobs') }
+}
+
+export async function committedBlob(repository: string): Promise<StoredBlob> {
+  const blob = anyBlob()
+  await commitBlob(db, repository, blob)
+  return blob
+}
+
+export function anyManifest(extra: Partial<NewManifest> = {}): NewManifest {
+  return {
+    digest: anyDigest(),
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    size: 2,
+    content: { payload: '{}' },
+    artifactType: null,
+    subject: null,
+    annotations: null,
+    blobs: [],
+    children: [],
+    tags: [],
+    ...extra,
+  }
+}
+
+export async function storedManifest(
+  repository: string,
+  extra: Partial<NewManifest> = {},
+): Promise<NewManifest> {
+  const manifest = anyManifest(extra)
+  if (!(await putManifest(db, repository, manifest))) throw new Error('the manifest was refused')
+  return manifest
+}
+
+/** The storage keys that are buried, in the order of keys. */
+export async function buried(): Promise<string[]> {
+  const { results } = await db
+    .prepare('SELECT storage_key FROM tombstones ORDER BY storage_key')
+    .all<{ storage_key: string }>()
+  return results.map((row) => row.storage_key)
+}
+
+export async function count(table: string): Promise<number> {
+  const row = await db.prepare(`SELECT count(*) AS n FROM ${table}`).first<{ n: number }>()
+  return row?.n ?? 0
+}

@@ -4,6 +4,7 @@ import { parseRange } from '../lib/range.ts'
 import { parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
+import { EdgeCache } from '../store/edge-cache.ts'
 import { announce } from './announce.ts'
 import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
 import { factory } from './context.ts'
@@ -33,13 +34,14 @@ export const blobs = factory
     }
     if (c.req.method === 'HEAD') return c.body(null, 200, whole)
 
-    const { blobStore } = c.var
+    const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+    const source = { cache: new EdgeCache(c.var.blobStore, keepAlive), key: storageKey, size }
     const rangeHeader = c.req.header('Range')
     const ranges =
       rangeHeader !== undefined && rangeApplies(c.req.header('If-Range'), digest)
         ? parseRange(rangeHeader, size)
         : null
-    if (ranges === null) return c.body(await wholeBody(blobStore, storageKey), 200, whole)
+    if (ranges === null) return c.body(await wholeBody(source), 200, whole)
     if (ranges === 'unsatisfiable') {
       throw new RegistryError('RANGE_INVALID', {
         message: `the blob has ${size} bytes`,
@@ -49,8 +51,8 @@ export const blobs = factory
     const [only, ...others] = ranges
     const ranged =
       only !== undefined && others.length === 0
-        ? await oneRange(blobStore, storageKey, only, size)
-        : manyRanges(blobStore, storageKey, ranges, size, (work) => c.executionCtx.waitUntil(work))
+        ? await oneRange(source, only)
+        : manyRanges(source, ranges, keepAlive)
     return c.body(ranged.body, 206, { ...headers, ...ranged.headers })
   })
   .delete('/', allow('delete'), async (c) => {

@@ -1,6 +1,6 @@
 /** The body of a download: all of it, one range, or several as multipart/byteranges (RFC 9110 section 14.6). */
 import type { Range } from '../lib/range.ts'
-import type { BlobStore } from '../store/blob-store.ts'
+import type { EdgeCache } from '../store/edge-cache.ts'
 
 export interface RangedBody {
   body: ReadableStream<Uint8Array>
@@ -9,28 +9,24 @@ export interface RangedBody {
 
 const CONTENT_TYPE = 'application/octet-stream'
 
-export async function wholeBody(
-  store: BlobStore,
-  key: string,
-): Promise<ReadableStream<Uint8Array>> {
-  return present(await store.read(key), key)
+/** An object to be sent: where its bytes lie, and how many there are. */
+export interface Source {
+  cache: EdgeCache
+  key: string
+  size: number
 }
 
-/** One range of an object of `size` bytes. */
-export async function oneRange(
-  store: BlobStore,
-  key: string,
-  range: Range,
-  size: number,
-): Promise<RangedBody> {
-  const length = range.end - range.start + 1
-  const body = present(await store.read(key, { offset: range.start, length }), key)
+export async function wholeBody({ cache, key, size }: Source): Promise<ReadableStream<Uint8Array>> {
+  return present(await cache.read(key, size), key)
+}
+
+export async function oneRange(source: Source, range: Range): Promise<RangedBody> {
   return {
-    body,
+    body: await rangeBody(source, range),
     headers: {
       'Content-Type': CONTENT_TYPE,
-      'Content-Length': String(length),
-      'Content-Range': contentRange(range, size),
+      'Content-Length': String(lengthOf(range)),
+      'Content-Range': contentRange(range, source.size),
     },
   }
 }
@@ -40,10 +36,8 @@ export async function oneRange(
  * the response is on its way.
  */
 export function manyRanges(
-  store: BlobStore,
-  key: string,
+  source: Source,
   ranges: readonly Range[],
-  size: number,
   keepAlive: (work: Promise<unknown>) => void,
 ): RangedBody {
   const boundary = crypto.randomUUID().replaceAll('-', '')
@@ -51,20 +45,20 @@ export function manyRanges(
   const heads = ranges.map((range, index) =>
     encoder.encode(
       `${index === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: ${CONTENT_TYPE}\r\n` +
-        `Content-Range: ${contentRange(range, size)}\r\n\r\n`,
+        `Content-Range: ${contentRange(range, source.size)}\r\n\r\n`,
     ),
   )
   const closing = encoder.encode(`\r\n--${boundary}--\r\n`)
   const length =
     closing.length +
     heads.reduce((sum, head) => sum + head.length, 0) +
-    ranges.reduce((sum, { start, end }) => sum + end - start + 1, 0)
+    ranges.reduce((sum, range) => sum + lengthOf(range), 0)
 
   const { readable, writable } = new FixedLengthStream(length)
   const write = async () => {
-    for (const [index, { start, end }] of ranges.entries()) {
+    for (const [index, range] of ranges.entries()) {
       await writeBytes(writable, heads[index])
-      const part = present(await store.read(key, { offset: start, length: end - start + 1 }), key)
+      const part = await rangeBody(source, range)
       await part.pipeTo(writable, { preventClose: true })
     }
     await writeBytes(writable, closing)
@@ -85,6 +79,15 @@ async function writeBytes(writable: WritableStream<Uint8Array>, bytes: Uint8Arra
   const writer = writable.getWriter()
   if (bytes !== undefined) await writer.write(bytes)
   writer.releaseLock()
+}
+
+async function rangeBody({ cache, key, size }: Source, range: Range) {
+  const part = { offset: range.start, length: lengthOf(range) }
+  return present(await cache.read(key, size, part), key)
+}
+
+function lengthOf({ start, end }: Range): number {
+  return end - start + 1
 }
 
 function contentRange({ start, end }: Range, size: number): string {

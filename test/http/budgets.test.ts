@@ -35,6 +35,7 @@ describe('pulling', () => {
     ['HEAD of a manifest', 'HEAD', () => 'manifests/latest', { d1: 1 }],
     ['HEAD of a blob', 'HEAD', () => `blobs/${image.layer.digest}`, { d1: 1 }],
     ['a blob', 'GET', () => `blobs/${image.layer.digest}`, { r2Reads: 1, d1: 1 }],
+    ['a blob, cached at this edge', 'GET', () => `blobs/${image.layer.digest}`, { d1: 1 }],
     ['the tags', 'GET', () => 'tags/list', { d1: 1 }],
     ['the referrers', 'GET', () => `referrers/${image.digest}`, { d1: 1 }],
   ])('%s', async (_, method, path, expected) => {

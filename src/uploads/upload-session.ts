@@ -202,7 +202,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     // Looked at once more after each wait, and taken without another: of several who waited, one gets it.
     while (this.#active !== undefined) {
       if (await this.#idle(deadline)) continue
-      await chunk.body?.cancel().catch(() => undefined)
+      await decline(chunk)
       return { kind: 'range invalid', offset: this.#state.offset }
     }
     const running = work()
@@ -211,6 +211,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
       return await running
     } finally {
       this.#active = undefined
+      await decline(chunk)
     }
   }
 
@@ -219,7 +220,11 @@ export class UploadSession extends DurableObject<UploadEnv> {
     while (this.#active !== undefined) {
       const left = deadline - Date.now()
       if (left <= 0) return false
-      await Promise.race([this.#settled(), scheduler.wait(left)])
+      // A timer that nobody waits for would keep the object in memory.
+      const over = new AbortController()
+      const timer = scheduler.wait(left, { signal: over.signal }).catch(() => undefined)
+      await Promise.race([this.#settled(), timer])
+      over.abort()
     }
     return true
   }
@@ -231,4 +236,9 @@ export class UploadSession extends DurableObject<UploadEnv> {
   #alarmIn(milliseconds: number): Promise<void> {
     return this.ctx.storage.setAlarm(Date.now() + milliseconds)
   }
+}
+
+/** Lets go of a body that nobody read: left alone it would hold its client, and this object in memory. */
+async function decline({ body }: Chunk): Promise<void> {
+  if (body !== null && !body.locked) await body.cancel().catch(() => undefined)
 }

@@ -135,6 +135,26 @@ describe('order', () => {
   })
 })
 
+describe('a refused chunk', () => {
+  it.each([
+    ['out of order', 9, 'range invalid'],
+    ['after the end', null, 'unknown'],
+  ])(
+    '%s: its body, which nobody reads, holds neither client nor object',
+    async (_, start, kind) => {
+      await append(SOURCE.subarray(0, 10))
+      if (kind === 'unknown') await session.cancel()
+      const { body, client } = heldBody()
+      const answer = await session.append({ body, start, length: null }, 'sha256')
+      expect(answer.kind).toBe(kind)
+      await expect(client.write(SOURCE)).rejects.toThrow()
+      const began = Date.now()
+      await evictDurableObject(session)
+      expect(Date.now() - began).toBeLessThan(500)
+    },
+  )
+})
+
 describe('length', () => {
   it.each([
     ['shorter than declared: what came counts', 100, 60, 60],

@@ -1,0 +1,168 @@
+/**
+ * I1: every manifest that GET returns hashes to its digest, and everything it references is present in that repository and
+ * hashes to its digest, however pushes and deletes interleave.
+ */
+import { describe, expect, it } from 'vitest'
+import { digestOf } from '../../src/oci/digest.ts'
+import { MEDIA_TYPE_OCI_INDEX, MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
+import {
+  bytesOf,
+  imageManifest,
+  pushBlob,
+  pushImage,
+  putManifest,
+  randomBytes,
+  send,
+} from '../support/registry.ts'
+
+const ROUNDS = 12
+
+async function status(method: string, path: string): Promise<number> {
+  return (await send(method, path)).status
+}
+
+/** What is wrong with what the repository serves under `reference`; '' where all is well, or nothing is served. */
+async function fault(repository: string, reference: string): Promise<string> {
+  const response = await send('GET', `/v2/${repository}/manifests/${reference}`)
+  if (response.status === 404) return ''
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  const digest = response.headers.get('Docker-Content-Digest')
+  if ((await digestOf(bytes)) !== digest) return `${reference} is not ${digest}`
+  const { config, layers = [], manifests = [] } = JSON.parse(new TextDecoder().decode(bytes))
+  for (const child of manifests) {
+    if ((await status('GET', `/v2/${repository}/manifests/${child.digest}`)) !== 200) {
+      return `the child ${child.digest} is missing`
+    }
+    const deeper = await fault(repository, child.digest)
+    if (deeper !== '') return deeper
+  }
+  for (const blob of config === undefined ? [] : [config, ...layers]) {
+    const got = await send('GET', `/v2/${repository}/blobs/${blob.digest}`)
+    if (got.status !== 200) return `the blob ${blob.digest} is missing`
+    if ((await digestOf(new Uint8Array(await got.arrayBuffer()))) !== blob.digest) {
+      return `the blob ${blob.digest} has other bytes`
+    }
+  }
+  return ''
+}
+
+/** Runs all at once, in an order that differs from round to round. */
+function shuffled<T>(round: number, work: (() => Promise<T>)[]): Promise<T[]> {
+  const order = work.map((_, index) => (index * 7 + round * 5) % work.length)
+  const started = new Map(order.map((index) => [index, work[index]?.()]))
+  return Promise.all(work.flatMap((_, index) => started.get(index) ?? []))
+}
+
+describe('a manifest and the deletion of what it refers to', () => {
+  it('blobs: either the push is refused or the blob stays', async () => {
+    const outcomes = new Set<string>()
+    for (let round = 0; round < ROUNDS; round++) {
+      const repository = `i1/blobs-${round}`
+      const config = await pushBlob(repository, randomBytes(100))
+      const layer = await pushBlob(repository, randomBytes(200))
+      const manifest = imageManifest(config, [layer])
+      const digest = await digestOf(manifest)
+      const [put, deleted] = await shuffled(round, [
+        async () => (await putManifest(repository, 'latest', manifest)).status,
+        () => status('DELETE', `/v2/${repository}/blobs/${layer.digest}`),
+        async () => {
+          expect(await fault(repository, 'latest')).toBe('')
+          return 0
+        },
+      ])
+      expect(await fault(repository, 'latest')).toBe('')
+      expect(await fault(repository, digest)).toBe('')
+      outcomes.add(`${put} ${deleted}`)
+      expect([
+        [201, 405],
+        [400, 202],
+      ]).toContainEqual([put, deleted])
+    }
+    expect(outcomes.size).toBeGreaterThan(0)
+  })
+
+  it('children: either the index is refused or the child stays', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const repository = `i1/children-${round}`
+      const child = await pushImage(repository, 'child')
+      const index = bytesOf(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: MEDIA_TYPE_OCI_INDEX,
+          manifests: [
+            {
+              mediaType: MEDIA_TYPE_OCI_MANIFEST,
+              digest: child.digest,
+              size: child.bytes.length,
+            },
+          ],
+        }),
+      )
+      const [put, deleted] = await shuffled(round, [
+        async () => (await putManifest(repository, 'latest', index, MEDIA_TYPE_OCI_INDEX)).status,
+        () => status('DELETE', `/v2/${repository}/manifests/${child.digest}`),
+        () => status('DELETE', `/v2/${repository}/blobs/${child.layer.digest}`),
+      ])
+      expect(await fault(repository, 'latest')).toBe('')
+      expect(await fault(repository, child.digest)).toBe('')
+      expect([
+        [201, 405],
+        [400, 202],
+      ]).toContainEqual([put, deleted])
+    }
+  })
+
+  it('pushing an image again while it is taken apart leaves all of it or nothing of it', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const repository = `i1/apart-${round}`
+      const { digest, bytes, config, layer } = await pushImage(repository, 'latest')
+      await shuffled(round, [
+        () => status('DELETE', `/v2/${repository}/manifests/${digest}`),
+        () => status('DELETE', `/v2/${repository}/blobs/${layer.digest}`),
+        () => status('DELETE', `/v2/${repository}/blobs/${config.digest}`),
+        async () => (await putManifest(repository, 'again', bytes)).status,
+        async () => {
+          const path = `/v2/${repository}/blobs/uploads/?mount=${layer.digest}&from=${repository}`
+          return (await send('POST', path)).status
+        },
+      ])
+      expect(await fault(repository, 'again')).toBe('')
+      expect(await fault(repository, digest)).toBe('')
+    }
+  })
+
+  it('a blob that another repository gives up stays where it is referred to', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const [from, to] = [`i1/from-${round}`, `i1/to-${round}`]
+      const config = await pushBlob(to, randomBytes(100))
+      const layer = await pushBlob(from, randomBytes(200))
+      const mount = `/v2/${to}/blobs/uploads/?mount=${layer.digest}&from=${from}`
+      const [mounted] = await shuffled(round, [
+        () => status('POST', mount),
+        () => status('DELETE', `/v2/${from}/blobs/${layer.digest}`),
+      ])
+      const put = await putManifest(to, 'latest', imageManifest(config, [layer]))
+      expect(put.status).toBe(mounted === 201 ? 201 : 400)
+      expect(await fault(to, 'latest')).toBe('')
+    }
+  })
+})
+
+describe('what would make a manifest lie is refused', () => {
+  it('a blob, or a child, that is not there', async () => {
+    const layer = { digest: await digestOf(randomBytes(10)), size: 10 }
+    const config = await pushBlob('i1/missing', randomBytes(10))
+    const put = await putManifest('i1/missing', 'latest', imageManifest(config, [layer]))
+    expect(put.status).toBe(400)
+    expect(await status('GET', '/v2/i1/missing/manifests/latest')).toBe(404)
+  })
+
+  it('bytes that are not what their digest says', async () => {
+    const digest = await digestOf(randomBytes(10))
+    const manifest = await pushImage('i1/other', 'latest')
+    expect((await putManifest('i1/other', digest, manifest.bytes)).status).toBe(400)
+    const path = `/v2/i1/other/blobs/uploads/?digest=${digest}`
+    expect((await send('POST', path, { body: randomBytes(10) })).status).toBe(400)
+    expect(await status('GET', `/v2/i1/other/blobs/${digest}`)).toBe(404)
+  })
+})

@@ -97,6 +97,14 @@ describe('the query plans', () => {
     expect(slow).toEqual({})
   })
 
+  it('of the referrers goes by the subject, not through all manifests of the repository', async () => {
+    const list = [...statements].find((sql) => sql.includes('manifests.subject_digest = ?2'))
+    expect(await planOf(list ?? '')).toContain(
+      'SEARCH manifests USING INDEX manifests_by_subject ' +
+        '(repository_id=? AND subject_digest=? AND digest>?)',
+    )
+  })
+
   it('would show a scan, and a sort', async () => {
     const scan = await planOf('SELECT * FROM manifests WHERE artifact_type = ?1')
     expect(scan.filter(isSlow)).not.toEqual([])

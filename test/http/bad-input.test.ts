@@ -57,7 +57,7 @@ async function faultOf(request: BadRequest): Promise<string | null> {
   const response = await Promise.race([answer, scheduler.wait(HANG_MS).then(() => null)])
   if (response === null) return `no answer in ${HANG_MS} ms`
   const { status } = response
-  const content = await response.text()
+  const content = new TextDecoder().decode(await response.arrayBuffer())
   if (status >= 500) return `${status}: ${content}`
   if (response.headers.get('Docker-Distribution-Api-Version') !== 'registry/2.0')
     return 'no version'

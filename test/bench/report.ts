@@ -19,7 +19,7 @@ export function failuresOf(results: readonly Result[]): Failure[] {
 }
 
 export function asTable(results: readonly Result[], peers: readonly string[]): string {
-  const header = ['', FLOOR, BERTH, `${BERTH}/${FLOOR}`, 'bar', '']
+  const header = ['', FLOOR, BERTH, `${BERTH}/${FLOOR}`, 'bar', '', 'fastest']
   for (const name of peers) header.push(name, `${BERTH}/${name}`)
   const rows = results.map((result) => cells(result, peers))
   const failures = failuresOf(results).map(
@@ -28,6 +28,7 @@ export function asTable(results: readonly Result[], peers: readonly string[]): s
   return [
     formatTable(header, rows),
     'Milliseconds an operation: medians of one run in which all took turns.',
+    `fastest: ${BERTH}/${FLOOR} of the fastest samples, which noise on a busy machine disturbs least.`,
     ...failures,
   ].join('\n')
 }
@@ -42,7 +43,16 @@ function cells({ row, outcomes }: Result, peers: readonly string[]): string[] {
   const verdict =
     row.bar === undefined || toFloor === undefined ? '' : toFloor <= row.bar ? 'met' : 'missed'
   const beside = peers.flatMap((name) => [time(name), optionalRatio(ratioTo(name, outcomes))])
-  return [row.title, time(FLOOR), time(BERTH), optionalRatio(toFloor), bar, verdict, ...beside]
+  return [
+    row.title,
+    time(FLOOR),
+    time(BERTH),
+    optionalRatio(toFloor),
+    bar,
+    verdict,
+    optionalRatio(ratioTo(FLOOR, outcomes, fastestOf)),
+    ...beside,
+  ]
 }
 
 function optionalRatio(value: number | undefined): string {
@@ -58,6 +68,7 @@ export function asJson(results: readonly Result[]): string {
       name,
       milliseconds: medianOf(outcome) ?? null,
       berthRatio: ratioTo(name, outcomes) ?? null,
+      fastestRatio: ratioTo(name, outcomes, fastestOf) ?? null,
       ...outcome,
     })),
   }))
@@ -68,9 +79,17 @@ function medianOf(outcome: Outcome | undefined): number | undefined {
   return outcome !== undefined && 'samples' in outcome ? median(outcome.samples) : undefined
 }
 
-/** Berth's median as a multiple of another subject's. */
-function ratioTo(name: string, outcomes: ReadonlyMap<string, Outcome>): number | undefined {
-  const berth = medianOf(outcomes.get(BERTH))
-  const other = medianOf(outcomes.get(name))
+function fastestOf(outcome: Outcome | undefined): number | undefined {
+  return outcome !== undefined && 'samples' in outcome ? Math.min(...outcome.samples) : undefined
+}
+
+/** Berth's time as a multiple of another subject's. */
+function ratioTo(
+  name: string,
+  outcomes: ReadonlyMap<string, Outcome>,
+  timeOf = medianOf,
+): number | undefined {
+  const berth = timeOf(outcomes.get(BERTH))
+  const other = timeOf(outcomes.get(name))
   return berth === undefined || other === undefined ? undefined : berth / other
 }

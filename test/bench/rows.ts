@@ -37,7 +37,7 @@ const SMALL = 4 * 1024
 const CHUNK = 10 * 1024 * 1024
 const TAGS = 100
 
-const LARGE_SAMPLES = { runs: 5, batch: 1 }
+const LARGE_SAMPLES = { runs: 9, batch: 1 }
 const SMALL_SAMPLES = { runs: 15, batch: 20 }
 
 interface Blob extends Descriptor {
@@ -127,7 +127,8 @@ export const ROWS: readonly Row[] = [
   {
     id: 'pull-first',
     title: 'pull 64 MB, first time',
-    ...LARGE_SAMPLES,
+    runs: 5,
+    batch: 1,
     floor: (floor) => async () => {
       const key = await storedKey(floor)
       return () => floor.getBlob(key, LARGE)

@@ -32,8 +32,9 @@ export const manifests = factory
     if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
       return c.body(null, 304, digestHeaders(stored.digest))
     }
-    const manifest = 'digest' in reference ? stored : await resolvePlatform(c, stored)
-    return respond(c, manifest)
+    if ('digest' in reference) return respond(c, stored)
+    c.header('Vary', 'Accept')
+    return respond(c, await resolvePlatform(c, stored))
   })
   .put('/', allow('push'), async (c) => {
     const reference = parseReference(c.var.reference)

@@ -152,7 +152,7 @@ async function storeContent(
 function referrerAnnotations({ subject, annotations }: Manifest): string | null {
   if (subject === undefined || annotations === undefined) return null
   const text = JSON.stringify(annotations)
-  if (text.length <= REFERRER_ANNOTATIONS_BYTES) return text
+  if (new TextEncoder().encode(text).length <= REFERRER_ANNOTATIONS_BYTES) return text
   throw new RegistryError('MANIFEST_INVALID', {
     message: `annotations: those of a manifest with a subject may take ${REFERRER_ANNOTATIONS_BYTES} bytes`,
   })

@@ -29,10 +29,11 @@ export const referrers = factory.createApp().get('/', allow('pull'), async (c) =
     last,
     limit: size + 1,
   })
+  const end = page.full ? page.referrers.at(-1) : undefined
   const found = merge(page.referrers.map(toEntry), await fallbackEntries(c, page))
-    .filter((entry) => entry.digest > last)
+    .filter((entry) => entry.digest > last && (end === undefined || entry.digest <= end.digest))
     .filter((entry) => artifactType === null || entry.artifactType === artifactType)
-  const { entries, next } = cutPage(found, size)
+  const { entries, next = end } = cutPage(found, size)
 
   if (artifactType !== null) c.header('OCI-Filters-Applied', 'artifactType')
   if (next !== undefined) {

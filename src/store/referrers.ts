@@ -12,8 +12,13 @@ export interface Referrer {
   size: number
 }
 
+/** A page ends before the annotations on it, which every client of the subject gets, take more characters than this. */
+const PAGE_ANNOTATIONS = 2 * 1024 * 1024
+
 export interface ReferrersPage {
   referrers: Referrer[]
+  /** Whether the page ended early, because of its size: more follow, although there are fewer than asked for. */
+  full: boolean
   /** The manifest under the tag of the referrers tag schema, where clients of older registries kept such a list. */
   fallback: ManifestContent | null
 }
@@ -24,17 +29,26 @@ interface ReferrerRow {
   artifact_type: string | null
   annotations: string | null
   size: number
+  beyond: 0 | 1
 }
 
 const SQL = {
   list: `
-    SELECT manifests.digest, manifests.media_type, manifests.artifact_type, manifests.annotations,
-      manifests.size
-    FROM repositories
-    JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND manifests.subject_digest = ?2 AND manifests.digest > ?3
-      AND (?4 IS NULL OR manifests.artifact_type = ?4)
-    ORDER BY manifests.digest LIMIT ?5`,
+    SELECT digest, media_type, artifact_type, size, before >= ?6 AS beyond,
+      CASE WHEN before < ?6 THEN annotations END AS annotations
+    FROM (
+      SELECT *, sum(coalesce(length(annotations), 0)) OVER (ORDER BY digest)
+        - coalesce(length(annotations), 0) AS before
+      FROM (
+        SELECT manifests.digest, manifests.media_type, manifests.artifact_type, manifests.annotations,
+          manifests.size
+        FROM repositories
+        JOIN manifests ON manifests.repository_id = repositories.id
+        WHERE repositories.name = ?1 AND manifests.subject_digest = ?2 AND manifests.digest > ?3
+          AND (?4 IS NULL OR manifests.artifact_type = ?4)
+        ORDER BY manifests.digest LIMIT ?5
+      )
+    )`,
   fallback: `
     SELECT manifests.payload, manifests.storage_key FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
@@ -59,17 +73,21 @@ export async function listReferrers(
   { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
 ): Promise<ReferrersPage> {
   const [listed, fallen] = await db.batch([
-    db.prepare(SQL.list).bind(repository, subject, last, artifactType, limit),
+    db.prepare(SQL.list).bind(repository, subject, last, artifactType, limit, PAGE_ANNOTATIONS),
     db.prepare(SQL.fallback).bind(repository, fallbackTag),
   ])
   const rows = (listed?.results ?? []) as ReferrerRow[]
+  const within = rows.filter(({ beyond }) => beyond === 0)
   const [tagged] = (fallen?.results ?? []) as ContentRow[]
   return {
-    referrers: rows.map(({ media_type, artifact_type, ...row }) => ({
-      ...row,
+    referrers: within.map(({ media_type, artifact_type, digest, annotations, size }) => ({
+      digest,
       mediaType: media_type,
       artifactType: artifact_type,
+      annotations,
+      size,
     })),
+    full: within.length < rows.length,
     fallback: tagged ? toContent(tagged) : null,
   }
 }

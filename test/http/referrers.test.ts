@@ -186,6 +186,25 @@ describe('pages', () => {
     expect(pages).toBe(query.includes('n=1') ? 2 : 3)
   })
 
+  it('end before their annotations take more than 2 MiB, and together are all', async () => {
+    const large = descriptorOf(await pushImage(REPOSITORY, 'large'), MEDIA_TYPE_OCI_MANIFEST)
+    const referrers: Entry[] = []
+    for (let index = 0; index < 11; index++) {
+      referrers.push(await refer(large, { annotations: { padding: 'x'.repeat(250_000) } }))
+    }
+    const found: Entry[] = []
+    const sizes: number[] = []
+    for (let path = pathOf(large.digest); ; ) {
+      const { manifests, link } = await list(path)
+      found.push(...manifests)
+      sizes.push(manifests.length)
+      if (link === null) break
+      path = /^<([^>]+)>; rel="next"$/.exec(link)?.[1] ?? ''
+    }
+    expect(found).toEqual(sorted(referrers))
+    expect(sizes).toEqual([9, 2])
+  })
+
   it('have their parameters in alphabetical order', async () => {
     const { link } = await list(`${pathOf(subject.digest)}?n=1&artifactType=${SIGNATURE}`)
     const last = encodeURIComponent(

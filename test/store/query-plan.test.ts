@@ -40,9 +40,15 @@ async function planOf(sql: string): Promise<string[]> {
   return results.map(({ detail }) => detail)
 }
 
-/** Steps that take longer the more rows there are. Lists that a statement was given, and single rows, are no tables. */
+/**
+ * Steps that take longer the more rows there are. Lists that a statement was given, single rows, and what a step before has found
+ * and limited (a subquery) are no tables.
+ */
 function isSlow(step: string): boolean {
-  return /^SCAN (?!CONSTANT ROW$|[a-z_]+ VIRTUAL TABLE)/.test(step) || /TEMP B-TREE/.test(step)
+  return (
+    /^SCAN (?!CONSTANT ROW$|[a-z_]+ VIRTUAL TABLE|\(subquery)/.test(step) ||
+    /TEMP B-TREE/.test(step)
+  )
 }
 
 const statements = new Set<string>()

@@ -18,9 +18,16 @@ const ASK_AGAIN_MS = 10
 /** For so long after somebody found none, nobody gets a second one. */
 const SCARCE_MS = 10 * ASK_AGAIN_MS
 
+/**
+ * Who neither gave a buffer back nor renewed it for so long is gone: a Durable Object that is torn down in the middle of a
+ * request does not come to its `finally`. Longer than reading the largest blob back.
+ */
+export const LOST_MS = 30 * 60 * 1000
+
 export class PartBuffers {
   readonly #free: Uint8Array<ArrayBuffer>[] = []
-  #made = 0
+  /** When each buffer that is lent was taken or renewed. */
+  readonly #lent = new Map<Uint8Array, number>()
   #missedAt = 0
 
   /** A buffer of PART_BYTES with arbitrary content, as soon as there is one. */
@@ -29,6 +36,7 @@ export class PartBuffers {
       const buffer = this.#take()
       if (buffer !== undefined) return buffer
       this.#missedAt = Date.now()
+      this.#forgetLost()
       // Asking again, instead of being called: code of one Durable Object cannot continue another one's request.
       await scheduler.wait(ASK_AGAIN_MS)
     }
@@ -39,17 +47,28 @@ export class PartBuffers {
     return Date.now() - this.#missedAt < SCARCE_MS ? undefined : this.#take()
   }
 
+  /** Tells that a buffer is still in use. */
+  renew(buffer: Uint8Array<ArrayBuffer>): void {
+    if (this.#lent.has(buffer)) this.#lent.set(buffer, Date.now())
+  }
+
   /** Gives a buffer back. It must not be used any more. */
   release(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#free.push(buffer)
+    // One that was taken for lost was replaced.
+    if (this.#lent.delete(buffer)) this.#free.push(buffer)
   }
 
   #take(): Uint8Array<ArrayBuffer> | undefined {
-    const free = this.#free.pop()
-    if (free !== undefined) return free
-    if (this.#made === BUFFERS_AT_MOST) return undefined
-    this.#made += 1
-    return new Uint8Array(PART_BYTES)
+    const full = this.#free.length + this.#lent.size === BUFFERS_AT_MOST
+    const buffer = this.#free.pop() ?? (full ? undefined : new Uint8Array(PART_BYTES))
+    if (buffer !== undefined) this.#lent.set(buffer, Date.now())
+    return buffer
+  }
+
+  #forgetLost(): void {
+    for (const [buffer, since] of this.#lent) {
+      if (Date.now() - since > LOST_MS) this.#lent.delete(buffer)
+    }
   }
 }
 

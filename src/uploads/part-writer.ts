@@ -13,6 +13,9 @@ import type { SessionState } from './session-state.ts'
 const SMALL_BUFFER_BYTES = 64 * 1024
 const READ_BYTES = 128 * 1024
 
+/** A client that sends nothing for so long keeps none of the pool's buffers. */
+const IDLE_MS = 20_000
+
 /**
  * How a chunk's body ended: as it should, with bytes beyond its limit, before its end because the client went away, or because
  * the session was ended meanwhile.
@@ -56,6 +59,7 @@ export class PartWriter {
       else this.#state.appendTail(this.#buffer.subarray(this.#state.tailLength, this.#filled))
       return reception
     } catch (error) {
+      await this.stop()
       await this.#writing.catch(() => undefined)
       this.#filled = 0
       throw error
@@ -80,7 +84,7 @@ export class PartWriter {
     }
   }
 
-  /** Stops a chunk that is being received, when the session was ended. */
+  /** Lets go of the chunk that is being received, if there is one. */
   async stop(): Promise<void> {
     // A body that broke by itself needs no cancelling.
     await this.#reader?.cancel().catch(() => undefined)
@@ -92,7 +96,7 @@ export class PartWriter {
     let view = new Uint8Array(READ_BYTES)
     let left = limit
     for (;;) {
-      const chunk = await reader.read(view).catch(() => undefined)
+      const chunk = await this.#read(reader, view)
       if (this.#state.phase === 'ended') return 'stopped'
       if (chunk === undefined) return 'cut off'
       if (chunk.done) return 'complete'
@@ -107,12 +111,37 @@ export class PartWriter {
     }
   }
 
+  /** The next bytes, or undefined where the client went away. While it lets wait for them, others get the buffers. */
+  async #read(reader: ReadableStreamBYOBReader, view: Uint8Array<ArrayBuffer>) {
+    let parked: Promise<void> | undefined
+    const timer = setTimeout(() => {
+      parked = this.#park()
+      parked.catch(() => undefined)
+    }, IDLE_MS)
+    const chunk = await reader.read(view).catch(() => undefined)
+    clearTimeout(timer)
+    if (parked === undefined) return chunk
+    await parked
+    if (this.#state.phase !== 'ended') await this.#restoreTail()
+    return chunk
+  }
+
+  /** Makes what came durable, and gives the buffers back. */
+  async #park(): Promise<void> {
+    await this.#writing
+    if (this.#state.phase === 'ended') return
+    this.#state.appendTail(this.#buffer.subarray(this.#state.tailLength, this.#filled))
+    this.#giveBack()
+  }
+
   async #take(bytes: Uint8Array): Promise<void> {
     let rest = bytes
     while (rest.length > 0) {
       await this.#reserve(Math.min(this.#filled + rest.length, PART_BYTES))
       const fitting = rest.subarray(0, this.#buffer.length - this.#filled)
       this.#buffer.set(fitting, this.#filled)
+      for (const held of [this.#buffer, this.#spare])
+        if (held !== undefined) partBuffers.renew(held)
       this.#filled += fitting.length
       rest = rest.subarray(fitting.length)
       if (this.#filled === PART_BYTES) await this.#flush()
@@ -169,9 +198,13 @@ export class PartWriter {
     this.#filled = tailLength
   }
 
-  /** Gives the pool's buffers back: what is committed is durable, and is read again where it is needed. */
   #release(): void {
     this.#reader = undefined
+    this.#giveBack()
+  }
+
+  /** Gives the pool's buffers back: what is committed is durable, and is read again where it is needed. */
+  #giveBack(): void {
     if (this.#spare !== undefined) partBuffers.release(this.#spare)
     this.#spare = undefined
     if (this.#buffer.length < PART_BYTES) return

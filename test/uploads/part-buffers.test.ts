@@ -1,5 +1,10 @@
-import { describe, expect, it } from 'vitest'
-import { BUFFERS_AT_MOST, PART_BYTES, PartBuffers } from '../../src/uploads/part-buffers.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import {
+  BUFFERS_AT_MOST,
+  LOST_MS,
+  PART_BYTES,
+  PartBuffers,
+} from '../../src/uploads/part-buffers.ts'
 
 async function emptied() {
   const pool = new PartBuffers()
@@ -41,5 +46,31 @@ describe('the pool', () => {
     expect(new Set(await Promise.all(waiting)).size).toBe(3)
     await scheduler.wait(150)
     expect(pool.tryAcquire()).toBeDefined()
+  })
+})
+
+describe('buffers of who is gone', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('are replaced after a while, those that were renewed are not, and none is lent twice', async () => {
+    const start = Date.UTC(2026, 0, 1)
+    vi.useFakeTimers({ now: start, toFake: ['Date'] })
+    const { pool, lent } = await emptied()
+    vi.setSystemTime(start + LOST_MS)
+    const [renewed, ...lost] = lent
+    if (renewed === undefined) throw new Error('no buffer')
+    pool.renew(renewed)
+    vi.setSystemTime(start + LOST_MS + 1)
+    const replaced = await Promise.all(lost.map(() => pool.acquire()))
+    expect(replaced.some((buffer) => lent.includes(buffer))).toBe(false)
+    vi.setSystemTime(start + LOST_MS + 10_000)
+    expect(pool.tryAcquire()).toBeUndefined()
+    // Who was not gone after all gives back what is nobody's.
+    for (const buffer of lost) pool.release(buffer)
+    expect(pool.tryAcquire()).toBeUndefined()
+    pool.release(renewed)
+    expect(pool.tryAcquire()).toBe(renewed)
   })
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
 import { BUFFERS_AT_MOST, PART_BYTES, partBuffers } from '../../src/uploads/part-buffers.ts'
@@ -191,10 +191,7 @@ describe('the buffers of the pool', () => {
       await expect(upload.append([SOURCE])).rejects.toThrow('R2 is down')
       await upload.append([SOURCE.subarray(0, 200_000)], 100_000)
     })
-    const all = Array.from({ length: BUFFERS_AT_MOST }, () => partBuffers.tryAcquire())
-    expect(all.every((buffer) => buffer !== undefined)).toBe(true)
-    expect(new Set(all).size).toBe(BUFFERS_AT_MOST)
-    for (const buffer of all) if (buffer !== undefined) partBuffers.release(buffer)
+    expect(lendable()).toBe(BUFFERS_AT_MOST)
   })
 
   it('are enough for more uploads than they are', async () => {
@@ -210,3 +207,47 @@ describe('the buffers of the pool', () => {
     expect(new Set(await Promise.all(uploads))).toEqual(new Set([true]))
   })
 })
+
+describe('a client that lets wait for its bytes', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it.each([
+    ['in the first part', [100_000, 200_000]],
+    ['in a small buffer', [1000, 100_000]],
+    ['behind a part', [PART_BYTES + 100_000, PART_BYTES]],
+    ['exactly at a part, again and again', [PART_BYTES, 10, 10, PART_BYTES]],
+  ])('keeps no buffer meanwhile, and loses nothing: %s', async (_, sizes) => {
+    await withStorage(async (storage) => {
+      const upload = begin(storage)
+      const { readable, writable } = new IdentityTransformStream()
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const appended = upload.writer.append(readable, NO_LIMIT, 'sha256')
+      const client = writable.getWriter()
+      let sent = 0
+      for (const size of sizes) {
+        await client.write(SOURCE.subarray(sent, sent + size))
+        sent += size
+        await vi.waitUntil(() => vi.getTimerCount() > 0)
+        await scheduler.wait(20)
+        vi.advanceTimersByTime(60_000)
+        await scheduler.wait(50)
+        expect(new SessionState(storage).offset).toBe(sent)
+        expect(lendable()).toBe(BUFFERS_AT_MOST)
+      }
+      await client.close()
+      expect(await appended).toBe('complete')
+      const object = await upload.finish()
+      expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, sent))).toBe(true)
+    })
+  })
+})
+
+/** How many buffers the pool would lend now. */
+function lendable(): number {
+  const lent = Array.from({ length: BUFFERS_AT_MOST }, () => partBuffers.tryAcquire())
+  const buffers = lent.filter((buffer) => buffer !== undefined)
+  for (const buffer of buffers) partBuffers.release(buffer)
+  return buffers.length
+}

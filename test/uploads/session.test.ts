@@ -439,6 +439,22 @@ describe('failures', () => {
     expect(await pulled(digest)).toBe(digest)
   })
 
+  it('in the middle of a chunk lets go of its client', async () => {
+    const { body, client } = heldBody()
+    const fault: Fault = { operation: 'r2.uploadPart', call: 1, when: 'before' }
+    await withFault(fault, async () => {
+      const append = async () => session.append({ body, start: null, length: null }, 'sha256')
+      const outcome = append().then(
+        () => 'done',
+        () => 'failed',
+      )
+      await client.write(SOURCE).catch(() => undefined)
+      expect(await outcome).toBe('failed')
+    })
+    await expect(client.write(SOURCE)).rejects.toThrow()
+    await evictDurableObject(session)
+  })
+
   it('another digest does not touch bytes that may be committed already', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)

@@ -1,6 +1,6 @@
 /**
- * Makes one call of the real R2 and D1 bindings fail, before or after its effect: what a lost connection looks like from here.
- * The calls are patched at their prototypes, so those of the upload sessions, which run in the same isolate, count too.
+ * Makes one call of the real R2 and D1 bindings fail, before or after its effect: what a lost connection looks like from here;
+ * or lets something else happen just there. The calls are patched at their prototypes, so those of the upload sessions, which run in the same isolate, count too.
  */
 import { env } from 'cloudflare:workers'
 
@@ -15,19 +15,41 @@ export interface Fault {
 export class InjectedFault extends Error {}
 
 let calls: string[] = []
-let fault: Fault | undefined
+let fault: (Fault & { act: (call: string) => Promise<void> }) | undefined
 
 /** Every R2 and D1 call that `work` made, by name, in order. */
 export async function recordCalls(work: () => Promise<unknown>): Promise<string[]> {
   calls = []
   await work()
-  return calls
+  return [...calls]
 }
 
 /** Runs `work` with one failing call. */
-export async function withFault<T>(planned: Fault, work: () => Promise<T>): Promise<T> {
+export function withFault<T>(planned: Fault, work: () => Promise<T>): Promise<T> {
+  return withAct(planned, work, async (call) => {
+    const what = planned.when === 'before' ? 'failed' : 'was done, its answer was lost'
+    throw new InjectedFault(`${call} ${what}`)
+  })
+}
+
+/** Runs `work`, and in the middle of it, at one call, all of `other`. */
+export function withInterruption<T>(
+  planned: Fault,
+  work: () => Promise<T>,
+  other: () => Promise<unknown>,
+): Promise<T> {
+  return withAct(planned, work, async () => {
+    await other()
+  })
+}
+
+async function withAct<T>(
+  planned: Fault,
+  work: () => Promise<T>,
+  act: (call: string) => Promise<void>,
+): Promise<T> {
   calls = []
-  fault = planned
+  fault = { ...planned, act }
   try {
     return await work()
   } finally {
@@ -48,20 +70,24 @@ function patch(binding: string, instance: object, methods: readonly string[]): v
     if (typeof real !== 'function') throw new TypeError(`${method} is no method`)
     const name = `${binding}.${method}`
     Reflect.set(prototype, method, async function faulty(this: unknown, ...args: unknown[]) {
-      const now = isDue(name)
-      if (now && fault?.when === 'before') throw new InjectedFault(`${name} failed`)
+      const due = takeDue(name)
+      if (due?.when === 'before') await due.act(name)
       const result: unknown = await Reflect.apply(real, this, args)
-      if (now) throw new InjectedFault(`${name} was done, its answer was lost`)
+      if (due?.when === 'after') await due.act(name)
       return result
     })
   }
 }
 
-/** Counts a call, and tells whether it is the one that is to fail. */
-function isDue(name: string): boolean {
+/** Counts a call, and gives what is to happen there, once. */
+function takeDue(name: string) {
   calls.push(name)
-  if (fault === undefined) return false
+  if (fault === undefined) return undefined
   const { operation, call } = fault
-  if (operation === undefined) return calls.length === call
-  return name === operation && calls.filter((made) => made === operation).length === call
+  const count =
+    operation === undefined ? calls.length : calls.filter((made) => made === operation).length
+  if (count !== call || (operation !== undefined && operation !== name)) return undefined
+  const due = fault
+  fault = undefined
+  return due
 }

@@ -14,8 +14,31 @@ import {
   randomBytes,
   send,
 } from '../support/registry.ts'
+import { recordCalls, withInterruption } from './faults.ts'
 
-const ROUNDS = 12
+const ROUNDS = 6
+
+/** At each call that `work` makes, and before and after it, everything that `other` does happens; then `check`. */
+async function interleaved<T>(
+  prepare: () => Promise<{
+    work: () => Promise<unknown>
+    other: () => Promise<unknown>
+    check: (outcome: { work: unknown; other: unknown }) => Promise<T>
+  }>,
+): Promise<void> {
+  const model = await prepare()
+  const calls = await recordCalls(model.work)
+  for (let call = 1; call <= calls.length; call++) {
+    for (const when of ['before', 'after'] as const) {
+      const { work, other, check } = await prepare()
+      let others: unknown
+      const result = await withInterruption({ call, when }, work, async () => {
+        others = await other()
+      })
+      await check({ work: result, other: others })
+    }
+  }
+}
 
 async function status(method: string, path: string): Promise<number> {
   return (await send(method, path)).status
@@ -53,63 +76,94 @@ function shuffled<T>(round: number, work: (() => Promise<T>)[]): Promise<T[]> {
   return Promise.all(work.flatMap((_, index) => started.get(index) ?? []))
 }
 
+let repositories = 0
+
+function newRepository(): string {
+  return `i1/app-${++repositories}`
+}
+
+async function expectWhole(repository: string, ...references: string[]): Promise<void> {
+  for (const reference of references) expect(await fault(repository, reference)).toBe('')
+}
+
+/** Either the manifest is refused, or the deletion is. */
+const ONE_OF_BOTH = [
+  [201, 405],
+  [400, 202],
+]
+
 describe('a manifest and the deletion of what it refers to', () => {
-  it('blobs: either the push is refused or the blob stays', async () => {
-    const outcomes = new Set<string>()
-    for (let round = 0; round < ROUNDS; round++) {
-      const repository = `i1/blobs-${round}`
-      const config = await pushBlob(repository, randomBytes(100))
-      const layer = await pushBlob(repository, randomBytes(200))
-      const manifest = imageManifest(config, [layer])
-      const digest = await digestOf(manifest)
-      const [put, deleted] = await shuffled(round, [
-        async () => (await putManifest(repository, 'latest', manifest)).status,
-        () => status('DELETE', `/v2/${repository}/blobs/${layer.digest}`),
-        async () => {
-          expect(await fault(repository, 'latest')).toBe('')
-          return 0
-        },
-      ])
-      expect(await fault(repository, 'latest')).toBe('')
-      expect(await fault(repository, digest)).toBe('')
-      outcomes.add(`${put} ${deleted}`)
-      expect([
-        [201, 405],
-        [400, 202],
-      ]).toContainEqual([put, deleted])
+  async function imageAndBlob(deleted: 'layer' | 'config') {
+    const repository = newRepository()
+    const blobs = {
+      config: await pushBlob(repository, randomBytes(100)),
+      layer: await pushBlob(repository, randomBytes(200)),
     }
-    expect(outcomes.size).toBeGreaterThan(0)
+    const manifest = imageManifest(blobs.config, [blobs.layer])
+    const put = async () => (await putManifest(repository, 'latest', manifest)).status
+    const remove = () => status('DELETE', `/v2/${repository}/blobs/${blobs[deleted].digest}`)
+    const whole = async () => expectWhole(repository, 'latest', await digestOf(manifest))
+    return { put, remove, whole }
+  }
+
+  it.each(['layer', 'config'] as const)(
+    'its %s: deleted at any moment of the push',
+    async (deleted) => {
+      await interleaved(async () => {
+        const { put, remove, whole } = await imageAndBlob(deleted)
+        return {
+          work: put,
+          other: remove,
+          check: async ({ work, other }) => {
+            expect(ONE_OF_BOTH).toContainEqual([work, other])
+            await whole()
+          },
+        }
+      })
+    },
+  )
+
+  it('its layer: pushed at any moment of the deletion', async () => {
+    await interleaved(async () => {
+      const { put, remove, whole } = await imageAndBlob('layer')
+      return {
+        work: remove,
+        other: put,
+        check: async ({ work, other }) => {
+          expect(ONE_OF_BOTH).toContainEqual([other, work])
+          await whole()
+        },
+      }
+    })
   })
 
-  it('children: either the index is refused or the child stays', async () => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const repository = `i1/children-${round}`
+  it('a child of an index: deleted at any moment of the push', async () => {
+    await interleaved(async () => {
+      const repository = newRepository()
       const child = await pushImage(repository, 'child')
       const index = bytesOf(
         JSON.stringify({
           schemaVersion: 2,
           mediaType: MEDIA_TYPE_OCI_INDEX,
           manifests: [
-            {
-              mediaType: MEDIA_TYPE_OCI_MANIFEST,
-              digest: child.digest,
-              size: child.bytes.length,
-            },
+            { mediaType: MEDIA_TYPE_OCI_MANIFEST, digest: child.digest, size: child.bytes.length },
           ],
         }),
       )
-      const [put, deleted] = await shuffled(round, [
-        async () => (await putManifest(repository, 'latest', index, MEDIA_TYPE_OCI_INDEX)).status,
-        () => status('DELETE', `/v2/${repository}/manifests/${child.digest}`),
-        () => status('DELETE', `/v2/${repository}/blobs/${child.layer.digest}`),
-      ])
-      expect(await fault(repository, 'latest')).toBe('')
-      expect(await fault(repository, child.digest)).toBe('')
-      expect([
-        [201, 405],
-        [400, 202],
-      ]).toContainEqual([put, deleted])
-    }
+      return {
+        work: async () =>
+          (await putManifest(repository, 'latest', index, MEDIA_TYPE_OCI_INDEX)).status,
+        other: async () => {
+          const removed = await status('DELETE', `/v2/${repository}/manifests/${child.digest}`)
+          await status('DELETE', `/v2/${repository}/blobs/${child.layer.digest}`)
+          return removed
+        },
+        check: async ({ work, other }) => {
+          expect(ONE_OF_BOTH).toContainEqual([work, other])
+          await expectWhole(repository, 'latest', child.digest)
+        },
+      }
+    })
   })
 
   it('pushing an image again while it is taken apart leaves all of it or nothing of it', async () => {

@@ -88,6 +88,16 @@ describe('a push answered 201 is readable at once', () => {
     }
   })
 
+  it('also where another repository deletes the same content later', async () => {
+    const bytes = randomBytes(500)
+    const { digest } = await pushBlob('i2/first', bytes)
+    await pushBlob('i2/second', bytes)
+    expect((await send('DELETE', `/v2/i2/first/blobs/${digest}`)).status).toBe(202)
+    await sweep()
+    expect(await read('i2/second', digest)).toBe(digest)
+    expect(await read('i2/first', digest)).toBe(404)
+  })
+
   it('also where it was deleted before and its bytes are not yet gone', async () => {
     const bytes = randomBytes(500)
     const { digest } = await pushBlob(REPOSITORY, bytes)

@@ -39,8 +39,7 @@ const OPERATIONS: Record<string, () => Promise<Try>> = {
     return { method: 'PUT', path, init: { body }, status: 201 }
   },
   'close an upload of less than a part': () => closing(500),
-  'close an upload of two parts and a tail': () => closing(2 * PART_BYTES + 500),
-  'close an upload of one part': () => closing(PART_BYTES),
+  'close an upload of a part and a tail': () => closing(PART_BYTES + 500),
   mount: async () => {
     const { digest } = await pushBlob('i9/source', randomBytes(500))
     const path = `/v2/i9/target/blobs/uploads/?mount=${digest}&from=i9/source`
@@ -162,7 +161,7 @@ describe.each(Object.keys(OPERATIONS))('%s', (name) => {
 })
 
 describe('a PATCH that fails is resumed at the offset that the registry tells', () => {
-  it.each([500, PART_BYTES, 2 * PART_BYTES + 500])('%i bytes', async (length) => {
+  it.each([500, 2 * PART_BYTES])('%i bytes', async (length) => {
     const bytes = randomBytes(length)
     const begin = async () => ({ path: await beginUpload('i9/app'), bytes })
     const calls = await recordCalls(async () => {

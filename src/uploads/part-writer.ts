@@ -179,7 +179,6 @@ export class PartWriter {
     const partsId = this.#state.partsId ?? (await this.#store.beginParts(storageKey))
     if (this.#state.partsId === null) this.#state.setPartsId(partsId)
     if (partCount === 0) this.#hash = new PartHash(this.#algorithm)
-    else if (this.#hash?.parts !== partCount) this.#hash = undefined
     // Whoever fails, the other one still reads the buffer: it may not be given back before both have settled.
     const [written, hashed] = await Promise.allSettled([
       this.#store.writePart(storageKey, partsId, partCount + 1, bytes),

@@ -162,6 +162,24 @@ describe('when a part cannot be written', () => {
     })
   })
 
+  it.each(['before', 'after'] as const)(
+    '%s its effect: closing with what is committed',
+    async (when) => {
+      await withStorage(async (storage) => {
+        const upload = begin(storage)
+        let writes = 0
+        upload.store[when] = (operation) => {
+          if (operation === 'writePart' && ++writes === 2) throw new Error('R2 is down')
+        }
+        await expect(upload.append([SOURCE.subarray(0, 2 * PART_BYTES)])).rejects.toThrow(
+          'R2 is down',
+        )
+        const object = await upload.finish()
+        expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, PART_BYTES))).toBe(true)
+      })
+    },
+  )
+
   it('keeps the tail that came before', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)

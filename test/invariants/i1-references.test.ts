@@ -7,6 +7,7 @@ import { digestOf } from '../../src/oci/digest.ts'
 import { MEDIA_TYPE_OCI_INDEX, MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
 import {
   bytesOf,
+  errorCodes,
   imageManifest,
   pushBlob,
   pushImage,
@@ -207,7 +208,7 @@ describe('what would make a manifest lie is refused', () => {
     const layer = { digest: await digestOf(randomBytes(10)), size: 10 }
     const config = await pushBlob('i1/missing', randomBytes(10))
     const put = await putManifest('i1/missing', 'latest', imageManifest(config, [layer]))
-    expect(put.status).toBe(400)
+    expect(await errorCodes(put)).toEqual(['MANIFEST_BLOB_UNKNOWN'])
     expect(await status('GET', '/v2/i1/missing/manifests/latest')).toBe(404)
   })
 

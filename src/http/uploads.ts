@@ -54,9 +54,9 @@ export const upload = factory
     const digest = parseDigest(c.req.query('digest') ?? '')
     const { id, session } = await openUpload(c)
     const chunk = readChunk(c)
-    if (fitsOneWrite(c, chunk) && (await session.claimWhole())) {
+    if (fitsOneWrite(c, chunk) && (await session.claimWhole(digest))) {
       if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
-      await session.cancel()
+      await session.failWhole()
       throw refusal(c, id, { kind: 'digest invalid' })
     }
     const answer = await session.finish(c.var.repository, digest, chunk)

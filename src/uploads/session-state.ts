@@ -35,7 +35,7 @@ const SQL = {
       (SELECT coalesce(sum(length(bytes)), 0) FROM tail) AS tail
     FROM session`,
   open: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'open', ?)`,
-  claimWhole: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'whole', '')`,
+  claimWhole: `INSERT INTO session (id, phase, storage_key, digest) VALUES (1, 'whole', '', ?)`,
   end: `
     INSERT INTO session (id, phase, storage_key) VALUES (1, 'ended', '')
     ON CONFLICT (id) DO UPDATE SET phase = 'ended'`,
@@ -74,6 +74,11 @@ export class SessionState {
     return this.#row.phase
   }
 
+  /** Whether bytes may come, or the closing request. */
+  get live(): boolean {
+    return ['fresh', 'open', 'finishing'].includes(this.#row.phase)
+  }
+
   /** Under which the bytes are, or will be; '' where the session has none to answer for. */
   get storageKey(): string {
     return this.#row.storage_key
@@ -106,8 +111,8 @@ export class SessionState {
     this.#change(() => this.#storage.sql.exec(SQL.open, storageKey))
   }
 
-  claimWhole(): void {
-    this.#change(() => this.#storage.sql.exec(SQL.claimWhole))
+  claimWhole(digest: Digest): void {
+    this.#change(() => this.#storage.sql.exec(SQL.claimWhole, digest))
   }
 
   setPartsId(id: string): void {

@@ -4,6 +4,7 @@
  * and in order. OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
+import { logError } from '../lib/log.ts'
 import { type Algorithm, algorithmOf, type Digest } from '../oci/digest.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, findBlob } from '../store/blobs.ts'
@@ -65,15 +66,21 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /**
    * PUT with a body of known length: where no byte came before, it is the whole blob, and the Worker writes it by itself,
-   * without a detour through this object.
-   * @returns false where the body is an upload's last chunk
+   * without a detour through this object. The upload is then this one blob's, so that the same request may be repeated.
+   * @returns false where the body is an upload's last chunk, or the upload another blob's
    */
-  async claimWhole(): Promise<boolean> {
-    if (this.#state.phase === 'whole') return true
-    if (this.#state.phase !== 'fresh') return false
-    this.#state.claimWhole()
+  async claimWhole(digest: Digest): Promise<boolean> {
+    const { phase } = this.#state
+    if (phase === 'whole') return this.#state.digest === digest
+    if (phase !== 'fresh') return false
+    this.#state.claimWhole(digest)
     await this.#alarmIn(SESSION_TTL_MS)
     return true
+  }
+
+  /** The blob that the upload was claimed for did not hash to its digest: that ends the upload. */
+  async failWhole(): Promise<void> {
+    if (this.#state.phase === 'whole') await this.#failDigest()
   }
 
   /** PATCH: takes a chunk. */
@@ -105,15 +112,14 @@ export class UploadSession extends DurableObject<UploadEnv> {
     const { phase, offset } = this.#state
     // Nothing may stay behind of an object that was only asked.
     if (phase === 'fresh') await this.#alarmIn(SESSION_TTL_MS)
-    const resumable = phase === 'fresh' || phase === 'open' || phase === 'finishing'
-    return resumable ? { kind: 'open', offset } : { kind: 'unknown' }
+    return this.#state.live ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
   /** DELETE: gives the upload up, also while a chunk is on its way; a closing PUT that has all bytes is not interrupted. */
   async cancel(): Promise<SessionAnswer> {
     while (this.#active !== undefined && this.#state.phase !== 'open') await this.#settled()
-    const { phase, offset } = this.#state
-    if (phase === 'done' || phase === 'ended') return { kind: 'unknown' }
+    const { offset } = this.#state
+    if (!this.#state.live) return { kind: 'unknown' }
     await this.#giveUp()
     return { kind: 'open', offset }
   }
@@ -178,7 +184,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     try {
       await this.#discard()
     } catch (error) {
-      console.error({ message: 'an upload could not be discarded', error: String(error) })
+      logError({ message: 'an upload could not be discarded' }, error)
       await this.#alarmIn(DISCARD_AGAIN_MS)
     }
   }

@@ -1,7 +1,7 @@
 /** A blob in one request: OCI distribution spec, end-4b. */
 import { describe, expect, it } from 'vitest'
 import { type Algorithm, digestOf } from '../../src/oci/digest.ts'
-import { errorCodes, ORIGIN, randomBytes, send } from '../support/registry.ts'
+import { beginUpload, errorCodes, ORIGIN, randomBytes, send } from '../support/registry.ts'
 import {
   type Bytes,
   expectBlob,
@@ -83,5 +83,39 @@ describe('POST with ?digest= pushes in one request', () => {
     expect(response.status).toBe(status)
     expect(await errorCodes(response)).toEqual([code])
     expect(await storedObjects()).toBe(before)
+  })
+})
+
+describe('PUT with the whole blob, straight after POST', () => {
+  async function put(url: string, bytes: Bytes, digest: string): Promise<Response> {
+    return send('PUT', `${url}?digest=${digest}`, ofLength(bytes))
+  }
+
+  it('makes the upload this one blob’s: repeated it is created again, and nothing else is to be had', async () => {
+    const url = await beginUpload(REPOSITORY)
+    const [bytes, others] = [randomBytes(1000), randomBytes(1000)]
+    const digest = await digestOf(bytes)
+    expect((await put(url, bytes, digest)).status).toBe(201)
+    expect((await put(url, bytes, digest)).status).toBe(201)
+    for (const response of [
+      await put(url, others, await digestOf(others)),
+      await send('GET', url),
+      await send('PATCH', url, ofLength(others)),
+      await send('DELETE', url),
+    ]) {
+      expect(response.status).toBe(404)
+      expect(await errorCodes(response)).toEqual(['BLOB_UPLOAD_UNKNOWN'])
+    }
+    expect((await put(url, bytes, digest)).status).toBe(201)
+    await expectBlob(digest, bytes)
+  })
+
+  it('ends the upload when the digest is wrong', async () => {
+    const url = await beginUpload(REPOSITORY)
+    const bytes = randomBytes(1000)
+    const refused = await put(url, randomBytes(1000), await digestOf(bytes))
+    expect(await errorCodes(refused)).toEqual(['DIGEST_INVALID'])
+    const again = await put(url, bytes, await digestOf(bytes))
+    expect(await errorCodes(again)).toEqual(['BLOB_UPLOAD_UNKNOWN'])
   })
 })

@@ -34,6 +34,7 @@ const D1_METHODS: Record<string, keyof Counts> = {
 }
 const SESSION_METHODS: Record<string, keyof Counts> = {
   claimWhole: 'durableObjectCalls',
+  failWhole: 'durableObjectCalls',
   append: 'durableObjectCalls',
   finish: 'durableObjectCalls',
   status: 'durableObjectCalls',

@@ -27,7 +27,7 @@ const FRESH = {
 const CASES: [string, (state: SessionState) => void, object][] = [
   ['nothing', () => undefined, {}],
   ['open', (state) => state.open('key'), { phase: 'open', storageKey: 'key' }],
-  ['claimed', (state) => state.claimWhole(), { phase: 'whole' }],
+  ['claimed', (state) => state.claimWhole(DIGEST), { phase: 'whole', digest: DIGEST }],
   [
     'a tail in two chunks',
     (state) => {

@@ -37,13 +37,13 @@ export class EdgeCache {
     if (body === null || range !== undefined || size > CACHED_BYTES_AT_MOST || size === 0) {
       return body
     }
-    const { first, second, done } = duplicate(body, size)
+    const { leader, follower, done } = duplicate(body, size)
     const headers = { 'Cache-Control': 'max-age=31536000, immutable' }
-    const filled = cache.put(url, new Response(second, { headers })).catch((error: unknown) => {
+    const filled = cache.put(url, new Response(follower, { headers })).catch((error: unknown) => {
       logError({ message: 'the edge cache was not filled', key }, error)
     })
     this.#keepAlive(Promise.all([done, filled]))
-    return first
+    return leader
   }
 }
 

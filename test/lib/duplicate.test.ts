@@ -29,8 +29,8 @@ async function bytesOf(stream: ReadableStream): Promise<Uint8Array> {
 describe('duplicate', () => {
   it('gives both readers the same bytes', async () => {
     const bytes = randomBytes(LENGTH)
-    const { first, second, done } = duplicate(sourceOf(bytes).stream, LENGTH)
-    const [a, b] = await Promise.all([bytesOf(first), bytesOf(second)])
+    const { leader, follower, done } = duplicate(sourceOf(bytes).stream, LENGTH)
+    const [a, b] = await Promise.all([bytesOf(leader), bytesOf(follower)])
     await done
     expect(a).toEqual(bytes)
     expect(b).toEqual(bytes)
@@ -38,33 +38,44 @@ describe('duplicate', () => {
 
   it('reads no further than the slower reader', async () => {
     const { stream, pulled } = sourceOf(randomBytes(LENGTH))
-    const { first, second } = duplicate(stream, LENGTH)
-    const whole = bytesOf(first)
+    const { leader, follower } = duplicate(stream, LENGTH)
+    const whole = bytesOf(leader)
     await scheduler.wait(50)
     expect(pulled.bytes).toBeLessThan(LENGTH)
-    await Promise.all([whole, bytesOf(second)])
+    await Promise.all([whole, bytesOf(follower)])
     expect(pulled.bytes).toBe(LENGTH)
   })
 
   it('goes on for one reader when the other leaves', async () => {
     const bytes = randomBytes(LENGTH)
-    const { first, second, done } = duplicate(sourceOf(bytes).stream, LENGTH)
-    await first.cancel()
-    expect(await bytesOf(second)).toEqual(bytes)
+    const { leader, follower, done } = duplicate(sourceOf(bytes).stream, LENGTH)
+    await leader.cancel()
+    expect(await bytesOf(follower)).toEqual(bytes)
     await done
   })
 
   it('stops when both have left', async () => {
     const { stream, pulled } = sourceOf(randomBytes(LENGTH))
-    const { first, second, done } = duplicate(stream, LENGTH)
-    await Promise.all([first.cancel(), second.cancel()])
+    const { leader, follower, done } = duplicate(stream, LENGTH)
+    await Promise.all([leader.cancel(), follower.cancel()])
     await done
     expect(pulled.bytes).toBeLessThan(LENGTH)
   })
 
+  it('leaves a follower behind that does not read', async () => {
+    const bytes = randomBytes(LENGTH)
+    const { leader, follower, done } = duplicate(sourceOf(bytes).stream, LENGTH)
+    expect(await bytesOf(leader)).toEqual(bytes)
+    await done
+    await expect(bytesOf(follower)).rejects.toThrow()
+  })
+
   it('fails both when the source fails', async () => {
-    const { first, second, done } = duplicate(sourceOf(randomBytes(LENGTH), 100_000).stream, LENGTH)
-    const results = await Promise.allSettled([bytesOf(first), bytesOf(second)])
+    const { leader, follower, done } = duplicate(
+      sourceOf(randomBytes(LENGTH), 100_000).stream,
+      LENGTH,
+    )
+    const results = await Promise.allSettled([bytesOf(leader), bytesOf(follower)])
     await done
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })

@@ -104,8 +104,8 @@ async function writeWhole(
   const written = await c.var.blobStore.write(storageKey, body ?? new Uint8Array(0), digest)
   if (!written) return false
   const blob = { digest, size: length ?? 0, storageKey }
-  await settled(c, commitBlob(c.env.DB, c.var.repository, blob))
-  return true
+  if (await settled(c, commitBlob(c.env.DB, c.var.repository, blob))) return true
+  throw new Error(`the fresh storage key ${storageKey} is buried`)
 }
 
 async function accepted(c: Context<AppEnv>): Promise<Response> {

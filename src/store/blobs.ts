@@ -21,7 +21,8 @@ const SQL = {
     JOIN blobs ON blobs.digest = repository_blobs.digest
     WHERE repositories.name = ?1 AND repository_blobs.digest = ?2`,
   insert: `
-    INSERT INTO blobs (digest, size, storage_key, created_at) VALUES (?1, ?2, ?3, ?4)
+    INSERT INTO blobs (digest, size, storage_key, created_at)
+    SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM tombstones WHERE storage_key = ?3)
     ON CONFLICT (digest) DO NOTHING`,
   link: `
     INSERT INTO repository_blobs (repository_id, digest, linked_at)
@@ -72,20 +73,27 @@ export async function findBlob(
 
 /**
  * Makes verified bytes visible in `repository`. Where the registry holds the same content already, that object stays and the
- * new bytes are buried. May be repeated with the same blob.
+ * new bytes are buried. May be repeated with the same blob, for as long as buried bytes stay.
+ * @returns false, with nothing changed, where an earlier commit of the same bytes was undone: they are buried, and may go any moment
  */
 export async function commitBlob(
   db: D1Database,
   repository: string,
   blob: StoredBlob,
-): Promise<void> {
+): Promise<boolean> {
   const now = Date.now()
-  await db.batch([
-    ensureRepository(db, repository, now),
-    db.prepare(SQL.insert).bind(blob.digest, blob.size, blob.storageKey, now),
-    db.prepare(SQL.link).bind(repository, blob.digest, now),
-    buryUnlessTaken(db, blob.storageKey, now),
-  ])
+  try {
+    await db.batch([
+      ensureRepository(db, repository, now),
+      db.prepare(SQL.insert).bind(blob.digest, blob.size, blob.storageKey, now),
+      db.prepare(SQL.link).bind(repository, blob.digest, now),
+      buryUnlessTaken(db, blob.storageKey, now),
+    ])
+    return true
+  } catch (error) {
+    if (isForeignKeyError(error)) return false
+    throw error
+  }
 }
 
 /**

@@ -23,14 +23,15 @@ const SCHEMA = `
     phase       TEXT    NOT NULL,
     storage_key TEXT    NOT NULL,
     parts_id    TEXT,
-    digest      TEXT
+    digest      TEXT,
+    finishing   INTEGER
   );
   CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, etag TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS tail (start INTEGER PRIMARY KEY, bytes BLOB NOT NULL);`
 
 const SQL = {
   load: `
-    SELECT phase, storage_key, parts_id, digest,
+    SELECT phase, storage_key, parts_id, digest, finishing,
       (SELECT count(*) FROM parts) AS parts,
       (SELECT coalesce(sum(length(bytes)), 0) FROM tail) AS tail
     FROM session`,
@@ -40,7 +41,8 @@ const SQL = {
     INSERT INTO session (id, phase, storage_key) VALUES (1, 'ended', '')
     ON CONFLICT (id) DO UPDATE SET phase = 'ended'`,
   setPartsId: `UPDATE session SET parts_id = ?`,
-  finishing: `UPDATE session SET phase = 'finishing', digest = ?`,
+  finishing: `
+    UPDATE session SET phase = 'finishing', digest = ?, finishing = coalesce(finishing, ?)`,
   done: `UPDATE session SET phase = 'done', digest = ?, storage_key = '', parts_id = NULL`,
   discarded: `UPDATE session SET storage_key = '', parts_id = NULL`,
   addPart: `INSERT OR REPLACE INTO parts (number, etag) VALUES (?, ?)`,
@@ -56,6 +58,7 @@ type SessionRow = {
   storage_key: string
   parts_id: string | null
   digest: Digest | null
+  finishing: number | null
   parts: number
   tail: number
 }
@@ -94,6 +97,11 @@ export class SessionState {
     return this.#row.digest
   }
 
+  /** When the closing PUT first had all bytes, in milliseconds since the epoch; 0 where none had. */
+  get finishingSince(): number {
+    return this.#row.finishing ?? 0
+  }
+
   get partCount(): number {
     return this.#row.parts
   }
@@ -120,7 +128,7 @@ export class SessionState {
   }
 
   finishing(digest: Digest): void {
-    this.#change(() => this.#storage.sql.exec(SQL.finishing, digest))
+    this.#change(() => this.#storage.sql.exec(SQL.finishing, digest, Date.now()))
   }
 
   /** Keeps only the digest: a repeated closing PUT is answered with it. */
@@ -186,7 +194,15 @@ export class SessionState {
   #load(): SessionRow {
     const [row] = this.#storage.sql.exec<SessionRow>(SQL.load).toArray()
     return (
-      row ?? { phase: 'fresh', storage_key: '', parts_id: null, digest: null, parts: 0, tail: 0 }
+      row ?? {
+        phase: 'fresh',
+        storage_key: '',
+        parts_id: null,
+        digest: null,
+        finishing: null,
+        parts: 0,
+        tail: 0,
+      }
     )
   }
 }

@@ -9,7 +9,7 @@ import { type Algorithm, algorithmOf, type Digest } from '../oci/digest.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, findBlob } from '../store/blobs.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
-import { buryUnlessTaken } from '../store/tombstones.ts'
+import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from '../store/tombstones.ts'
 import { completeUpload } from './complete.ts'
 import { BLOB_BYTES_AT_MOST } from './part-buffers.ts'
 import { PartWriter } from './part-writer.ts'
@@ -48,6 +48,9 @@ export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 
 /** An ended session is remembered as long as its id is good: forgotten, it would be a fresh one. */
 const REMEMBER_MS = ID_TTL_SECONDS * 1000
+
+/** A closing PUT that broke off may be repeated for so long: well before the bytes that it wrote could be swept. */
+const REPEAT_MS = TOMBSTONE_GRACE_MS / 2
 
 /** Bytes of an ended session that could not be removed are tried again after so long. */
 const DISCARD_AGAIN_MS = 60 * 60 * 1000
@@ -156,9 +159,13 @@ export class UploadSession extends DurableObject<UploadEnv> {
   async #complete(repository: string, digest: Digest): Promise<SessionAnswer> {
     this.#state.finishing(digest)
     const { storageKey, offset: size } = this.#state
+    // An earlier try may have committed the bytes, and they may have been deleted since: buried bytes are not used again.
+    const tooLate = Date.now() - this.#state.finishingSince > REPEAT_MS
+    if (tooLate) return this.#lose()
     const valid = await completeUpload(this.#store, this.#state, this.#writer, digest)
     if (!valid) return this.#failDigest()
-    await commitBlob(this.env.DB, repository, { digest, size, storageKey })
+    const committed = await commitBlob(this.env.DB, repository, { digest, size, storageKey })
+    if (!committed) return this.#lose()
     this.#state.done(digest)
     return { kind: 'created', size }
   }
@@ -176,11 +183,21 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return { kind: 'digest invalid' }
   }
 
+  async #lose(): Promise<SessionAnswer> {
+    this.#state.end()
+    await this.#cleanUp()
+    return { kind: 'unknown' }
+  }
+
   async #giveUp(): Promise<void> {
     this.#state.end()
-    await this.#alarmIn(REMEMBER_MS)
     await this.#writer.stop()
     await this.#settled()
+    await this.#cleanUp()
+  }
+
+  async #cleanUp(): Promise<void> {
+    await this.#alarmIn(REMEMBER_MS)
     try {
       await this.#discard()
     } catch (error) {

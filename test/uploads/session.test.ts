@@ -7,7 +7,8 @@ import {
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import { findBlob, unlinkBlob } from '../../src/store/blobs.ts'
+import { commitBlob, findBlob, unlinkBlob } from '../../src/store/blobs.ts'
+import { TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
 import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/part-buffers.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { type Fault, withFault } from '../invariants/faults.ts'
@@ -468,6 +469,50 @@ describe('failures', () => {
     expect(await pulled(digest)).toBe(digest)
     expect((await finish(digest)).kind).toBe('created')
     expect(await pulled(digest)).toBe(digest)
+  })
+
+  describe('a repeated closing request whose first answer was lost', () => {
+    const lost: Fault = { operation: 'd1.batch', call: 1, when: 'after' }
+
+    it.each([
+      ['less than a part', 1000],
+      ['more than a part', PART_BYTES + 1000],
+    ])('does not take back bytes that were deleted since: %s', async (_, length) => {
+      const { bytes, digest } = await fresh(length)
+      await append(bytes)
+      await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
+      const blob = await findBlob(env.DB, REPOSITORY, digest)
+      expect(await unlinkBlob(env.DB, REPOSITORY, digest)).toBe('deleted')
+      expect(await tombstones()).toContain(blob?.storageKey)
+      expect(await finish(digest)).toEqual({ kind: 'unknown' })
+      expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
+      expect(await tombstones()).toContain(blob?.storageKey)
+    })
+
+    it('nor bytes that were buried because another repository had the content, which is gone since', async () => {
+      const { bytes, digest } = await fresh(1000)
+      const key = `blobs/other-${crypto.randomUUID()}`
+      await commitBlob(env.DB, 'sessions/other', { digest, size: 1000, storageKey: key })
+      await append(bytes)
+      await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
+      await unlinkBlob(env.DB, 'sessions/other', digest)
+      await unlinkBlob(env.DB, REPOSITORY, digest)
+      expect(await finish(digest)).toEqual({ kind: 'unknown' })
+      expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
+    })
+
+    it('comes too late when buried bytes may be swept', async () => {
+      const { bytes, digest } = await fresh(1000)
+      await append(bytes)
+      await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
+      await runInDurableObject(session, (_, { storage }) => {
+        storage.sql.exec('UPDATE session SET finishing = finishing - ?', TOMBSTONE_GRACE_MS / 2 + 1)
+      })
+      await evictDurableObject(session)
+      expect(await finish(digest)).toEqual({ kind: 'unknown' })
+      // What the first try committed stays.
+      expect(await pulled(digest)).toBe(digest)
+    })
   })
 
   it('a crash after R2 completed and before anything else was written', async () => {

@@ -14,6 +14,7 @@ import { completeUpload } from './complete.ts'
 import { BLOB_BYTES_AT_MOST } from './part-buffers.ts'
 import { PartWriter } from './part-writer.ts'
 import { SessionState } from './session-state.ts'
+import { Turns } from './turns.ts'
 import { ID_TTL_SECONDS } from './upload-id.ts'
 
 export interface UploadEnv {
@@ -55,17 +56,11 @@ const REPEAT_MS = TOMBSTONE_GRACE_MS / 2
 /** Bytes of an ended session that could not be removed are tried again after so long. */
 const DISCARD_AGAIN_MS = 60 * 60 * 1000
 
-/**
- * How long a request waits for another one of the same upload: a client that lost its connection asks again before this side
- * has noticed, and shall be told the offset that stays.
- */
-const BUSY_WAIT_MS = 1000
-
 export class UploadSession extends DurableObject<UploadEnv> {
   readonly #store = new R2BlobStore(this.env.BUCKET)
   readonly #state = new SessionState(this.ctx.storage)
   readonly #writer = new PartWriter(this.#store, this.#state)
-  #active: Promise<unknown> | undefined
+  readonly #turns = new Turns()
 
   /**
    * PUT with a body of known length: where no byte came before, it is the whole blob, and the Worker writes it by itself,
@@ -88,7 +83,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /** PATCH: takes a chunk. */
   append(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
-    return this.#exclusively(chunk, async () => {
+    return this.#inTurn(chunk, async () => {
       await this.#open()
       return this.#receive(chunk, algorithm)
     })
@@ -96,7 +91,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /** PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in `repository`. */
   finish(repository: string, digest: Digest, chunk: Chunk): Promise<SessionAnswer> {
-    return this.#exclusively(chunk, async () => {
+    return this.#inTurn(chunk, async () => {
       await this.#open()
       const { phase } = this.#state
       const repeated = this.#state.digest === digest
@@ -111,7 +106,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /** GET: how far the upload is. */
   async status(): Promise<SessionAnswer> {
-    await this.#idle(Date.now() + BUSY_WAIT_MS)
+    await this.#turns.free()
     const { phase, offset } = this.#state
     // Nothing may stay behind of an object that was only asked.
     if (phase === 'fresh') await this.#alarmIn(SESSION_TTL_MS)
@@ -120,7 +115,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /** DELETE: gives the upload up, also while a chunk is on its way; a closing PUT that has all bytes is not interrupted. */
   async cancel(): Promise<SessionAnswer> {
-    while (this.#active !== undefined && this.#state.phase !== 'open') await this.#settled()
+    while (this.#turns.taken && this.#state.phase !== 'open') await this.#turns.settled()
     const { offset } = this.#state
     if (!this.#state.live) return { kind: 'unknown' }
     await this.#giveUp()
@@ -129,7 +124,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /** Nobody came for a day: what was open is given up. Once its id is good no more, the session is forgotten. */
   override async alarm(): Promise<void> {
-    if (this.#active !== undefined) return this.#alarmIn(SESSION_TTL_MS)
+    if (this.#turns.taken) return this.#alarmIn(SESSION_TTL_MS)
     const { phase, storageKey } = this.#state
     if (phase === 'ended' && storageKey === '') return this.ctx.storage.deleteAll()
     await this.#giveUp()
@@ -192,7 +187,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
   async #giveUp(): Promise<void> {
     this.#state.end()
     await this.#writer.stop()
-    await this.#settled()
+    await this.#turns.settled()
     await this.#cleanUp()
   }
 
@@ -216,44 +211,14 @@ export class UploadSession extends DurableObject<UploadEnv> {
     this.#state.discarded()
   }
 
-  /**
-   * A Durable Object is not serialised across its awaits of R2 and of the body, so the session has a lock of its own. Who
-   * finds it taken is out of order.
-   */
-  async #exclusively(chunk: Chunk, work: () => Promise<SessionAnswer>): Promise<SessionAnswer> {
-    const deadline = Date.now() + BUSY_WAIT_MS
-    // Looked at once more after each wait, and taken without another: of several who waited, one gets it.
-    while (this.#active !== undefined) {
-      if (await this.#idle(deadline)) continue
-      await decline(chunk)
-      return { kind: 'range invalid', offset: this.#state.offset }
-    }
-    const running = work()
-    this.#active = running
+  /** Who does not get a turn is out of order. */
+  async #inTurn(chunk: Chunk, work: () => Promise<SessionAnswer>): Promise<SessionAnswer> {
     try {
-      return await running
+      const answer = await this.#turns.take(work)
+      return answer ?? { kind: 'range invalid', offset: this.#state.offset }
     } finally {
-      this.#active = undefined
       await decline(chunk)
     }
-  }
-
-  /** Waits until no request is at work on the upload; false where it is past `deadline` by then. */
-  async #idle(deadline: number): Promise<boolean> {
-    while (this.#active !== undefined) {
-      const left = deadline - Date.now()
-      if (left <= 0) return false
-      // A timer that nobody waits for would keep the object in memory.
-      const over = new AbortController()
-      const timer = scheduler.wait(left, { signal: over.signal }).catch(() => undefined)
-      await Promise.race([this.#settled(), timer])
-      over.abort()
-    }
-    return true
-  }
-
-  async #settled(): Promise<void> {
-    await this.#active?.catch(() => undefined)
   }
 
   #alarmIn(milliseconds: number): Promise<void> {

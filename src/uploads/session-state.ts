@@ -32,8 +32,8 @@ const SCHEMA = `
 const SQL = {
   load: `
     SELECT phase, storage_key, parts_id, digest, finishing,
-      (SELECT count(*) FROM parts) AS parts,
-      (SELECT coalesce(sum(length(bytes)), 0) FROM tail) AS tail
+      coalesce((SELECT max(number) FROM parts), 0) AS parts,
+      coalesce((SELECT start + length(bytes) FROM tail ORDER BY start DESC LIMIT 1), 0) AS tail
     FROM session`,
   open: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'open', ?)`,
   claimWhole: `INSERT INTO session (id, phase, storage_key, digest) VALUES (1, 'whole', '', ?)`,

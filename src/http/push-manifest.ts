@@ -11,13 +11,13 @@ import {
 } from '../oci/manifest.ts'
 import { isNonDistributable } from '../oci/media-types.ts'
 import { newStorageKey } from '../store/blob-store.ts'
+import type { ManifestContent } from '../store/manifests.ts'
 import {
   blobSizes,
   INLINE_MANIFEST_BYTES,
-  type ManifestContent,
   manifestSizes,
   putManifest,
-} from '../store/manifests.ts'
+} from '../store/put-manifest.ts'
 import type { AppEnv } from './context.ts'
 
 /** A URL has room for about so many; the spec asks for 10 at least. */

@@ -2,13 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { unlinkBlob } from '../../src/store/blobs.ts'
 import {
-  blobSizes,
   findManifestByDigest,
   findManifestByTag,
-  manifestSizes,
-  putManifest,
   removeManifest,
 } from '../../src/store/manifests.ts'
+import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
 import {
   anyDigest,
   anyManifest,

@@ -2,13 +2,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { commitBlob, findBlob, mountBlob, unlinkBlob } from '../../src/store/blobs.ts'
 import {
-  blobSizes,
   findManifestByDigest,
   findManifestByTag,
-  manifestSizes,
-  putManifest,
   removeManifest,
 } from '../../src/store/manifests.ts'
+import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
 import { listReferrers } from '../../src/store/referrers.ts'
 import { listRepositories } from '../../src/store/repositories.ts'
 import { signingKey } from '../../src/store/signing-keys.ts'

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { commitBlob, type StoredBlob } from '../../src/store/blobs.ts'
-import { type NewManifest, putManifest } from '../../src/store/manifests.ts'
+import { type NewManifest, putManifest } from '../../src/store/put-manifest.ts'
 
 export const db: D1Database = env.DB
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { putManifest, removeManifest } from '../../src/store/manifests.ts'
+import { removeManifest } from '../../src/store/manifests.ts'
+import { putManifest } from '../../src/store/put-manifest.ts'
 import { listTags, removeTag } from '../../src/store/tags.ts'
 import { anyManifest, committedBlob, db, storedManifest } from './support.ts'
 

@@ -20,10 +20,11 @@ async function start(): Promise<void> {
   const port = readPort(process.env.PORT ?? '5000')
   const vars = readVariables()
   // The Worker checks them, too, but answers its first client with the mistake.
-  readSettings(vars)
+  const { openAccess } = readSettings({ OPEN_ACCESS: 'true', ...vars })
   const registry = await startLocal({ port, state: process.env.STATE ?? '.wrangler/state', vars })
   const host = `localhost:${registry.url.port}`
-  console.log(`Berth listens on http://${host}, open to everybody on this machine.
+  const access = openAccess ? 'open to everybody on this machine' : 'for the user admin alone'
+  console.log(`Berth listens on http://${host}, ${access}.
 
   docker pull hello-world
   docker tag hello-world ${host}/hello

@@ -20,11 +20,11 @@ export interface Options {
 
 const MOST_RUNS = 1000
 
-const USAGE = `npm run bench -- [--json] [--only ROW,ROW] [--runs N] [--peer NAME=URL]...
+export const USAGE = `npm run bench -- [--json] [--only ROW,ROW] [--runs N] [--peer NAME=URL]...
   ROW   ${ROWS.map(({ id }) => id).join(' ')}
   URL   http://host:port or user:password@http://host:port; what is pushed there (some 2 GB) stays there`
 
-/** @throws {Error} with the usage for anything that is not understood */
+/** @throws {Error} for anything that is not understood */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
@@ -45,21 +45,21 @@ export function readOptions(args: string[]): Options {
 
 function findRow(id: string): Row {
   const row = ROWS.find((candidate) => candidate.id === id)
-  if (row === undefined) throw new Error(`--only ${id}: no such row\n${USAGE}`)
+  if (row === undefined) throw new Error(`--only ${id}: no such row`)
   return row
 }
 
 function readRuns(text: string): number {
   const runs = Number(text)
   if (Number.isInteger(runs) && runs >= 1 && runs <= MOST_RUNS) return runs
-  throw new Error(`--runs ${text}: not a number from 1 to ${MOST_RUNS}\n${USAGE}`)
+  throw new Error(`--runs ${text}: not a number from 1 to ${MOST_RUNS}`)
 }
 
 function readPeer(text: string): Peer {
   const [, name, user, password, url = ''] =
     /^([\w.-]+)=(?:([^:@/]+):(.*)@)?(https?:\/\/.+)$/.exec(text) ?? []
   if (name === undefined || name === FLOOR || name === BERTH || !URL.canParse(url)) {
-    throw new Error(`--peer ${text}: not NAME=URL\n${USAGE}`)
+    throw new Error(`--peer ${text}: not NAME=URL`)
   }
   const peer = { name, url: new URL(url) }
   return user === undefined || password === undefined

@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FloorClient } from './floor.ts'
 import { measure, type Result } from './measure.ts'
-import { type Options, readOptions } from './options.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
 import { asJson, asTable, failuresOf } from './report.ts'
 import { startServer } from './server-process.ts'
 import { BERTH, FLOOR, floorSubject, registrySubject, type Subject } from './subjects.ts'
 
-const options = readOptions(process.argv.slice(2))
+const options = commandLine()
 const state = await mkdtemp(join(tmpdir(), 'berth-bench-'))
 try {
   const results = await withServers(state, (subjects) => measureAll(subjects, options))
@@ -24,6 +24,15 @@ try {
   if (failuresOf(results).some(({ subject }) => own.includes(subject))) process.exitCode = 1
 } finally {
   await rm(state, { recursive: true, force: true })
+}
+
+function commandLine(): Options {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`)
+    process.exit(2)
+  }
 }
 
 async function withServers<T>(

@@ -1,5 +1,6 @@
 /** The one place that turns what a handler threw into a response. */
 import { logError } from '../lib/log.ts'
+import { BodyCutOff } from '../lib/read-body.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { SettingError } from './settings.ts'
 
@@ -8,11 +9,19 @@ import { SettingError } from './settings.ts'
  * the request's id, to quote.
  */
 export function renderError(error: unknown, requestId: string): Response {
-  const known = error instanceof RegistryError ? error : internalError(error, requestId)
+  const known = toRegistryError(error, requestId)
   return new Response(`${JSON.stringify(known)}\n`, {
     status: known.status,
     headers: { ...known.headers, 'Content-Type': 'application/json; charset=utf-8' },
   })
+}
+
+function toRegistryError(error: unknown, requestId: string): RegistryError {
+  if (error instanceof RegistryError) return error
+  if (error instanceof BodyCutOff) {
+    return new RegistryError('SIZE_INVALID', { message: 'the body ended before its length' })
+  }
+  return internalError(error, requestId)
 }
 
 function internalError(error: unknown, requestId: string): RegistryError {

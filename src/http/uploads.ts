@@ -1,5 +1,6 @@
 /** Pushing blobs: OCI distribution spec, end-4 to end-6, mounting (end-11), status (end-13) and cancelling (end-14). */
 import type { Context } from 'hono'
+import { withBody } from '../lib/read-body.ts'
 import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
@@ -100,10 +101,14 @@ async function writeWhole(
   digest: Digest,
   { body, length }: Chunk,
 ): Promise<boolean> {
+  const { blobStore } = c.var
   const storageKey = newStorageKey('blobs')
-  const written = await c.var.blobStore.write(storageKey, body ?? new Uint8Array(0), digest)
+  const size = length ?? 0
+  const written = await (body === null
+    ? blobStore.write(storageKey, new Uint8Array(0), digest)
+    : withBody(body, size, (bytes) => blobStore.write(storageKey, bytes, digest)))
   if (!written) return false
-  const blob = { digest, size: length ?? 0, storageKey }
+  const blob = { digest, size, storageKey }
   if (await settled(c, commitBlob(c.env.DB, c.var.repository, blob))) return true
   throw new Error(`the fresh storage key ${storageKey} is buried`)
 }

@@ -1,8 +1,14 @@
-/** Reads a request body whole, up to a limit. */
+/** Reads a request's body: whole, up to a limit, or as a stream that tells whether the client broke it off. */
+
+/** The client went away, or its body was not as long as it said. */
+export class BodyCutOff extends Error {
+  override readonly name = 'BodyCutOff'
+}
 
 /**
  * The body's bytes, or null as soon as it turns out longer than `limit` bytes, whatever its headers said: no more than `limit`
  * is ever held.
+ * @throws {BodyCutOff}
  */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
@@ -10,10 +16,14 @@ export async function readBody(
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of body ?? []) {
-    length += chunk.length
-    if (length > limit) return null
-    chunks.push(chunk)
+  try {
+    for await (const chunk of body ?? []) {
+      length += chunk.length
+      if (length > limit) return null
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    throw new BodyCutOff('the body broke off', { cause: error })
   }
   const bytes = new Uint8Array(length)
   let offset = 0
@@ -22,4 +32,40 @@ export async function readBody(
     offset += chunk.length
   }
   return bytes
+}
+
+/** For so long a broken body may take to be seen as such. */
+const SETTLE_MS = 100
+
+/**
+ * Lets `use` read the body, of exactly `length` bytes. A body that breaks off fails its reader with an error that could be
+ * anybody's; here it is told apart.
+ * @throws {BodyCutOff} where `use` failed because the body did
+ */
+export async function withBody<T>(
+  body: ReadableStream<Uint8Array>,
+  length: number,
+  use: (body: ReadableStream<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const { readable, writable } = new FixedLengthStream(length)
+  const piped = body.pipeTo(writable, { preventCancel: true }).catch(() => undefined)
+  try {
+    return await use(readable)
+  } catch (error) {
+    await Promise.race([piped, scheduler.wait(SETTLE_MS)])
+    throw (await isBroken(body)) ? new BodyCutOff('the body broke off', { cause: error }) : error
+  }
+}
+
+/** Whether the stream itself has failed, and not who read it. Nobody is to read it any more. */
+async function isBroken(body: ReadableStream<Uint8Array>): Promise<boolean> {
+  if (body.locked) return false
+  const reader = body.getReader()
+  const closed = reader.closed.then(
+    () => false,
+    () => true,
+  )
+  const broken = await Promise.race([closed, scheduler.wait(0).then(() => false)])
+  await reader.cancel().catch(() => undefined)
+  return broken
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readBody } from '../../src/lib/read-body.ts'
+import { BodyCutOff, readBody, withBody } from '../../src/lib/read-body.ts'
 
 function streamOf(...lengths: number[]) {
   let value = 0
@@ -38,12 +38,42 @@ describe('readBody', () => {
     expect(state).toEqual({ cancelled: true, left: 2 })
   })
 
-  it('goes on with the error of a body that breaks', async () => {
+  it('tells that a body broke', async () => {
     const stream = new ReadableStream<Uint8Array>({
       pull(controller) {
         controller.error(new Error('broken'))
       },
     })
-    await expect(readBody(stream, 10)).rejects.toThrow('broken')
+    await expect(readBody(stream, 10)).rejects.toThrow(BodyCutOff)
+  })
+})
+
+describe('withBody', () => {
+  /** What `use` got, or threw. */
+  async function outcome(stream: ReadableStream<Uint8Array>, length: number, fail = false) {
+    return withBody(stream, length, async (body) => {
+      if (fail) throw new Error('the reader failed')
+      return new Uint8Array(await new Response(body).arrayBuffer()).length
+    })
+  }
+
+  function brokenAfter(length: number): ReadableStream<Uint8Array> {
+    let sent = false
+    return new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent) return controller.error(new Error('broken'))
+        sent = true
+        controller.enqueue(new Uint8Array(length))
+      },
+    })
+  }
+
+  it('hands the body on', async () => {
+    expect(await outcome(streamOf(4, 3).stream, 7)).toBe(7)
+  })
+
+  it('tells a body that broke from a reader that failed', async () => {
+    await expect(outcome(brokenAfter(3), 7)).rejects.toThrow(BodyCutOff)
+    await expect(outcome(streamOf(4, 3).stream, 7, true)).rejects.toThrow('the reader failed')
   })
 })

@@ -31,7 +31,7 @@ export interface LocalRegistry {
 }
 
 /**
- * Starts a registry on 127.0.0.1, open to everybody who reaches it.
+ * Starts a registry on 127.0.0.1, open to everybody who reaches it unless the variables say otherwise.
  * @throws where the Worker does not build, a migration fails, or the port is taken
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {

@@ -39,7 +39,7 @@ export const manifests = factory
   .put('/', allow('push'), async (c) => {
     const reference = parseReference(c.var.reference)
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
-    const allTags = 'tag' in reference ? [reference.tag, ...tags] : tags
+    const allTags = 'tag' in reference ? [...new Set([reference.tag, ...tags])] : tags
     const pushed = await pushManifest(c, {
       digest: 'digest' in reference ? reference.digest : null,
       tags: allTags,

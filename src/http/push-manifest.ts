@@ -19,6 +19,7 @@ import {
   putManifest,
 } from '../store/put-manifest.ts'
 import type { AppEnv } from './context.ts'
+import { settled } from './settled.ts'
 
 /** A URL has room for about so many; the spec asks for 10 at least. */
 const TAGS_AT_MOST = 100
@@ -61,10 +62,7 @@ export async function pushManifest(
   }
   const manifest = parseManifest(bytes, c.req.header('Content-Type'))
   await checkReferences(c, manifest)
-  const work = store(c, { bytes, digest, manifest, tags: reference.tags })
-  // Begun is finished: a client that leaves now must not leave half of it.
-  c.executionCtx.waitUntil(work.catch(() => undefined))
-  await work
+  await settled(c, store(c, { bytes, digest, manifest, tags: reference.tags }))
   const { mediaType, subject } = manifest
   return { digest, mediaType, size: bytes.length, subject: subject?.digest ?? null }
 }

@@ -12,6 +12,7 @@ import { announce } from './announce.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow } from './guard.ts'
 import { absoluteUrl, location } from './locations.ts'
+import { settled } from './settled.ts'
 import { openUpload, progressHeaders, readChunk, refusal, startUpload } from './upload-requests.ts'
 
 /** R2 writes an object of up to 5 GiB in one go. */
@@ -145,10 +146,4 @@ function blobTarget(c: Context<AppEnv>, digest: Digest) {
 
 function blobPath(c: Context<AppEnv>, digest: Digest): string {
   return `/v2/${c.var.repository}/blobs/${digest}`
-}
-
-/** The work is done even when the client leaves in the middle: a handler alone would be cancelled between two awaits. */
-function settled<T>(c: Context<AppEnv>, work: Promise<T>): Promise<T> {
-  c.executionCtx.waitUntil(work.catch(() => undefined))
-  return work
 }

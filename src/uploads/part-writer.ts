@@ -150,8 +150,8 @@ export class PartWriter {
       await this.#reserve(Math.min(this.#filled + rest.length, PART_BYTES))
       const fitting = rest.subarray(0, this.#buffer.length - this.#filled)
       this.#buffer.set(fitting, this.#filled)
-      for (const held of [this.#buffer, this.#spare])
-        if (held !== undefined) partBuffers.renew(held)
+      partBuffers.renew(this.#buffer)
+      if (this.#spare !== undefined) partBuffers.renew(this.#spare)
       this.#filled += fitting.length
       rest = rest.subarray(fitting.length)
       if (this.#filled === PART_BYTES) await this.#flush()

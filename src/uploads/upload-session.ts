@@ -45,7 +45,7 @@ export type SessionAnswer =
   | { kind: 'unknown' }
 
 /** An upload that nobody touches for so long is given up. */
-export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 
 /** An ended session is remembered as long as its id is good: forgotten, it would be a fresh one. */
 const REMEMBER_MS = ID_TTL_SECONDS * 1000

@@ -56,6 +56,12 @@ describe('a change is announced', () => {
       },
     ],
     [
+      'push of a manifest whose tag is named twice',
+      ({ bytes }) =>
+        sendObserved('PUT', `/v2/${REPOSITORY}/manifests/twice?tag=twice`, { body: bytes }),
+      { action: 'push', target: { repository: REPOSITORY, tag: 'twice' } },
+    ],
+    [
       'delete of a tag',
       () => sendObserved('DELETE', `/v2/${REPOSITORY}/manifests/latest`),
       { action: 'delete', target: { repository: REPOSITORY, tag: 'latest' } },

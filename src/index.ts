@@ -6,6 +6,7 @@ import { logInfo } from './lib/log.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
 
+export { LoginGuard } from './auth/login-guard.ts'
 export { UploadSession } from './uploads/upload-session.ts'
 
 export default {

@@ -1,0 +1,82 @@
+-- Who may do what. A grant gives a principal actions on the repositories of a pattern; accounts prove who they are by a password
+-- or by access tokens, CI jobs by an ID token that a trust rule accepts. Times are milliseconds since the epoch.
+
+-- `password_hash` is null for a robot, which has access tokens alone.
+CREATE TABLE accounts (
+  id            INTEGER PRIMARY KEY,
+  name          TEXT    NOT NULL UNIQUE,
+  password_hash TEXT,
+  disabled      INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+  created_at    INTEGER NOT NULL
+);
+
+-- Only the SHA-256 of a secret is kept (hex). A `limited` token may do what its grants say, as far as its owner may; one that is
+-- not, all that its owner may. It stays limited when its last grant goes.
+CREATE TABLE access_tokens (
+  id           TEXT    NOT NULL PRIMARY KEY,
+  account_id   INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  name         TEXT    NOT NULL,
+  secret_hash  TEXT    NOT NULL UNIQUE,
+  limited      INTEGER NOT NULL CHECK (limited IN (0, 1)),
+  created_at   INTEGER NOT NULL,
+  expires_at   INTEGER,
+  last_used_at INTEGER,
+  revoked_at   INTEGER,
+  UNIQUE (account_id, name)
+) WITHOUT ROWID;
+
+-- Whose ID tokens are accepted as credentials: those of `issuer` for `audience` whose claims meet every condition in `claims`
+-- (a JSON object of claim names and patterns).
+CREATE TABLE trust_rules (
+  id         INTEGER PRIMARY KEY,
+  name       TEXT    NOT NULL UNIQUE,
+  issuer     TEXT    NOT NULL,
+  audience   TEXT    NOT NULL,
+  claims     TEXT    NOT NULL,
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX trust_rules_by_issuer ON trust_rules (issuer);
+
+-- `principal` is the account's name, the token's id or the trust rule's name; '' for everybody who is signed in with an account
+-- ('authenticated') and for everybody at all ('anonymous'). `actions` is a JSON array.
+CREATE TABLE grants (
+  id             INTEGER PRIMARY KEY,
+  principal_kind TEXT    NOT NULL
+    CHECK (principal_kind IN ('account', 'token', 'trust', 'authenticated', 'anonymous')),
+  principal      TEXT    NOT NULL,
+  pattern        TEXT    NOT NULL,
+  actions        TEXT    NOT NULL,
+  created_at     INTEGER NOT NULL,
+  UNIQUE (principal_kind, principal, pattern)
+);
+
+-- Whoever gets a name again does not get what was granted to its former bearer.
+CREATE TRIGGER accounts_deleted AFTER DELETE ON accounts BEGIN
+  DELETE FROM grants WHERE principal_kind = 'account' AND principal = old.name;
+END;
+CREATE TRIGGER access_tokens_deleted AFTER DELETE ON access_tokens BEGIN
+  DELETE FROM grants WHERE principal_kind = 'token' AND principal = old.id;
+END;
+CREATE TRIGGER trust_rules_deleted AFTER DELETE ON trust_rules BEGIN
+  DELETE FROM grants WHERE principal_kind = 'trust' AND principal = old.name;
+END;
+
+-- The keys that sign bearer tokens, as private JWKs. The newest signs; an older one is accepted until the last token that it
+-- signed has expired.
+CREATE TABLE token_keys (
+  kid        TEXT    NOT NULL PRIMARY KEY,
+  jwk        TEXT    NOT NULL,
+  created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Every change by the administration API, written with the change.
+CREATE TABLE audit (
+  id         INTEGER PRIMARY KEY,
+  at         INTEGER NOT NULL,
+  actor      TEXT    NOT NULL,
+  address    TEXT    NOT NULL,
+  request_id TEXT    NOT NULL,
+  action     TEXT    NOT NULL,
+  target     TEXT    NOT NULL,
+  detail     TEXT    NOT NULL
+);

@@ -1,0 +1,31 @@
+/** What authentication takes from the settings and the bindings. */
+
+import type { TokenService } from './external-tokens.ts'
+import type { Htpasswd } from './htpasswd.ts'
+import type { LoginGuard } from './login-guard.ts'
+
+export interface AuthSettings {
+  /** Whether everybody may do everything: for a registry on one's own machine. */
+  openAccess: boolean
+  /** The password of the user `admin`. */
+  adminPassword: string | null
+  htpasswd: Htpasswd | null
+  /** The external service that gives out bearer tokens instead of this registry. */
+  tokenAuth: TokenService | null
+  /** The name that bearer tokens of this registry are for, and come from. */
+  tokenService: string
+  /** How long a bearer token is valid: 60 to 900. */
+  tokenTtlSeconds: number
+  /** Failed logins in a row, of one account or from one address, before the next has to wait. */
+  loginFailuresMax: number
+  /** Whether outgoing requests may go to this machine, and over http: only for local use. */
+  allowLoopback: boolean
+}
+
+export interface AuthContext {
+  db: D1Database
+  logins: DurableObjectNamespace<LoginGuard>
+  settings: AuthSettings
+  /** The client's address; '' where the runtime does not tell. */
+  address: string
+}

@@ -1,0 +1,68 @@
+/** What a caller may do: the sum of its grants, and for a token no more than its own grants allow. */
+import {
+  intersectPatterns,
+  matchesPattern,
+  type RepositoryPattern,
+} from '../lib/repository-pattern.ts'
+import type { Action, Grant } from '../store/grants.ts'
+
+const NOTHING: ReadonlySet<Action> = new Set()
+
+/** What each action brings with it. */
+const INCLUDED: Record<Action, readonly Action[]> = {
+  pull: ['pull'],
+  create: ['create'],
+  push: ['push', 'create'],
+  delete: ['delete'],
+  admin: ['admin', 'pull', 'push', 'create', 'delete'],
+}
+
+export class Rights {
+  readonly #grants: readonly Grant[]
+  readonly #limit: readonly Grant[] | null
+
+  /** `limit`, where it is not null, takes away everything that it does not grant itself. */
+  constructor(grants: readonly Grant[], limit: readonly Grant[] | null = null) {
+    this.#grants = grants
+    this.#limit = limit
+  }
+
+  /** The actions on a repository, whether it exists or not. */
+  on(repository: string): ReadonlySet<Action> {
+    const granted = actionsOn(this.#grants, repository)
+    if (this.#limit === null || granted.size === 0) return granted
+    return granted.intersection(actionsOn(this.#limit, repository))
+  }
+
+  /** Whether it may administer the registry: accounts, tokens, grants, trust rules. */
+  get isAdministrator(): boolean {
+    return [this.#grants, this.#limit ?? EVERYTHING].every((grants) =>
+      grants.some(({ pattern, actions }) => pattern === '**' && actions.includes('admin')),
+    )
+  }
+
+  /** The repositories that it may pull from, for lists of names. */
+  get pullable(): readonly RepositoryPattern[] {
+    const granted = pullPatterns(this.#grants)
+    if (this.#limit === null) return granted
+    const limit = pullPatterns(this.#limit)
+    const both = granted.flatMap((one) => limit.map((other) => intersectPatterns(one, other)))
+    return [...new Set(both.filter((pattern) => pattern !== null))]
+  }
+}
+
+/** Everything, everywhere. */
+export const EVERYTHING: readonly Grant[] = [{ pattern: '**', actions: ['admin'] }]
+
+function actionsOn(grants: readonly Grant[], repository: string): ReadonlySet<Action> {
+  const matching = grants.filter(({ pattern }) => matchesPattern(pattern, repository))
+  if (matching.length === 0) return NOTHING
+  return new Set(matching.flatMap(({ actions }) => actions.flatMap((action) => INCLUDED[action])))
+}
+
+function pullPatterns(grants: readonly Grant[]): RepositoryPattern[] {
+  const pulling = grants.filter(({ actions }) =>
+    actions.some((action) => INCLUDED[action].includes('pull')),
+  )
+  return [...new Set(pulling.map(({ pattern }) => pattern))]
+}

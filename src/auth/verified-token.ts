@@ -1,0 +1,17 @@
+/** What a bearer token says, once its signature, issuer, audience and times were checked. */
+import type { RepositoryPattern } from '../lib/repository-pattern.ts'
+
+/** One entry of the `access` claim (docker/distribution, "Token Authentication Specification: JWT"). */
+export interface Access {
+  type: string
+  name: string
+  actions: readonly string[]
+}
+
+export interface VerifiedToken {
+  /** `sub`; '' for anonymous. */
+  subject: string
+  access: readonly Access[]
+  /** What lists of repositories show its bearer; null shows all of them. */
+  visible: readonly RepositoryPattern[] | null
+}

@@ -1,10 +1,16 @@
 /**
- * What the registry tells of a change, in the form of docker/distribution's notifications: the same fields in the same order,
- * so that what reads those can read these.
+ * What the registry tells of a change or a pull, in the form of docker/distribution's notifications: the same fields in the
+ * same order, so that what reads those can read these. How they are written: envelope.ts and cloud-event.ts.
  */
+import * as z from 'zod/mini'
+import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 
-export type EventAction = 'push' | 'mount' | 'delete'
+export const EVENT_ACTIONS = ['push', 'pull', 'mount', 'delete'] as const
+export type EventAction = (typeof EVENT_ACTIONS)[number]
+
+/** The media type of every blob's event, whatever the blob is: only manifests say what they are. */
+export const BLOB_MEDIA_TYPE = 'application/octet-stream'
 
 export interface EventTarget {
   mediaType?: string
@@ -19,6 +25,10 @@ export interface EventTarget {
   /** Absolute, by digest. */
   url?: string
   tag?: string
+  /** What a manifest refers to; written only for endpoints that ask for it. */
+  references?: readonly Descriptor[]
+  /** What a deleted digest was of: the original does not tell, so only the type of a CloudEvent is made of it. */
+  kind?: 'manifest' | 'blob'
 }
 
 export interface EventRequest {
@@ -30,21 +40,28 @@ export interface EventRequest {
   useragent: string
 }
 
+/** Who tells: where the original names its node and process, the registry's host and the isolate. */
+export interface EventSource {
+  addr?: string
+  instanceID?: string
+}
+
 export interface RegistryEvent {
   /** A UUID that stays the same over deliveries. */
   id: string
-  /** RFC 3339. */
+  /** RFC 3339, in UTC and with milliseconds. */
   timestamp: string
   action: EventAction
   target: EventTarget
   request: EventRequest
   /** Who did it; empty for anonymous. */
   actor: { name?: string }
+  source: EventSource
 }
 
 export function newEvent(
   action: EventAction,
-  target: EventTarget,
+  target: Omit<EventTarget, 'length'>,
   request: EventRequest,
   subject: string,
 ): RegistryEvent {
@@ -52,8 +69,33 @@ export function newEvent(
     id: crypto.randomUUID(),
     timestamp: new Date().toISOString(),
     action,
-    target,
+    target: target.size === undefined ? target : { ...target, length: target.size },
     request,
     actor: subject === '' ? {} : { name: subject },
+    source: { addr: request.host, instanceID: instanceId() },
   }
+}
+
+let instance: string | undefined
+
+/** Made at its first use: the runtime gives no random numbers before the first request. */
+function instanceId(): string {
+  instance ??= crypto.randomUUID()
+  return instance
+}
+
+/** The members without which an event can be neither filtered nor written. */
+const Readable = z.looseObject({
+  id: z.string().check(z.minLength(1)),
+  timestamp: z.iso.datetime(),
+  action: z.enum(EVENT_ACTIONS),
+  target: z.looseObject({ repository: z.string() }),
+  request: z.looseObject({ id: z.string(), method: z.string(), useragent: z.string() }),
+  actor: z.looseObject({}),
+  source: z.looseObject({}),
+})
+
+/** Whether a queue's message, or a row's JSON, is an event and no poison. */
+export function isRegistryEvent(value: unknown): value is RegistryEvent {
+  return z.safeParse(Readable, value).success
 }

@@ -3,8 +3,9 @@
  * would first have to turn into something else (numbers into addresses, backslashes, escapes, other alphabets) is refused, since
  * another parser may turn it into something different.
  *
- * What cannot be seen here is where a name leads: anybody's name may resolve to a private address, and Workers cannot look that
- * up. A deployed Worker's fetch reaches no private network; a host allow list is the answer everywhere else.
+ * What cannot be seen here is where a name leads: anybody's name may resolve to a private address, and a look-up beforehand may
+ * be answered otherwise than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only the list of
+ * hosts helps.
  */
 
 export interface AddressOptions {

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { addressProblem, isHostPattern } from '../../src/events/webhook-address.ts'
+import { ADDRESSES, LISTED, type Rule } from '../support/addresses.ts'
+
+const DEPLOYED = { allowLoopback: false, hosts: [] }
+const LOCAL = { allowLoopback: true, hosts: [] }
+
+/** What the sentence says. */
+const SAYS: Readonly<Record<Rule, string>> = {
+  length: 'longer than 2048 characters',
+  characters: 'characters that do not belong in one',
+  scheme: 'has to begin with https://',
+  credentials: 'has credentials',
+  fragment: 'has a fragment',
+  'invalid URL': 'the URL is not valid',
+  'IP address': 'the host is an IP address',
+  escapes: 'written plainly',
+  port: 'the port has to be 443, or 1024 or above',
+  'final dot': 'ends with a dot',
+  'invalid name': 'not a valid name',
+  'private name': 'known in a private network only',
+  'no dot': 'it has no dot',
+}
+
+const ROWS = ADDRESSES.flatMap(({ urls, ...group }) => urls.map((url) => ({ ...group, url })))
+
+describe('addressProblem', () => {
+  it('is tried with more than 400 different URLs', () => {
+    const urls = new Set(ROWS.map(({ url }) => url))
+    expect(urls.size).toBe(ROWS.length)
+    expect(urls.size).toBeGreaterThan(400)
+  })
+
+  describe.each(ADDRESSES)('$why', ({ urls, refusedFor, loopback }) => {
+    it.each(urls.map((url) => [JSON.stringify(url.slice(0, 100)), url]))('%s', (_, url) => {
+      const problem = addressProblem(url, DEPLOYED)
+      if (refusedFor === null) expect(problem).toBeNull()
+      else expect(problem).toContain(SAYS[refusedFor])
+
+      const locally = addressProblem(url, LOCAL)
+      if (loopback) expect(locally).toBeNull()
+      else expect(locally).toBe(problem)
+    })
+  })
+})
+
+describe('a list of hosts', () => {
+  it.each(LISTED)('%o and %s: %s', (hosts, url, passes) => {
+    expect(addressProblem(url, DEPLOYED)).toBeNull()
+    const problem = addressProblem(url, { ...DEPLOYED, hosts })
+    if (passes) expect(problem).toBeNull()
+    else expect(problem).toContain('not in the list of hosts')
+  })
+
+  it('does not open what is refused without it, nor close this machine', () => {
+    const listed = { allowLoopback: false, hosts: ['hooks.internal', '127.0.0.1'] }
+    expect(addressProblem('https://hooks.internal/', listed)).toContain('private network')
+    expect(addressProblem('https://127.0.0.1/', listed)).toContain('IP address')
+    const local = { allowLoopback: true, hosts: ['example.com'] }
+    expect(addressProblem('http://127.0.0.1:8080/', local)).toBeNull()
+  })
+
+  it.each<[string, boolean]>([
+    ['example.com', true],
+    ['*.example.com', true],
+    ['hooks.example.com', true],
+    ['Example.com', false],
+    ['*', false],
+    ['*.com', false],
+    ['*.*.com', false],
+    ['a.*.com', false],
+    ['*example.com', false],
+    ['.example.com', false],
+    ['example.com.', false],
+    ['example.com:8443', false],
+    ['https://example.com', false],
+    ['127.0.0.1', false],
+    ['[::1]', false],
+    ['*.internal', false],
+    ['localhost', false],
+    ['', false],
+  ])('may have %s in it: %s', (pattern, expected) => {
+    expect(isHostPattern(pattern)).toBe(expected)
+  })
+})

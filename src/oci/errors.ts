@@ -24,6 +24,10 @@ export const ERROR_TABLE = {
   BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to registry' },
   BLOB_UPLOAD_INVALID: { status: 404, message: 'blob upload invalid' },
   PAGINATION_NUMBER_INVALID: { status: 400, message: 'invalid number of results requested' },
+  // Berth's own, for the administration API alone.
+  REQUEST_INVALID: { status: 400, message: 'invalid request' },
+  NOT_FOUND: { status: 404, message: 'not found' },
+  CONFLICT: { status: 409, message: 'conflict with what there is' },
 } as const
 
 export type ErrorCode = keyof typeof ERROR_TABLE

@@ -1,6 +1,12 @@
 /** Every statement of the store goes by an index: none scans a table or sorts what it found. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { commitBlob, findBlob, mountBlob, unlinkBlob } from '../../src/store/blobs.ts'
+import {
+  commitBlob,
+  findBlob,
+  mountBlob,
+  repositoriesWithBlob,
+  unlinkBlob,
+} from '../../src/store/blobs.ts'
 import {
   findManifestByDigest,
   findManifestByTag,
@@ -8,10 +14,10 @@ import {
 } from '../../src/store/manifests.ts'
 import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
 import { listReferrers } from '../../src/store/referrers.ts'
-import { listRepositories } from '../../src/store/repositories.ts'
 import { signingKey } from '../../src/store/signing-keys.ts'
 import { listTags, removeTag } from '../../src/store/tags.ts'
 import { dueTombstones, forgetTombstones } from '../../src/store/tombstones.ts'
+import { listVisibleRepositories } from '../../src/store/visible-repositories.ts'
 import { anyBlob, anyDigest, anyManifest, db } from './support.ts'
 
 /** The database, which remembers every statement that it prepares. */
@@ -62,9 +68,11 @@ beforeAll(async () => {
   })
   await commitBlob(watched, 'a', blob)
   await findBlob(watched, 'a', blob.digest)
-  await mountBlob(watched, 'b', blob.digest, null)
+  await repositoriesWithBlob(watched, blob.digest)
+  await mountBlob(watched, 'b', blob.digest, 'a')
   await unlinkBlob(watched, 'b', blob.digest)
   await putManifest(watched, 'a', manifest)
+  await putManifest(watched, 'a', { ...manifest, mayMoveTags: false })
   await putManifest(watched, 'a', anyManifest({ children: [manifest.digest] }))
   await findManifestByDigest(watched, 'a', manifest.digest)
   await findManifestByTag(watched, 'a', 't')
@@ -77,7 +85,8 @@ beforeAll(async () => {
     last: '',
     limit: 10,
   })
-  await listRepositories(watched, '', 10)
+  await listVisibleRepositories(watched, null, { last: '', limit: 10 })
+  await listVisibleRepositories(watched, ['team/*'], { last: '', limit: 10 })
   await listTags(watched, 'a', '', 10)
   await removeTag(watched, 'a', 't')
   await removeManifest(watched, 'a', manifest.digest)

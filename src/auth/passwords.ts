@@ -44,7 +44,8 @@ export async function verifyPassword(password: string, stored: string | null): P
   const parsed = stored === null ? null : parse(stored)
   const { iterations, salt, hash } = parsed ?? NOBODY
   const given = await derive(password, salt, iterations)
-  return crypto.subtle.timingSafeEqual(given, hash) && parsed !== null
+  // HMAC fills its key up with zeros (RFC 2104): NULs behind a password would not change the hash.
+  return crypto.subtle.timingSafeEqual(given, hash) && parsed !== null && isPassword(password)
 }
 
 async function derive(password: string, salt: Uint8Array<ArrayBuffer>, iterations: number) {

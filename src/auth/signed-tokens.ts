@@ -3,7 +3,8 @@
  * checks, a token has to be written in the one way in which the registry writes it: two programs that read the same token
  * differently are an attack.
  */
-import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import * as z from 'zod/mini'
 import { RegistryError } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
 import { currentKey, verificationKey } from './token-keys.ts'
@@ -16,6 +17,8 @@ const LEEWAY_SECONDS = 30
 
 /** Characters; a token with more comes through no HTTP server's limit for headers. */
 const TOKEN_LIMIT = 65_536
+
+const HEADER = z.strictObject({ alg: z.string(), typ: z.string(), kid: z.string() })
 
 /** What tokens of one purpose have in common; one of them is of no use for another. */
 export interface TokenPurpose {
@@ -61,14 +64,17 @@ export async function openToken(
 ): Promise<JWTPayload | null> {
   if (token.length > TOKEN_LIMIT || !isCanonical(token)) return null
   try {
-    const { payload } = await jwtVerify(token, ({ kid }) => keyOf(db, kid, lifetimeSeconds), {
-      algorithms: [ALGORITHM],
-      typ,
-      issuer,
-      audience,
-      clockTolerance: LEEWAY_SECONDS,
-      requiredClaims: ['exp', 'nbf', 'iat', 'jti', 'sub'],
-    })
+    const { payload } = await jwtVerify(
+      token,
+      (header) => keyOf(db, header, typ, lifetimeSeconds),
+      {
+        algorithms: [ALGORITHM],
+        issuer,
+        audience,
+        clockTolerance: LEEWAY_SECONDS,
+        requiredClaims: ['exp', 'nbf', 'iat', 'jti', 'sub'],
+      },
+    )
     return payload
   } catch (error) {
     // What is not jose's is no fault of the token: D1 could not be asked.
@@ -77,10 +83,20 @@ export async function openToken(
   }
 }
 
-/** The one place that a key comes from. A key that the token brings along (jwk, jku, x5c, x5u) is not looked at. */
-async function keyOf(db: D1Database, kid: unknown, lifetimeSeconds: number): Promise<CryptoKey> {
-  const key = typeof kid === 'string' && (await verificationKey(db, kid, lifetimeSeconds * 1000))
-  if (!key) throw new errors.JWKSNoMatchingKey()
+/**
+ * The key that the header names, the only thing that it decides. A token that brings a key along, or says where to find one
+ * (jwk, jku, x5c, x5u), is none of the registry's.
+ */
+async function keyOf(
+  db: D1Database,
+  header: JWTHeaderParameters,
+  typ: TokenPurpose['typ'],
+  lifetimeSeconds: number,
+): Promise<CryptoKey> {
+  const { success, data } = z.safeParse(HEADER, header)
+  if (!success || data.typ !== typ) throw new errors.JWTInvalid('not a header of this registry')
+  const key = await verificationKey(db, data.kid, lifetimeSeconds * 1000)
+  if (key === null) throw new errors.JWKSNoMatchingKey()
   return key.verifying
 }
 

@@ -31,25 +31,33 @@ const Quotable = z.string().check(z.regex(/^[!#-[\]-~][ !#-[\]-~]*$/))
 
 const PublicJwk = z
   .looseObject({ kty: z.enum(['EC', 'RSA', 'OKP']), kid: z.string().check(z.minLength(1)) })
-  .check(z.refine((key) => !Object.hasOwn(key, 'd'), 'has a private key in it'))
+  .check(z.refine((key) => !Object.hasOwn(key, 'd')))
 
-/** Keys of configuration that docker/distribution reads too, and no others: a misspelt one is not to be ignored. */
+const KeySet = z
+  .object({ keys: z.array(PublicJwk).check(z.minLength(1)) })
+  .check(z.refine(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length))
+
+/** Whether this machine may be asked is not known here, but when it is asked. */
+const KeySetUrl = z.string().check(z.refine((url) => outboundProblem(url, true) === null))
+
+/** What docker/distribution reads too, and nothing else: a misspelt name is not to be ignored. */
 const Configuration = z.strictObject({
-  realm: Quotable.check(z.regex(/^https?:\/\//, 'takes an http or https URL')),
+  realm: Quotable.check(z.regex(/^https?:\/\/./)),
   service: Quotable,
   issuer: z.string().check(z.minLength(1)),
   rootcertbundle: z.optional(z.string()),
-  jwks: z.optional(z.union([z.string(), z.object({ keys: z.array(PublicJwk) })])),
-  signingalgorithms: z.optional(
-    z.array(
-      z.string().check(
-        z.refine((name) => FOREIGN_ALGORITHMS.includes(name), {
-          error: `takes some of ${FOREIGN_ALGORITHMS.join(', ')}`,
-        }),
-      ),
-    ),
-  ),
+  jwks: z.optional(z.union([KeySetUrl, KeySet])),
+  signingalgorithms: z.optional(z.array(z.enum(FOREIGN_ALGORITHMS))),
 })
+
+const TAKES: Record<PropertyKey, string> = {
+  realm: 'an http or https URL',
+  service: 'text in ASCII without quotes',
+  issuer: 'text',
+  rootcertbundle: 'PEM text',
+  jwks: 'the https URL of a JWK set, or a set of public keys that each have a kid of their own',
+  signingalgorithms: `a list of some of ${FOREIGN_ALGORITHMS.join(', ')}`,
+}
 
 /**
  * Reads the configuration: JSON with `realm`, `service`, `issuer`, and `rootcertbundle` (PEM text) or `jwks` (an https URL, or
@@ -59,36 +67,39 @@ const Configuration = z.strictObject({
 export function parseTokenService(json: string): TokenService {
   const { realm, service, issuer, rootcertbundle, jwks, signingalgorithms } = configuration(json)
   if (rootcertbundle === undefined && jwks === undefined) {
-    throw new Error('rootcertbundle or jwks: without either, no token could be verified')
+    throw new Error('rootcertbundle or jwks, without which no token could be verified')
   }
-  const keySetUrl = typeof jwks === 'string' ? jwks : null
-  // Whether this machine may be asked is known when it is.
-  const problem = keySetUrl === null ? null : outboundProblem(keySetUrl, true)
-  if (problem !== null) throw new Error(`jwks, the URL of a JWK set or the set itself: ${problem}`)
-  const keySet = typeof jwks === 'object' ? jwks : null
-  if (keySet !== null) checkKeySet(keySet.keys.map(({ kid }) => kid))
-  const given = signingalgorithms?.length ? signingalgorithms : FOREIGN_ALGORITHMS
   const bundle = rootcertbundle === undefined ? NO_BUNDLE : parseBundle(rootcertbundle)
-  return { realm, service, issuer, ...bundle, keySet, keySetUrl, algorithms: given }
+  return {
+    realm,
+    service,
+    issuer,
+    ...bundle,
+    keySet: typeof jwks === 'object' ? jwks : null,
+    keySetUrl: typeof jwks === 'string' ? jwks : null,
+    algorithms: signingalgorithms?.length ? signingalgorithms : FOREIGN_ALGORITHMS,
+  }
 }
 
 const NO_BUNDLE = { certificates: [], publicKeys: [] }
 
 function configuration(json: string): z.infer<typeof Configuration> {
-  let value: unknown
-  try {
-    value = JSON.parse(json)
-  } catch {
-    throw new Error('a JSON object with realm, service, issuer, and rootcertbundle or jwks')
-  }
-  const result = z.safeParse(Configuration, value)
+  const result = z.safeParse(Configuration, parseJson(json))
   if (result.success) return result.data
-  throw new Error(z.prettifyError(result.error).replaceAll('\n', ' '))
+  const [issue] = result.error.issues
+  if (issue?.code === 'unrecognized_keys') throw new Error(`no member ${issue.keys.join(', ')}`)
+  const [member] = issue?.path ?? []
+  throw new Error(member === undefined ? MEMBERS : `${String(member)} as ${TAKES[member]}`)
 }
 
-function checkKeySet(kids: readonly string[]): void {
-  if (kids.length === 0) throw new Error('jwks has no keys')
-  if (new Set(kids).size < kids.length) throw new Error('jwks has two keys of one kid')
+const MEMBERS = 'a JSON object with realm, service, issuer, and rootcertbundle or jwks'
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    throw new Error(MEMBERS)
+  }
 }
 
 /** What a bearer token says, once all of it is proved; null for every failure. No D1 query. */

@@ -4,7 +4,7 @@ import type { Json } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
 
 /** Never `none`, nor HMAC, whose key would be what everybody may read (RFC 8725, 3.1 and 3.2). */
-export const FOREIGN_ALGORITHMS: readonly string[] = [
+export const FOREIGN_ALGORITHMS = [
   'ES256',
   'ES384',
   'ES512',
@@ -16,7 +16,7 @@ export const FOREIGN_ALGORITHMS: readonly string[] = [
   'PS512',
   'EdDSA',
   'Ed25519',
-]
+] as const
 
 /** How far the clocks of two machines may be apart. */
 export const LEEWAY_SECONDS = 30
@@ -68,16 +68,17 @@ export interface Verification {
 /** Checks type, signature and times. @returns what is wrong, for the log; null for a good token */
 export async function foreignTokenProblem(
   token: string,
-  { header }: UnverifiedToken,
+  { header, claims }: UnverifiedToken,
   { keyOf, algorithms, maxAgeSeconds }: Verification,
 ): Promise<string | null> {
   // Explicit typing (RFC 8725, 3.11): the same issuer signs access tokens, logout tokens and more.
   if (header.typ !== undefined && !isPlainType(header.typ)) return 'of another type than JWT'
+  // 1e999 is a number in JSON, and infinite when it is read.
+  if (!Number.isFinite(claims.exp)) return 'without an expiry'
   try {
     await jwtVerify(token, keyOf, {
       algorithms: [...algorithms],
       clockTolerance: LEEWAY_SECONDS,
-      requiredClaims: ['exp'],
       ...(maxAgeSeconds !== undefined && { maxTokenAge: maxAgeSeconds }),
     })
     return null

@@ -24,6 +24,8 @@ export interface TrustedKeys {
   keySetUrl: string | null
 }
 
+const BUNDLE = 'PEM of certificates and public keys'
+
 /**
  * Reads PEM: certificates, and public keys without one.
  * @throws {Error} which says which block is wrong
@@ -44,11 +46,11 @@ export function parseBundle(pem: string): Pick<TrustedKeys, 'certificates' | 'pu
       } else throw new Error('neither a certificate nor a public key')
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      throw new Error(`rootcertbundle, block ${position}: ${why}`)
+      throw new Error(`rootcertbundle as ${BUNDLE}; block ${position}: ${why}`)
     }
   }
   if (publicKeys.length === 0) {
-    throw new Error('rootcertbundle has no PEM block: it takes the text itself, not a path')
+    throw new Error(`rootcertbundle as ${BUNDLE}, the text itself and not a path`)
   }
   return { certificates, publicKeys }
 }

@@ -12,8 +12,8 @@ const FRESH_MS = 10 * 60_000
 /** So long, in all, they are used while they cannot be fetched again. */
 const USABLE_MS = 60 * 60_000
 
-/** Between two fetches, whatever key ids strangers make up. */
-const COOLDOWN_MS = 30_000
+/** Between two fetches for the sake of an unknown key, whatever key ids strangers make up. */
+const SEARCH_MS = 30_000
 
 /** After a fetch that failed. */
 const RETRY_MS = 5000
@@ -27,7 +27,8 @@ export class RemoteKeys {
   readonly #load: () => Promise<unknown>
   #find: ReturnType<typeof createLocalJWKSet> | null = null
   #loadedAt = Number.NEGATIVE_INFINITY
-  #nextFetch = Number.NEGATIVE_INFINITY
+  #nextSearch = Number.NEGATIVE_INFINITY
+  #nextAttempt = Number.NEGATIVE_INFINITY
   #fetchingUntil = Number.NEGATIVE_INFINITY
 
   /** `load` fetches the set. */
@@ -37,13 +38,23 @@ export class RemoteKeys {
 
   /** The one key that fits `kid` and `alg`. @throws where there is none, or more than one */
   async keyOf(header: JWTHeaderParameters): Promise<CryptoKey> {
-    if (this.#age > FRESH_MS) await this.#refresh()
+    const isOld = this.#age > FRESH_MS
+    if (isOld) await this.#fetchWhere(() => this.#age > FRESH_MS)
     const known = await this.#known(header)
     if (known !== null) return known
-    await this.#refresh()
-    const found = await this.#known(header)
+    const found = isOld ? null : await this.#search(header)
     if (found === null) throw new Error('signed with a key that its issuer does not publish')
     return found
+  }
+
+  /** Its issuer may have a new key: there must be no wait between its first use and its first success. */
+  async #search(header: JWTHeaderParameters): Promise<CryptoKey | null> {
+    await this.#fetchWhere(() => {
+      if (Date.now() < this.#nextSearch) return false
+      this.#nextSearch = Date.now() + SEARCH_MS
+      return true
+    })
+    return this.#known(header)
   }
 
   get #age(): number {
@@ -60,18 +71,17 @@ export class RemoteKeys {
     }
   }
 
-  /** Fetches the keys, unless that was done just now. A fetch by another request is waited for, not repeated. */
-  async #refresh(): Promise<void> {
+  /** Fetches the keys where that is due, after a fetch by another request, if there is one. */
+  async #fetchWhere(isDue: () => boolean): Promise<void> {
     // Its promise cannot be shared: the runtime ends what a request began when that request is over.
     while (Date.now() < this.#fetchingUntil) await scheduler.wait(20)
-    if (Date.now() < this.#nextFetch) return
+    if (Date.now() < this.#nextAttempt || !isDue()) return
     this.#fetchingUntil = Date.now() + LEASE_MS
     try {
       this.#find = createLocalJWKSet(z.parse(KeySet, await this.#load()))
       this.#loadedAt = Date.now()
-      this.#nextFetch = Date.now() + COOLDOWN_MS
     } catch (error) {
-      this.#nextFetch = Date.now() + RETRY_MS
+      this.#nextAttempt = Date.now() + RETRY_MS
       logError({ message: 'public keys could not be fetched' }, error)
     } finally {
       this.#fetchingUntil = Number.NEGATIVE_INFINITY

@@ -8,8 +8,8 @@ import { patternsAround } from './visible-repositories.ts'
 
 export type Visibility = 'public' | 'private'
 
-const LETS_PULL = `EXISTS (
-  SELECT 1 FROM json_each(grants.actions) AS action WHERE action.value IN ('pull', 'admin'))`
+/** `actions` is a JSON array of plain names. */
+const LETS_PULL = `(instr(actions, '"pull"') > 0 OR instr(actions, '"admin"') > 0)`
 
 const SQL = {
   patterns: `

@@ -43,8 +43,11 @@ export class RemoteKeys {
     const known = await this.#known(header)
     if (known !== null) return known
     const found = isOld ? null : await this.#search(header)
-    if (found === null) throw new Error('signed with a key that its issuer does not publish')
-    return found
+    if (found !== null) return found
+    const isKnown = this.#find !== null
+    throw new Error(
+      isKnown ? 'signed with a key that is not published' : 'its keys are not at hand',
+    )
   }
 
   /** Its issuer may have a new key: there must be no wait between its first use and its first success. */

@@ -41,9 +41,14 @@ export async function fetchJson(
     if (bytes === null) throw new Error(`answered more than ${maxBytes} bytes`)
     return parseStrictJson(bytes)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`${url}: ${why}`, { cause: error })
+    throw new Error(`${url}: ${reasonOf(error)}`, { cause: error })
   }
+}
+
+/** A body that breaks off says by its cause whether it did so in time. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
 }
 
 /** Why a URL may not be asked; null where it may. */

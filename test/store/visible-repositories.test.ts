@@ -6,23 +6,27 @@ import { listVisibleRepositories, patternsAround } from '../../src/store/visible
 import { db } from './support.ts'
 
 /** Few segments, of all the characters that names are sorted by, so that names nest and stand beside each other. */
-const SEGMENTS = ['a', 'a-b', 'a.b', 'a0', 'a_b', 'b', 'z']
-const NAMES = SEGMENTS.flatMap((one) => [
-  one,
-  ...SEGMENTS.flatMap((two) => [
-    `${one}/${two}`,
-    ...SEGMENTS.map((three) => `${one}/${two}/${three}`),
-  ]),
-])
+const SEGMENTS = ['a', 'a-b', 'a.b', 'a0', 'a_b']
+
+function namesOf(segments: readonly string[], depth: number): string[] {
+  if (depth === 0) return []
+  const below = namesOf(segments, depth - 1)
+  return segments.flatMap((one) => [one, ...below.map((rest) => `${one}/${rest}`)])
+}
+
+const NAMES = namesOf(SEGMENTS, 4)
 
 /** Some names stay without a repository. */
 const STORED = NAMES.filter((_, index) => index % 5 !== 0).sort()
 
 const anyName = fc.constantFrom(...NAMES)
+/** Of few names, so that they often lie within each other. */
 const anyPattern = fc.oneof(
   anyName,
   fc.constantFrom('*', '**'),
-  fc.tuple(anyName, fc.constantFrom('*', '**')).map(([name, stars]) => `${name}/${stars}`),
+  fc
+    .tuple(fc.constantFrom(...namesOf(['a', 'a.b'], 3)), fc.constantFrom('', '/*', '/**'))
+    .map(([name, stars]) => name + stars),
 )
 
 async function store(names: readonly string[]): Promise<void> {
@@ -40,7 +44,7 @@ describe('listVisibleRepositories', () => {
       patterns: fc.array(anyPattern, { maxLength: 8 }),
       last: fc.oneof(fc.constant(''), anyName),
       limit: fc.integer({ min: 0, max: 40 }),
-      contains: fc.constantFrom('', 'b', 'a/', '-b/z', '%'),
+      contains: fc.constantFrom('', 'b', 'a/', '-b/a0', '%'),
     })
     await fc.assert(
       fc.asyncProperty(page, async ({ patterns, ...wanted }) => {
@@ -85,7 +89,7 @@ describe('listVisibleRepositories', () => {
     })
     const list = (patterns: string[], limit = 100) =>
       listVisibleRepositories(watched, patterns, { last: 'm', limit })
-    expect(await list(['*'])).toEqual(['mono', 'n', 'z'])
+    expect(await list(['*'])).toEqual(['mono', 'n'])
     expect(rows).toBeLessThan(50)
     expect(await list(['mono/*', 'mono/part/n7/**', 'n'])).toEqual(['mono/x', 'n'])
     expect(rows).toBeLessThan(50)

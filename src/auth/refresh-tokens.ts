@@ -10,7 +10,7 @@ import { identityOf } from './login.ts'
 import { openToken, signToken, type TokenPurpose } from './signed-tokens.ts'
 import { TOKEN_LIFETIME_MAX_MS } from './token-keys.ts'
 
-const CLAIMS = z.object({ aud: z.string(), sub: z.string(), cred: z.string() })
+const CLAIMS = z.object({ sub: z.string(), cred: z.string() })
 
 /** Null for whom none is given: anonymous, and CI jobs, which have a fresh ID token each time. */
 export async function issueRefreshToken(

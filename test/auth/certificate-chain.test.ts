@@ -204,21 +204,14 @@ describe('a chain with one thing wrong', () => {
   it('no certificates in it', async () => {
     const { x5c, anchor } = await chain()
     const url = (x5c[0] ?? '').replaceAll('+', '-').replaceAll('/', '_')
-    const long = `${x5c[0]}${' '.repeat(8192)}`
-    for (const value of [
-      [],
-      [''],
-      ['AAAA'],
-      [1],
-      [null],
-      [{}],
-      'AAAA',
-      {},
-      null,
-      [`${url}-_`],
-      [long],
-    ]) {
+    for (const value of [[], [''], ['AAAA'], [1], [null], [{}], 'AAAA', {}, null, [`${url}-_`]]) {
       expect(() => verify(value, anchor)).toThrow()
     }
+  })
+
+  it('an entry that is too long to be read', async () => {
+    const { anchor } = await chain()
+    expect(verify([anchor + ' '.repeat(100)], anchor)).toBe('CN=root')
+    expect(() => verify([anchor + ' '.repeat(8192)], anchor)).toThrow(/no certificate/)
   })
 })

@@ -382,8 +382,16 @@ describe('an ID token with one thing wrong', () => {
     for (const part of token.split('.')) expect(String(logged[0])).not.toContain(part)
   })
 
-  it('asks nobody where no rule names the issuer', async () => {
-    await isRefused(await forge(HEADER, claims({ iss: 'https://nobody.test' }), key))
+  it.each([
+    'https://nobody.test',
+    'https://issuer.test/',
+    'https://issuer.tes',
+    'https://issuer.test.evil.test',
+    'https://ISSUER.test',
+    'https://issuer.tes_',
+    'https://issuer.%',
+  ])('has nobody asked where no rule names exactly its issuer: %s', async (iss) => {
+    await isRefused(await forge(HEADER, claims({ iss }), key))
     expect(asked).toEqual([])
   })
 })

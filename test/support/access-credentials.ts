@@ -22,6 +22,8 @@ export interface Credential {
   sender: Sender
   environment: Env
   mode: Mode
+  /** The account whose own password it is; null for all else, and for access tokens. */
+  account: string | null
   /** Whether each request with it costs a slow hash. */
   slow: boolean
   /** Whether it stands for one set of actions: everything is tried with it. */
@@ -114,6 +116,7 @@ function credential(
     sender,
     environment: closed,
     mode: CLOSED,
+    account: null,
     slow: false,
     thorough: false,
     listsAll: false,
@@ -210,9 +213,13 @@ function named(tokens: readonly MadeToken[]): Credential[] {
       `Basic of ${name}`,
       authorization,
       { shows: 'password', person },
-      { thorough: SET_ACCOUNTS.includes(name) },
+      { account: accountOf(person, name), thorough: SET_ACCOUNTS.includes(name) },
     ),
   )
+}
+
+function accountOf({ standsFor }: Person, name: string): string | null {
+  return standsFor.includes(`account:${name}`) ? name : null
 }
 
 async function tickets(tokens: readonly MadeToken[]): Promise<Credential[]> {
@@ -381,7 +388,7 @@ async function external(own: string): Promise<Credential[]> {
         shows: 'password',
         person: accountNamed('puller'),
       },
-      { environment },
+      { environment, account: 'puller' },
     ),
   ]
 }

@@ -9,7 +9,7 @@ export const PULL = 1
 export const CREATE = 2
 export const MOVE = 4
 export const DELETE = 8
-const RULE = 16
+export const RULE = 16
 const ALL = PULL | CREATE | MOVE | DELETE | RULE
 
 const BITS: Record<Verb, number> = {

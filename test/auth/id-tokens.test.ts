@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import type { AuthSettings } from '../../src/auth/auth-settings.ts'
 import { identityOfIdToken } from '../../src/auth/id-tokens.ts'
 import { issuerProblem } from '../../src/auth/issuer-keys.ts'
+import { rulesOfIssuer } from '../../src/store/issuer-rules.ts'
 import {
   base64url,
   bytes,
@@ -391,6 +392,7 @@ describe('an ID token with one thing wrong', () => {
     'https://issuer.tes_',
     'https://issuer.%',
   ])('has nobody asked where no rule names exactly its issuer: %s', async (iss) => {
+    expect(await rulesOfIssuer(env.DB, iss)).toEqual({ rules: [], anonymous: [] })
     await isRefused(await forge(HEADER, claims({ iss }), key))
     expect(asked).toEqual([])
   })

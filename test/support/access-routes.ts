@@ -59,7 +59,7 @@ export const ROUTES: readonly Route[] = [
   { method: 'POST', tail: () => '/blobs/uploads', needs: CREATE, there: 202, gone: 202 },
   {
     method: 'POST',
-    tail: () => `/blobs/uploads/?mount=${UNKNOWN}&from=none/app`,
+    tail: () => `/blobs/uploads/?mount=${UNKNOWN}&from=other/source`,
     needs: CREATE,
     there: 202,
     gone: 202,

@@ -173,7 +173,7 @@ it('nothing of private content reaches a request without the right to it', async
       const response = await send(method, path, { headers }, closed)
       const about = `${who}: ${method} ${path} (${response.status})`
       expect(tells(await told(response, path)), about).toEqual([])
-      if (!path.startsWith(`/v2/${REPOSITORY}`)) continue
+      if (!path.startsWith(`/v2/${REPOSITORY}/`)) continue
       expect([200, 401, 403, 405], about).toContain(response.status)
       if (method !== 'OPTIONS') expect(response.ok, about).toBe(false)
     }

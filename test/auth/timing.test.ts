@@ -59,7 +59,7 @@ beforeAll(async () => {
 describe('the time of a refusal is the same', () => {
   it('for every name', async () => {
     expectAlike(await refusalTimes(users, null))
-  })
+  }, 60_000)
 
   it('for every name, where some are in htpasswd', async () => {
     const shadowed = await newAccount()

@@ -53,10 +53,16 @@ export async function identityOfIdToken(
   if (met.length === 0) throw refusal('no trust rule is met', issuer, sub)
   return {
     kind: 'trust',
-    subject: `oidc:${new URL(issuer).host}:${sub}`,
+    subject: subjectOf(issuer, sub),
     rights: new Rights([...met.flatMap(({ grants }) => grants), ...anonymous]),
     verifier: null,
   }
+}
+
+/** With the issuer's path: some hosts have many issuers, each with its own names (Keycloak's realms). */
+export function subjectOf(issuer: string, sub: string): string {
+  const { host, pathname } = new URL(issuer)
+  return `oidc:${host}${pathname.replace(/\/$/, '')}:${sub}`
 }
 
 function isMet(rule: TrustRule, claims: Members): boolean {

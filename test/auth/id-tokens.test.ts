@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AuthSettings } from '../../src/auth/auth-settings.ts'
-import { identityOfIdToken } from '../../src/auth/id-tokens.ts'
+import { identityOfIdToken, subjectOf } from '../../src/auth/id-tokens.ts'
 import { issuerProblem } from '../../src/auth/issuer-keys.ts'
 import { rulesOfIssuer } from '../../src/store/issuer-rules.ts'
 import {
@@ -150,6 +150,13 @@ describe('an ID token that meets a trust rule', () => {
       expect(on(identity.rights, name)).toEqual([])
     }
   })
+
+  it.each([
+    ['https://token.actions.test', 'oidc:token.actions.test:job'],
+    ['https://issuer.test:8443/', 'oidc:issuer.test:8443:job'],
+    ['https://keycloak.test/realms/a', 'oidc:keycloak.test/realms/a:job'],
+    ['https://keycloak.test/realms/b', 'oidc:keycloak.test/realms/b:job'],
+  ])('of %s is %s', (issuer, subject) => expect(subjectOf(issuer, 'job')).toBe(subject))
 
   it('has the grants of every rule that it meets', async () => {
     const ref = ['refs/heads/main', 'refs/tags/v1']

@@ -1,15 +1,20 @@
 /** The app: every route by the noun of its sub-app, and what all routes share. */
 import { type Context, Hono } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { api } from './http/api/index.ts'
 import { base } from './http/base.ts'
 import { blobs } from './http/blobs.ts'
-import { type AppEnv, type Env, factory } from './http/context.ts'
+import { type AppEnv, clientAddress, type Env, factory } from './http/context.ts'
+import { crossOrigin } from './http/cross-origin.ts'
 import { catalog, tags } from './http/lists.ts'
 import { manifests } from './http/manifests.ts'
 import { matchPath, type Target, unknownEndpoint } from './http/path.ts'
+import { limitRate } from './http/rate-limit.ts'
 import { referrers } from './http/referrers.ts'
 import { renderError } from './http/render-error.ts'
+import { logRequest } from './http/request-log.ts'
 import { readSettings, SettingError } from './http/settings.ts'
+import { token } from './http/token.ts'
 import { upload, uploads } from './http/uploads.ts'
 import { RegistryError } from './oci/errors.ts'
 import { parseRepositoryName } from './oci/name.ts'
@@ -42,6 +47,7 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
   for (const [name, value] of settings.responseHeaders) c.header(name, value)
   const { repository, reference } = targetOf(c.req.raw, c.env)
   c.set('settings', settings)
+  c.set('address', clientAddress(c))
   c.set('blobStore', new R2BlobStore(c.env.BUCKET))
   c.set('repository', repository === null ? '' : parseRepositoryName(repository))
   c.set('reference', reference)
@@ -59,7 +65,10 @@ app.onError((error, c) => respond(c, error))
 // Answered, not thrown: methodNotAllowed passes over what came from an error.
 app.notFound((c) => respond(c, unknownEndpoint()))
 
+app.use(logRequest)
 app.use(prepare)
+app.use(limitRate)
+app.use(crossOrigin)
 app.use(
   methodNotAllowed({
     app,
@@ -79,3 +88,5 @@ app.route('/manifests', manifests)
 app.route('/tags', tags)
 app.route('/catalog', catalog)
 app.route('/referrers', referrers)
+app.route('/token', token)
+app.route('/api/v1', api)

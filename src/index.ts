@@ -1,5 +1,6 @@
 /** The Worker: what the runtime calls. */
 import { app } from './app.ts'
+import { rotateTokenKeys } from './auth/token-keys.ts'
 import { consumeEvents } from './events/consumer.ts'
 import type { Env } from './http/context.ts'
 import { logInfo } from './lib/log.ts'
@@ -18,6 +19,7 @@ export default {
       new R2BlobStore(env.BUCKET),
       controller.scheduledTime,
     )
-    logInfo({ message: 'sweep', swept })
+    const rotated = await rotateTokenKeys(env.DB, controller.scheduledTime)
+    logInfo({ message: 'sweep', swept, rotated })
   },
 } satisfies ExportedHandler<Env>

@@ -24,6 +24,7 @@ export default defineConfig(async () => ({
             miniflare: {
               bindings: {
                 OPEN_ACCESS: 'true',
+                LOG_REQUESTS: 'false',
                 TEST_MIGRATIONS: await readD1Migrations(resolve(root, 'migrations')),
               },
             },

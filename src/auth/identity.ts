@@ -5,7 +5,7 @@ export interface Identity {
   kind: 'admin' | 'account' | 'htpasswd' | 'token' | 'trust' | 'anonymous'
   /**
    * The name in logs, events and upload ids: `admin`; an account's or htpasswd user's name; `<account>/<token name>`;
-   * `oidc:<issuer's host>:<sub>`; '' for anonymous.
+   * `oidc:<issuer's host and path>:<sub>`; '' for anonymous.
    */
   subject: string
   rights: Rights

@@ -16,6 +16,9 @@ const HOST = '127.0.0.1'
 const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
+/** What only a registry on one's own machine may have. */
+export const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' }
+
 export interface LocalOptions {
   /** 0, the default, takes any free port. */
   port?: number
@@ -54,7 +57,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
       rootPath: bundle,
       modules: true,
       scriptPath: join(bundle, 'index.js'),
-      bindings: Object.assign({ OPEN_ACCESS: 'true' }, workerOptions.bindings, vars),
+      bindings: Object.assign({ ...LOCAL_VARS }, workerOptions.bindings, vars),
     }
     // wrangler describes a Worker in the form of miniflare 4 and brings miniflare 5, which converts it.
     const { workers } = convertV4MiniflareOptions({ workers: [worker] })

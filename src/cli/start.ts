@@ -1,7 +1,7 @@
 /** `npm start`: a registry on http://localhost:5000, with everything embedded, kept in `.wrangler/` over restarts. */
 import { parseArgs } from 'node:util'
 import { readSettings } from '../http/settings.ts'
-import { type LocalRegistry, startLocal } from './local.ts'
+import { LOCAL_VARS, type LocalRegistry, startLocal } from './local.ts'
 
 const USAGE = `usage: npm start -- [--var KEY:VALUE ...]
   PORT=5001 npm start   listens on another port (0: any free one)
@@ -20,10 +20,10 @@ async function start(): Promise<void> {
   const port = readPort(process.env.PORT ?? '5000')
   const vars = readVariables()
   // The Worker checks them, too, but answers its first client with the mistake.
-  const { openAccess } = readSettings({ OPEN_ACCESS: 'true', ...vars })
+  const { openAccess } = readSettings({ ...LOCAL_VARS, ...vars })
   const registry = await startLocal({ port, state: process.env.STATE ?? '.wrangler/state', vars })
   const host = `localhost:${registry.url.port}`
-  const access = openAccess ? 'open to everybody on this machine' : 'for the user admin alone'
+  const access = openAccess ? 'open to everybody on this machine' : 'for those who log in'
   console.log(`Berth listens on http://${host}, ${access}.
 
   docker pull hello-world

@@ -9,19 +9,19 @@ export function announce(
   action: EventAction,
   target: Omit<EventTarget, 'repository' | 'length'>,
 ): void {
-  const { repository, requestId, subject } = c.var
+  const { repository, requestId, caller, address } = c.var
   const length = target.size === undefined ? {} : { length: target.size }
   const event = newEvent(
     action,
     { ...target, ...length, repository },
     {
       id: requestId,
-      addr: c.req.header('CF-Connecting-IP') ?? '',
+      addr: address,
       host: new URL(c.req.url).host,
       method: c.req.method,
       useragent: c.req.header('User-Agent') ?? '',
     },
-    subject,
+    caller.subject,
   )
   c.executionCtx.waitUntil(
     c.env.EVENTS.send(event).catch((error: unknown) => {

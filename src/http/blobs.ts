@@ -10,6 +10,12 @@ import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
 import { factory } from './context.ts'
 import { allow } from './guard.ts'
 
+/** A blob may be a page with a script: a browser that opens it must not run it in the registry's origin. */
+const DOWNLOAD_ONLY = {
+  'Content-Disposition': 'attachment',
+  'Content-Security-Policy': "sandbox; default-src 'none'",
+}
+
 export const blobs = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
@@ -31,6 +37,7 @@ export const blobs = factory
       ...headers,
       'Content-Type': 'application/octet-stream',
       'Content-Length': String(size),
+      ...DOWNLOAD_ONLY,
     }
     if (c.req.method === 'HEAD') return c.body(null, 200, whole)
 
@@ -53,7 +60,7 @@ export const blobs = factory
       only !== undefined && others.length === 0
         ? await oneRange(source, only)
         : manyRanges(source, ranges, keepAlive)
-    return c.body(ranged.body, 206, { ...headers, ...ranged.headers })
+    return c.body(ranged.body, 206, { ...headers, ...ranged.headers, ...DOWNLOAD_ONLY })
   })
   .delete('/', allow('delete'), async (c) => {
     const digest = parseDigest(c.var.reference)

@@ -1,5 +1,9 @@
 /** What every handler has at hand: the bindings, the settings, and what the path says. */
+import type { Context } from 'hono'
 import { createFactory } from 'hono/factory'
+import type { AuthContext } from '../auth/auth-settings.ts'
+import type { Caller } from '../auth/caller.ts'
+import type { LoginGuard } from '../auth/login-guard.ts'
 import type { RegistryEvent } from '../events/event.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
@@ -10,7 +14,10 @@ export interface Env extends SettingVariables {
   BUCKET: R2Bucket
   DB: D1Database
   UPLOADS: DurableObjectNamespace<UploadSession>
+  LOGINS: DurableObjectNamespace<LoginGuard>
   EVENTS: Queue<RegistryEvent>
+  /** Limits the requests of one client address, where the operator configured it. */
+  RATE_LIMIT?: RateLimit
 }
 
 export interface AppEnv {
@@ -22,10 +29,22 @@ export interface AppEnv {
     repository: string
     /** The path's last segment: a digest, a tag, an upload id; each route validates its own. */
     reference: string
-    /** Who sent the request; '' for anonymous. */
-    subject: string
+    /** Who sent the request, and what it may do; set by the guard. */
+    caller: Caller
+    /** The client's address; '' where the runtime does not tell. */
+    address: string
     requestId: string
   }
 }
 
 export const factory = createFactory<AppEnv>()
+
+/** On Cloudflare, which sets the header itself, nobody can lie about it. */
+export function clientAddress(c: Context<AppEnv>): string {
+  return c.req.header('CF-Connecting-IP') ?? ''
+}
+
+export function authContext(c: Context<AppEnv>): AuthContext {
+  const { settings, address } = c.var
+  return { db: c.env.DB, logins: c.env.LOGINS, settings, address }
+}

@@ -1,18 +1,31 @@
 /** The middleware that stands beside each route and says what the route needs. */
-import { type Access, authenticate } from '../auth/access.ts'
+import type { Context } from 'hono'
+import { type Authentication, authenticate } from '../auth/authenticate.ts'
+import { type Caller, callerByIdentity } from '../auth/caller.ts'
+import { type Challenge, missing, unauthorized } from '../auth/challenge.ts'
+import { anonymousIdentity } from '../auth/login.ts'
+import type { Scope } from '../auth/scopes.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { factory } from './context.ts'
+import { isRepositoryName } from '../oci/name.ts'
+import { type AppEnv, authContext, factory } from './context.ts'
+import { absoluteUrl } from './locations.ts'
+
+/**
+ * What a route needs: nothing at all; any valid credential, an anonymous token too; an action on the path's repository; the list
+ * of repositories; or, for the administration API, a name and a password, or those of an administrator.
+ */
+export type Access = 'none' | 'any' | 'pull' | 'push' | 'delete' | 'catalog' | 'signed-in' | 'admin'
 
 /**
  * Lets a request through to its handler only with the right to `access`, and refuses deletes where they are switched off.
- * Authorisation comes first: who may not delete is not told whether others may.
+ * The right is checked once, when the request begins; and before all else: who may not delete is not told whether others may,
+ * and who may not pull is not told what there is.
  */
 export function allow(access: Access) {
   return factory.createMiddleware(async function guard(c, next) {
-    const { settings } = c.var
     if (access === 'none') return next()
-    c.set('subject', await authenticate(c.req.header('Authorization') ?? null, settings))
-    if (access === 'delete' && !settings.deleteEnabled) {
+    c.set('caller', await admit(c, access))
+    if (access === 'delete' && !c.var.settings.deleteEnabled) {
       throw new RegistryError('UNSUPPORTED', {
         message: 'deleting is switched off on this registry (DELETE_ENABLED)',
         headers: { Allow: 'GET, HEAD' },
@@ -20,4 +33,103 @@ export function allow(access: Access) {
     }
     await next()
   })
+}
+
+async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
+  const scopes = scopesFor(c, access)
+  const challenge = (extra: Partial<Challenge> = {}) =>
+    unauthorized({ tokens: tokenEndpoint(c, access), scopes, ...extra })
+  const authentication = await authenticateHere(c, challenge)
+  if (authentication === 'invalid token') {
+    throw challenge({ error: 'invalid_token', message: 'the bearer token is not valid' })
+  }
+  if (authentication === 'no credentials') {
+    const caller = await anonymousCaller(c, access)
+    if (caller !== null && hasRight(caller, c.var.repository, access)) return caller
+    throw challenge()
+  }
+  if (hasRight(authentication, c.var.repository, access)) return authentication
+  if (authentication.scheme === 'bearer') {
+    throw challenge({
+      error: 'insufficient_scope',
+      message: 'the bearer token does not allow this',
+    })
+  }
+  throw new RegistryError('DENIED', { detail: scopes.flatMap(missing) })
+}
+
+/** A wrong password is told where a right one is had. */
+async function authenticateHere(
+  c: Context<AppEnv>,
+  challenge: (extra: Partial<Challenge>) => RegistryError,
+): Promise<Authentication> {
+  try {
+    return await authenticate(c.req.header('Authorization') ?? null, authContext(c))
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.status !== 401) throw error
+    throw challenge({ message: error.message })
+  }
+}
+
+/**
+ * Where Basic is asked for, nobody without a name can get an anonymous token: what it would allow is allowed right away. Not where
+ * the answer depends on the caller: clients that have a password send it only when they are asked.
+ */
+async function anonymousCaller(c: Context<AppEnv>, access: Access): Promise<Caller | null> {
+  if (tokenEndpoint(c, access) !== null || access === 'any' || access === 'catalog') {
+    return null
+  }
+  return callerByIdentity(await anonymousIdentity(c.env.DB), 'none')
+}
+
+function hasRight(caller: Caller, repository: string, access: Access): boolean {
+  const { scheme, rights, identity } = caller
+  switch (access) {
+    case 'none':
+    case 'any':
+      return true
+    case 'pull':
+    case 'delete':
+      return rights.on(repository).has(access)
+    case 'push':
+      // Whether tags may be moved, too, is decided where they are set.
+      return rights.on(repository).has('create')
+    case 'catalog':
+      return caller.mayList
+    case 'signed-in':
+      return scheme === 'open' || (identity !== null && identity.kind !== 'anonymous')
+    case 'admin':
+      return scheme === 'open' || (identity !== null && rights.isAdministrator)
+  }
+}
+
+/** What a token has to be asked for: docker/distribution, "Docker Registry Token Scope and Access". */
+function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
+  const { repository } = c.var
+  const on = (name: string, ...actions: string[]) => ({ type: 'repository', name, actions })
+  switch (access) {
+    case 'pull':
+      return [on(repository, 'pull')]
+    case 'push': {
+      const from = c.req.query('from')
+      const isMount = c.req.query('mount') !== undefined && from !== undefined
+      const source = isMount && isRepositoryName(from) ? [on(from, 'pull')] : []
+      return [on(repository, 'pull', 'push'), ...source]
+    }
+    case 'delete':
+      return [on(repository, 'delete')]
+    case 'catalog':
+      return [{ type: 'registry', name: 'catalog', actions: ['*'] }]
+    default:
+      return []
+  }
+}
+
+/** Where bearer tokens are had; null where Basic is asked for: by the operator's choice, and by the administration API. */
+function tokenEndpoint(c: Context<AppEnv>, access: Access): Challenge['tokens'] {
+  const { tokenAuth, challenge, tokenService } = c.var.settings
+  if (access === 'signed-in' || access === 'admin') return null
+  if (tokenAuth !== null) return { realm: tokenAuth.realm, service: tokenAuth.service }
+  if (challenge === 'basic') return null
+  return { realm: absoluteUrl(c, '/token'), service: tokenService }
 }

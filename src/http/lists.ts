@@ -2,8 +2,8 @@
 import { cutPage, nextLink, parsePageSize } from '../lib/pagination.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseRepositoryName, parseTag } from '../oci/name.ts'
-import { listRepositories } from '../store/repositories.ts'
 import { listTags } from '../store/tags.ts'
+import { listVisibleRepositories } from '../store/visible-repositories.ts'
 import { factory } from './context.ts'
 import { allow } from './guard.ts'
 import { prefixedPath } from './locations.ts'
@@ -32,7 +32,8 @@ export const catalog = factory.createApp().get('/', allow('catalog'), async (c) 
   const size = parsePageSize(c.req.query('n'), { default: CATALOG_PAGE, max, above: 'refuse' })
   const last = c.req.query('last') || ''
   if (last !== '') parseRepositoryName(last)
-  const found = await listRepositories(c.env.DB, last, size + 1)
+  const { visible } = c.var.caller
+  const found = await listVisibleRepositories(c.env.DB, visible, { last, limit: size + 1 })
   const { entries, next } = cutPage(found, size)
   if (next !== undefined) {
     c.header('Link', nextLink(prefixedPath(settings, '/v2/_catalog'), { n: size, last: next }))

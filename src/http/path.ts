@@ -18,6 +18,8 @@ export type Route =
   | '/manifests'
   | '/tags'
   | '/referrers'
+  | '/token'
+  | `/api/${string}`
   | '/unknown'
 
 export interface Target {
@@ -32,6 +34,7 @@ const FIXED_ROUTES: ReadonlyMap<string, Route> = new Map([
   ['/', '/'],
   ['/healthz', '/healthz'],
   ['/readyz', '/readyz'],
+  ['/token', '/token'],
   ['/v2', '/version'],
   ['/v2/', '/version'],
   ['/v2/_catalog', '/catalog'],
@@ -44,6 +47,7 @@ export function matchPath(pathname: string, prefix: string): Target {
   if (prefix !== '' && path === pathname) return target('/unknown')
   const fixed = FIXED_ROUTES.get(path)
   if (fixed !== undefined) return target(fixed)
+  if (isApiPath(path)) return target(path)
   if (!path.startsWith('/v2/')) return target('/unknown')
 
   const segments = path.slice('/v2/'.length).split('/')
@@ -61,6 +65,11 @@ export function matchPath(pathname: string, prefix: string): Target {
       : target('/blobs', nameBefore(2), last)
   }
   return target('/unknown')
+}
+
+/** The administration API's paths are canonical as they stand: they have no character that could be written in two ways. */
+function isApiPath(path: string): path is `/api/${string}` {
+  return /^\/api\/v1(\/[A-Za-z0-9._~:-]+)+$/.test(path)
 }
 
 function target(route: Route, repository: string | null = null, reference = ''): Target {

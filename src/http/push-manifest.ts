@@ -117,7 +117,7 @@ interface Push {
 }
 
 async function store(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): Promise<void> {
-  const stored = await putManifest(c.env.DB, c.var.repository, {
+  const outcome = await putManifest(c.env.DB, c.var.repository, {
     digest,
     mediaType: manifest.mediaType,
     size: bytes.length,
@@ -128,8 +128,15 @@ async function store(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push
     blobs: requiredBlobs(manifest).map((descriptor) => descriptor.digest),
     children: manifest.manifests.map((descriptor) => descriptor.digest),
     tags,
+    mayMoveTags: c.var.caller.rights.on(c.var.repository).has('push'),
   })
-  if (stored) return
+  if (outcome === 'stored') return
+  if (outcome === 'tag taken') {
+    throw new RegistryError('DENIED', {
+      message: 'the tag names another manifest, and you may add tags but not move them',
+      detail: { tags },
+    })
+  }
   // Something was deleted since it was checked: checking again tells what.
   await checkReferences(c, manifest)
   throw new RegistryError('UNAVAILABLE', { message: 'the repository is changing: push again' })

@@ -3,6 +3,10 @@
  * An error names the variable and what it takes.
  */
 
+import type { AuthSettings } from '../auth/auth-settings.ts'
+import { parseTokenService } from '../auth/external-tokens.ts'
+import { parseHtpasswd } from '../auth/htpasswd.ts'
+
 /** The variables as they are bound. Each is optional; README.md, "Configuration", has the meanings. */
 export interface SettingVariables {
   PUBLIC_URL?: string
@@ -15,9 +19,18 @@ export interface SettingVariables {
   DELETE_ENABLED?: string
   OPEN_ACCESS?: string
   ADMIN_PASSWORD?: string
+  HTPASSWD?: string
+  TOKEN_AUTH?: string
+  TOKEN_SERVICE?: string
+  TOKEN_TTL_SECONDS?: string
+  CHALLENGE?: string
+  LOGIN_FAILURES_MAX?: string
+  CORS_ORIGINS?: string
+  ALLOW_LOOPBACK?: string
+  LOG_REQUESTS?: string
 }
 
-export interface Settings {
+export interface Settings extends AuthSettings {
   /** Origin of the URLs that the registry answers with, when fixed; else that of the request. */
   publicOrigin: string | null
   /** '' or a path before `/v2/`, without a slash at its end. */
@@ -32,9 +45,12 @@ export interface Settings {
   tagsPageMax: number
   referrersPageMax: number
   deleteEnabled: boolean
-  /** Whether everybody may do everything: for a registry on one's own machine. */
-  openAccess: boolean
-  adminPassword: string | null
+  /** How a client without credentials is asked for them. */
+  challenge: 'bearer' | 'basic'
+  /** Origins whose pages may read the answers. */
+  corsOrigins: readonly string[]
+  /** Whether each request leaves a line in the log. */
+  logRequests: boolean
 }
 
 export class SettingError extends Error {
@@ -56,12 +72,21 @@ export function readSettings(variables: SettingVariables): Settings {
     trustForwarded: flag('TRUST_FORWARDED', variables.TRUST_FORWARDED, false),
     relativeLocations: flag('RELATIVE_LOCATIONS', variables.RELATIVE_LOCATIONS, false),
     responseHeaders: headers('RESPONSE_HEADERS', variables.RESPONSE_HEADERS),
-    catalogPageMax: pageMax('CATALOG_PAGE_MAX', variables.CATALOG_PAGE_MAX),
-    tagsPageMax: pageMax('TAGS_PAGE_MAX', variables.TAGS_PAGE_MAX),
-    referrersPageMax: pageMax('REFERRERS_PAGE_MAX', variables.REFERRERS_PAGE_MAX),
+    catalogPageMax: number('CATALOG_PAGE_MAX', variables.CATALOG_PAGE_MAX, PAGE),
+    tagsPageMax: number('TAGS_PAGE_MAX', variables.TAGS_PAGE_MAX, PAGE),
+    referrersPageMax: number('REFERRERS_PAGE_MAX', variables.REFERRERS_PAGE_MAX, PAGE),
     deleteEnabled: flag('DELETE_ENABLED', variables.DELETE_ENABLED, true),
     openAccess: flag('OPEN_ACCESS', variables.OPEN_ACCESS, false),
     adminPassword: password('ADMIN_PASSWORD', variables.ADMIN_PASSWORD),
+    htpasswd: parsed('HTPASSWD', variables.HTPASSWD, parseHtpasswd),
+    tokenAuth: parsed('TOKEN_AUTH', variables.TOKEN_AUTH, parseTokenService),
+    tokenService: tokenService(variables.TOKEN_SERVICE),
+    tokenTtlSeconds: number('TOKEN_TTL_SECONDS', variables.TOKEN_TTL_SECONDS, TOKEN_TTL),
+    challenge: challenge(variables.CHALLENGE),
+    loginFailuresMax: number('LOGIN_FAILURES_MAX', variables.LOGIN_FAILURES_MAX, LOGIN_FAILURES),
+    corsOrigins: origins('CORS_ORIGINS', variables.CORS_ORIGINS),
+    allowLoopback: flag('ALLOW_LOOPBACK', variables.ALLOW_LOOPBACK, false),
+    logRequests: flag('LOG_REQUESTS', variables.LOG_REQUESTS, true),
   }
   cache.set(variables, settings)
   return settings
@@ -86,11 +111,51 @@ function flag(name: string, value: string | undefined, otherwise: boolean): bool
   return value === 'true'
 }
 
-function pageMax(name: string, value: string | undefined): number {
-  if (value === undefined || value === '') return 1000
-  const max = /^[0-9]{1,5}$/.test(value) ? Number(value) : 0
-  if (max < 1 || max > 10_000) throw new SettingError(name, 'a whole number from 1 to 10000')
-  return max
+interface NumberRange {
+  min: number
+  max: number
+  default: number
+}
+
+const PAGE: NumberRange = { min: 1, max: 10_000, default: 1000 }
+/** An upper end of 15 minutes: a revocation acts within it. */
+const TOKEN_TTL: NumberRange = { min: 60, max: 900, default: 900 }
+const LOGIN_FAILURES: NumberRange = { min: 1, max: 1000, default: 10 }
+
+function number(name: string, value: string | undefined, range: NumberRange): number {
+  if (value === undefined || value === '') return range.default
+  const given = /^[0-9]{1,5}$/.test(value) ? Number(value) : Number.NaN
+  if (given >= range.min && given <= range.max) return given
+  throw new SettingError(name, `a whole number from ${range.min} to ${range.max}`)
+}
+
+/** What `parse` makes of the value; its error says what is wrong, and where. */
+function parsed<T>(name: string, value: string | undefined, parse: (text: string) => T): T | null {
+  if (value === undefined || value === '') return null
+  try {
+    return parse(value)
+  } catch (error) {
+    throw new SettingError(name, error instanceof Error ? error.message : String(error))
+  }
+}
+
+function tokenService(value: string | undefined): string {
+  if (value === undefined || value === '') return 'berth'
+  if (/^[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}$/.test(value)) return value
+  throw new SettingError('TOKEN_SERVICE', 'a name such as registry.example.com')
+}
+
+function challenge(value: string | undefined): 'bearer' | 'basic' {
+  if (value === undefined || value === '' || value === 'bearer') return 'bearer'
+  if (value === 'basic') return 'basic'
+  throw new SettingError('CHALLENGE', '"bearer" or "basic"')
+}
+
+function origins(name: string, value: string | undefined): string[] {
+  const listed = (value ?? '').split(',').map((origin) => origin.trim())
+  const given = listed.filter((origin) => origin !== '')
+  if (given.every((origin) => URL.parse(origin)?.origin === origin)) return given
+  throw new SettingError(name, 'origins with commas between them, such as https://ui.example.com')
 }
 
 function headers(name: string, value: string | undefined): [string, string][] {

@@ -4,7 +4,7 @@ import { formatCommitted, parseContentRange } from '../lib/range.ts'
 import type { Algorithm } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { signingKey } from '../store/signing-keys.ts'
-import { newUploadId, verifyUploadId } from '../uploads/upload-id.ts'
+import { newUploadId, type UploadOwner, verifyUploadId } from '../uploads/upload-id.ts'
 import type { Chunk, SessionAnswer, UploadSession } from '../uploads/upload-session.ts'
 import type { AppEnv } from './context.ts'
 import { location } from './locations.ts'
@@ -22,8 +22,11 @@ async function uploadKey(db: D1Database): Promise<CryptoKey> {
 
 /** A new upload's id. No Durable Object is asked: one comes into being with the first bytes. */
 export async function startUpload(c: Context<AppEnv>, algorithm: Algorithm): Promise<string> {
-  const { repository, subject } = c.var
-  return newUploadId(await uploadKey(c.env.DB), { repository, subject }, algorithm)
+  return newUploadId(await uploadKey(c.env.DB), ownerOf(c), algorithm)
+}
+
+function ownerOf(c: Context<AppEnv>): UploadOwner {
+  return { repository: c.var.repository, subject: c.var.caller.subject }
 }
 
 export interface Upload {
@@ -34,8 +37,8 @@ export interface Upload {
 
 /** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN unless this repository and subject were given the path's upload id */
 export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
-  const { repository, subject, reference: id } = c.var
-  const algorithm = await verifyUploadId(await uploadKey(c.env.DB), { repository, subject }, id)
+  const id = c.var.reference
+  const algorithm = await verifyUploadId(await uploadKey(c.env.DB), ownerOf(c), id)
   if (algorithm === null) throw unknownUpload(id)
   return { id, algorithm, session: c.env.UPLOADS.getByName(id) }
 }

@@ -6,7 +6,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { newStorageKey } from '../store/blob-store.ts'
-import { commitBlob, mountBlob } from '../store/blobs.ts'
+import { commitBlob, mountBlob, repositoriesWithBlob } from '../store/blobs.ts'
 import type { Chunk } from '../uploads/upload-session.ts'
 import { announce } from './announce.ts'
 import { type AppEnv, factory } from './context.ts'
@@ -20,22 +20,31 @@ const SINGLE_WRITE_BYTES = 4.9 * 1024 ** 3
 
 /** POST: a blob in one request, a mount, or a new upload. */
 export const uploads = factory.createApp().post('/', allow('push'), async (c) => {
-  const { repository } = c.var
   const mount = c.req.query('mount')
   if (mount !== undefined) {
     const digest = parseDigest(mount)
-    const from = c.req.query('from') || null
-    const mounted =
-      (from === null || isRepositoryName(from)) &&
-      (await settled(c, mountBlob(c.env.DB, repository, digest, from)))
+    const from = await mountSource(c, digest)
+    const mounted = await settled(c, mountBlob(c.env.DB, c.var.repository, digest, from))
     // A mount that fails is an upload that begins, whatever the reason.
     if (!mounted) return accepted(c)
-    announce(c, 'mount', { ...blobTarget(c, digest), ...(from && { fromRepository: from }) })
+    announce(c, 'mount', { ...blobTarget(c, digest), fromRepository: from })
     return created(c, digest)
   }
   const digest = c.req.query('digest')
   return digest === undefined ? accepted(c) : pushWhole(c, parseDigest(digest))
 })
+
+/**
+ * The repository that a blob is mounted from, one that the caller may pull from; '' where there is none. No repository has that
+ * name, so that what the caller may not see is looked for as in vain, and takes as long, as what is not there.
+ */
+async function mountSource(c: Context<AppEnv>, digest: Digest): Promise<string> {
+  const { rights } = c.var.caller
+  const mayPull = (name: string) => isRepositoryName(name) && rights.on(name).has('pull')
+  const from = c.req.query('from')
+  if (from) return mayPull(from) ? from : ''
+  return (await repositoriesWithBlob(c.env.DB, digest)).find(mayPull) ?? ''
+}
 
 /** The upload that a POST began. */
 export const upload = factory

@@ -24,6 +24,10 @@ export const ERROR_TABLE = {
   BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to registry' },
   BLOB_UPLOAD_INVALID: { status: 404, message: 'blob upload invalid' },
   PAGINATION_NUMBER_INVALID: { status: 400, message: 'invalid number of results requested' },
+  // Berth's own, for the administration API alone.
+  REQUEST_INVALID: { status: 400, message: 'invalid request' },
+  NOT_FOUND: { status: 404, message: 'not found' },
+  CONFLICT: { status: 409, message: 'conflict with what there is' },
 } as const
 
 export type ErrorCode = keyof typeof ERROR_TABLE
@@ -44,6 +48,22 @@ export interface ErrorEntry {
   detail?: Json
 }
 
+/** RFC 6749, 5.2; RFC 8693, 2.2.2. */
+export type OAuthErrorCode =
+  | 'invalid_request'
+  | 'invalid_grant'
+  | 'invalid_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope'
+  | 'invalid_target'
+
+/** The body of an error response. */
+export interface ErrorEnvelope {
+  errors: readonly ErrorEntry[]
+  error?: OAuthErrorCode
+  error_description?: string
+}
+
 export interface RegistryErrorOptions {
   /** What went wrong, in words for the person at the client; by default the table's message. */
   message?: string
@@ -55,6 +75,8 @@ export interface RegistryErrorOptions {
   status?: number
   /** Response headers that belong to the error: `Range` with a 416, `Allow` with a 405. */
   headers?: Record<string, string>
+  /** What OAuth clients of the token endpoint read instead. */
+  oauth?: OAuthErrorCode
 }
 
 /** What a handler throws; the app's error handler is the only place that renders it. */
@@ -63,12 +85,14 @@ export class RegistryError extends Error {
   readonly status: number
   readonly headers: Record<string, string>
   readonly entries: readonly ErrorEntry[]
+  readonly oauth: OAuthErrorCode | null
 
   constructor(code: ErrorCode, options: RegistryErrorOptions = {}) {
     const message = options.message ?? ERROR_TABLE[code].message
     super(message)
     this.status = options.status ?? ERROR_TABLE[code].status
     this.headers = options.headers ?? {}
+    this.oauth = options.oauth ?? null
     const details = options.details ?? [options.detail]
     this.entries = details.map((detail) =>
       detail === undefined ? { code, message } : { code, message, detail },
@@ -76,7 +100,8 @@ export class RegistryError extends Error {
   }
 
   /** The envelope that the OCI distribution spec ("Error Codes") asks of every 4xx body. */
-  toJSON(): { errors: readonly ErrorEntry[] } {
-    return { errors: this.entries }
+  toJSON(): ErrorEnvelope {
+    if (this.oauth === null) return { errors: this.entries }
+    return { errors: this.entries, error: this.oauth, error_description: this.message }
   }
 }

@@ -28,12 +28,15 @@ const SQL = {
     INSERT INTO repository_blobs (repository_id, digest, linked_at)
     SELECT id, ?2, ?3 FROM repositories WHERE name = ?1
     ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at`,
+  holders: `
+    SELECT repositories.name FROM repository_blobs
+    JOIN repositories ON repositories.id = repository_blobs.repository_id
+    WHERE repository_blobs.digest = ?1 LIMIT ?2`,
   mountTarget: `
     INSERT INTO repositories (name, created_at)
     SELECT ?1, ?4 FROM repository_blobs
     JOIN repositories AS source ON source.id = repository_blobs.repository_id
-    WHERE repository_blobs.digest = ?2 AND (?3 IS NULL OR source.name = ?3)
-    LIMIT 1
+    WHERE repository_blobs.digest = ?2 AND source.name = ?3
     ON CONFLICT (name) DO NOTHING`,
   mount: `
     INSERT INTO repository_blobs (repository_id, digest, linked_at)
@@ -41,8 +44,7 @@ const SQL = {
     FROM repository_blobs
     JOIN repositories AS source ON source.id = repository_blobs.repository_id
     JOIN repositories AS target ON target.name = ?1
-    WHERE repository_blobs.digest = ?2 AND (?3 IS NULL OR source.name = ?3)
-    LIMIT 1
+    WHERE repository_blobs.digest = ?2 AND source.name = ?3
     ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at
     RETURNING digest`,
   unlink: `
@@ -96,15 +98,21 @@ export async function commitBlob(
   }
 }
 
+/** Names of up to 1,000 repositories that have the blob. */
+export async function repositoriesWithBlob(db: D1Database, digest: Digest): Promise<string[]> {
+  const { results } = await db.prepare(SQL.holders).bind(digest, 1000).all<{ name: string }>()
+  return results.map(({ name }) => name)
+}
+
 /**
- * Links a blob of the repository `from` (null: of any) into `repository`.
+ * Links a blob of the repository `from` into `repository`.
  * @returns false where there is no such blob; then nothing is changed
  */
 export async function mountBlob(
   db: D1Database,
   repository: string,
   digest: Digest,
-  from: string | null,
+  from: string,
 ): Promise<boolean> {
   const now = Date.now()
   const [, mounted] = await db.batch([

@@ -19,7 +19,12 @@ export interface NewManifest extends StoredManifest {
   blobs: readonly Digest[]
   children: readonly Digest[]
   tags: readonly string[]
+  /** Whether tags that name another manifest may be moved to this one. */
+  mayMoveTags: boolean
 }
+
+/** `missing`: something that it refers to is not in the repository. `tag taken`: a tag names another manifest and may not move. */
+export type PutOutcome = 'stored' | 'missing' | 'tag taken'
 
 const SQL = {
   blobSizes: `
@@ -53,6 +58,13 @@ const SQL = {
     WHERE repositories.name = ?1
     ON CONFLICT (repository_id, name) DO UPDATE SET
       digest = excluded.digest, updated_at = excluded.updated_at`,
+  // A tag that would move gets no digest, which the schema refuses: the whole batch fails.
+  tagOnce: `
+    INSERT INTO tags (repository_id, name, digest, updated_at)
+    SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
+    WHERE repositories.name = ?1
+    ON CONFLICT (repository_id, name) DO UPDATE SET
+      digest = CASE WHEN tags.digest = excluded.digest THEN tags.digest END`,
 } as const
 
 /** The sizes in bytes of those blobs of `digests` that the repository has. */
@@ -75,13 +87,13 @@ export function manifestSizes(
 
 /**
  * Puts a manifest with its references and tags. May be repeated with the same manifest.
- * @returns false, with nothing changed, where something that it refers to is not in the repository: the schema refuses
+ * Where it is not `stored`, nothing is changed: the schema refuses.
  */
 export async function putManifest(
   db: D1Database,
   repository: string,
   manifest: NewManifest,
-): Promise<boolean> {
+): Promise<PutOutcome> {
   const now = Date.now()
   const { digest, content } = manifest
   const payload = 'payload' in content ? content.payload : null
@@ -113,16 +125,22 @@ export async function putManifest(
   }
   if (manifest.tags.length > 0) {
     const tags = JSON.stringify(manifest.tags)
-    statements.push(db.prepare(SQL.tag).bind(repository, digest, tags, now))
+    const tag = manifest.mayMoveTags ? SQL.tag : SQL.tagOnce
+    statements.push(db.prepare(tag).bind(repository, digest, tags, now))
   }
   if (storageKey !== null) statements.push(buryUnlessTaken(db, storageKey, now))
   try {
     await db.batch(statements)
-    return true
+    return 'stored'
   } catch (error) {
-    if (isForeignKeyError(error)) return false
+    if (isForeignKeyError(error)) return 'missing'
+    if (isTagTakenError(error)) return 'tag taken'
     throw error
   }
+}
+
+function isTagTakenError(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('NOT NULL constraint failed: tags.digest')
 }
 
 async function sizes(statement: D1PreparedStatement): Promise<Map<string, number>> {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { Credentials } from './registry-client.ts'
 import { ROWS, type Row } from './rows.ts'
-import { BERTH, FLOOR } from './subjects.ts'
+import { BERTH, BERTH_AUTH, FLOOR } from './subjects.ts'
 
 export interface Peer {
   name: string
@@ -12,6 +12,8 @@ export interface Peer {
 
 export interface Options {
   json: boolean
+  /** Whether a Berth that asks for a login does the same work beside the open one. */
+  auth: boolean
   rows: readonly Row[]
   /** Samples a row; each row has its own number where this is left out. */
   runs?: number
@@ -20,7 +22,7 @@ export interface Options {
 
 const MOST_RUNS = 1000
 
-export const USAGE = `npm run bench -- [--json] [--only ROW,ROW] [--runs N] [--peer NAME=URL]...
+export const USAGE = `npm run bench -- [--json] [--auth] [--only ROW,ROW] [--runs N] [--peer NAME=URL]...
   ROW   ${ROWS.map(({ id }) => id).join(' ')}
   URL   http://host:port or user:password@http://host:port; what is pushed there (some 2 GB) stays there`
 
@@ -30,6 +32,7 @@ export function readOptions(args: string[]): Options {
     args,
     options: {
       json: { type: 'boolean', default: false },
+      auth: { type: 'boolean', default: false },
       only: { type: 'string' },
       runs: { type: 'string' },
       peer: { type: 'string', multiple: true, default: [] },
@@ -37,6 +40,7 @@ export function readOptions(args: string[]): Options {
   })
   return {
     json: values.json,
+    auth: values.auth,
     rows: values.only === undefined ? ROWS : values.only.split(',').map(findRow),
     ...(values.runs === undefined ? {} : { runs: readRuns(values.runs) }),
     peers: values.peer.map(readPeer),
@@ -58,7 +62,7 @@ function readRuns(text: string): number {
 function readPeer(text: string): Peer {
   const [, name, user, password, url = ''] =
     /^([\w.-]+)=(?:([^:@/]+):(.*)@)?(https?:\/\/.+)$/.exec(text) ?? []
-  if (name === undefined || name === FLOOR || name === BERTH || !URL.canParse(url)) {
+  if (name === undefined || [FLOOR, BERTH, BERTH_AUTH].includes(name) || !URL.canParse(url)) {
     throw new Error(`--peer ${text}: not NAME=URL`)
   }
   const peer = { name, url: new URL(url) }

@@ -1,12 +1,15 @@
 /**
- * The server's process of a benchmark: `node serve.ts berth|floor FOLDER`, started by server-process.ts. Sends `{ url }` to its
+ * The server's process of a benchmark: `node serve.ts berth|berth-auth|floor FOLDER`, started by server-process.ts. Sends `{ url }` to its
  * parent once it serves, and ends when the parent lets go of it.
  */
 import { startLocal } from '../../src/cli/local.ts'
 import { startFloor } from './floor.ts'
+import { ADMIN } from './subjects.ts'
 
 const [kind, state = ''] = process.argv.slice(2)
-const server = kind === 'floor' ? await startFloor(state) : await startLocal({ state })
+const vars: Record<string, string> =
+  kind === 'berth-auth' ? { OPEN_ACCESS: 'false', ADMIN_PASSWORD: ADMIN.password } : {}
+const server = kind === 'floor' ? await startFloor(state) : await startLocal({ state, vars })
 process.once('disconnect', async () => {
   await server.stop()
   process.exit(0)

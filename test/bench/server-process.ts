@@ -6,7 +6,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-export type ServerKind = 'berth' | 'floor'
+/** `berth-auth` is a Berth that asks for a login. */
+export type ServerKind = 'berth' | 'berth-auth' | 'floor'
 
 export interface ServerProcess {
   url: URL

@@ -11,6 +11,10 @@ export interface Subject {
 
 export const FLOOR = 'floor'
 export const BERTH = 'berth'
+export const BERTH_AUTH = 'berth-auth'
+
+/** Who logs in to the Berth that asks for it. */
+export const ADMIN: Credentials = { user: 'admin', password: 'a password for one run' }
 
 export function floorSubject(client: FloorClient): Subject {
   return {

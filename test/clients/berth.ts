@@ -17,25 +17,34 @@ export interface RunningBerth {
   stop(): Promise<void>
 }
 
-/**
- * @param options.env environment for the server, for example other settings
- * @param options.log name of the file under `.reports/` that takes the server's output
- * @throws {Error} when `GET /v2/` does not answer 200 within a minute
- */
-export async function startBerth(
-  options: { env?: Record<string, string>; log?: string } = {},
-): Promise<RunningBerth> {
+/** Variables for a server that only lets in who has a name and a password. */
+export const CLOSED = {
+  ADMIN_PASSWORD: 'correct-horse-battery',
+  OPEN_ACCESS: 'false',
+} as const
+
+export interface BerthOptions {
+  /** The server's variables, as `npm start -- --var` takes them. */
+  vars?: Record<string, string>
+  /** Name of the file under `.reports/` that takes the server's output. */
+  log?: string
+}
+
+/** @throws {Error} when `GET /v2/` is not answered as it should be within a minute: 200, or 401 by a server that is not open */
+export async function startBerth({ vars = {}, log }: BerthOptions = {}): Promise<RunningBerth> {
   const reports = join(PROJECT, '.reports')
   await mkdir(reports, { recursive: true })
   const state = await mkdtemp(join(tmpdir(), 'berth-state-'))
   process.once('exit', () => rmSync(state, { recursive: true, force: true }))
   const port = await freePort()
   const host = `127.0.0.1:${port}`
+  const settings = Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`])
+  const ready = vars.OPEN_ACCESS === 'false' ? 401 : 200
   const daemon = await startDaemon(
-    ['npm', 'start'],
-    join(reports, options.log ?? 'berth.log'),
-    async () => (await fetch(`http://${host}/v2/`)).status === 200,
-    { cwd: PROJECT, env: { ...options.env, PORT: String(port), STATE: state } },
+    ['npm', 'start', '--', ...settings],
+    join(reports, log ?? 'berth.log'),
+    async () => (await fetch(`http://${host}/v2/`)).status === ready,
+    { cwd: PROJECT, env: { PORT: String(port), STATE: state } },
   )
   return {
     host,

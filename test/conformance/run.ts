@@ -1,13 +1,14 @@
 /**
- * `npm run conformance`: runs the OCI distribution conformance suite, for OCI_VERSION 1.1 and then dev, against a Berth that it
- * starts, or against `REGISTRY=host:port`; results lie in `.reports/conformance-<version>/`. Any failed or skipped case fails the
- * run. Meant is the suite at commit 967efdc079b91785ad18c77cc4f8991a47feefbf; the Go module proxy does not serve that version,
+ * `npm run conformance`: runs the OCI distribution conformance suite, for OCI_VERSION 1.1 and then dev, against a Berth that is
+ * open and against one that asks for logins, which it starts; or against `REGISTRY=host:port`, with OCI_USERNAME and OCI_PASSWORD
+ * where it asks for them. Results lie in `.reports/conformance-<version>/` and `.reports/conformance-<version>-auth/`. Any failed
+ * or skipped case fails the run. Meant is the suite at commit 967efdc079b91785ad18c77cc4f8991a47feefbf; the Go module proxy does not serve that version,
  * so the pinned one is a later commit of the same branch.
  */
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { type TestCase, testCases } from '../ci/junit.ts'
-import { startBerth } from '../clients/berth.ts'
+import { CLOSED, startBerth } from '../clients/berth.ts'
 import { $with, exitOnSignal } from '../clients/command.ts'
 import { goInstall } from '../clients/go-install.ts'
 
@@ -18,30 +19,57 @@ const REPORTS = join(import.meta.dirname, '../../.reports')
 exitOnSignal()
 process.env.PATH = [process.env.PATH, '/usr/local/go/bin'].join(delimiter)
 const suite = join(await goInstall(SUITE, SUITE_VERSION), 'conformance')
+const VERSIONS = ['1.1', 'dev']
+
 const given = process.env.REGISTRY
-const berth = given === undefined ? await startBerth({ log: 'conformance-berth.log' }) : undefined
-const host = berth?.host ?? given ?? ''
-try {
-  for (const version of ['1.1', 'dev']) {
-    if (!(await conforms(version))) process.exitCode = 1
-  }
-} finally {
-  await berth?.stop()
+if (given === undefined) {
+  await conformsHere('', {}, {})
+  const credentials = { OCI_USERNAME: 'admin', OCI_PASSWORD: CLOSED.ADMIN_PASSWORD }
+  await conformsHere('-auth', CLOSED, credentials)
+} else {
+  await conformsThere(given, '', {})
 }
 
-/** Runs the suite for one version of the specification and prints the counts; false when a case failed or was skipped. */
-async function conforms(version: string): Promise<boolean> {
-  const results = join(REPORTS, `conformance-${version}`)
+/** Asks it of a Berth with these variables. */
+async function conformsHere(
+  suffix: string,
+  vars: Record<string, string>,
+  credentials: Record<string, string>,
+): Promise<void> {
+  const berth = await startBerth({ vars, log: `conformance${suffix}-berth.log` })
+  try {
+    await conformsThere(berth.host, suffix, credentials)
+  } finally {
+    await berth.stop()
+  }
+}
+
+async function conformsThere(
+  host: string,
+  suffix: string,
+  credentials: Record<string, string>,
+): Promise<void> {
+  for (const version of VERSIONS) {
+    const run = `${version}${suffix}`
+    const repository = `conformance/${run}-${process.pid}`
+    const conforms = await runSuite(run, {
+      OCI_REGISTRY: host,
+      OCI_TLS: 'disabled',
+      OCI_REPO1: `${repository}/one`,
+      OCI_REPO2: `${repository}/two`,
+      OCI_VERSION: version,
+      ...credentials,
+    })
+    if (!conforms) process.exitCode = 1
+  }
+}
+
+/** Runs the suite once and prints the counts; false when a case failed or was skipped. */
+async function runSuite(run: string, settings: Record<string, string>): Promise<boolean> {
+  const results = join(REPORTS, `conformance-${run}`)
   await rm(results, { recursive: true, force: true })
   await mkdir(results, { recursive: true })
-  const env = {
-    OCI_REGISTRY: host,
-    OCI_TLS: 'disabled',
-    OCI_REPO1: `conformance/${version}-${process.pid}/one`,
-    OCI_REPO2: `conformance/${version}-${process.pid}/two`,
-    OCI_VERSION: version,
-    OCI_RESULTS_DIR: results,
-  }
+  const env = { ...settings, OCI_RESULTS_DIR: results }
   // The suite exits 1 when a case fails; the report tells which, and without a report the error stands.
   const crash = await $with({ env, cwd: results, timeout: 600_000 })`${suite}`.then(
     () => undefined,
@@ -55,7 +83,7 @@ async function conforms(version: string): Promise<boolean> {
   const [disabled, skipped] = disabledAndSkipped(report, cases)
   const passed = cases.length - failed.length - skipped.length - disabled.length
   console.log(
-    `OCI conformance ${version}: ${passed} passed / ${failed.length} failed / ` +
+    `OCI conformance ${run}: ${passed} passed / ${failed.length} failed / ` +
       `${skipped.length} skipped / ${disabled.length} disabled`,
   )
   for (const { outcome, name, output } of [...failed, ...skipped]) {

@@ -1,10 +1,21 @@
-/** Who gets in: everybody where the registry is open, one administrator, or nobody yet; and what those outside learn. */
+/** Who gets in: everybody where the registry is open, those who prove who they are, or nobody yet; and what those outside learn. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Env } from '../../src/http/context.ts'
-import { bindings, errorCodes, type PushedImage, pushImage, send } from '../support/registry.ts'
+import {
+  bindings,
+  type ErrorBody,
+  errorCodes,
+  type PushedImage,
+  pushImage,
+  send,
+} from '../support/registry.ts'
 
 const PASSWORD = 'correct horse: b\u00e4ttery'
 const UNKNOWN = `sha256:${'0'.repeat(64)}`
+const CATALOG = 'registry:catalog:*'
+const PULL = 'repository:private/app:pull'
+const PUSH = 'repository:private/app:pull,push'
+const DELETE = 'repository:private/app:delete'
 
 /** Without OPEN_ACCESS, as a deployed Worker is. */
 function closed(variables: Partial<Env> = {}): Env {
@@ -12,7 +23,8 @@ function closed(variables: Partial<Env> = {}): Env {
   return { ...rest, ...variables }
 }
 
-const locked = closed({ ADMIN_PASSWORD: PASSWORD })
+// More wrong passwords than one client may try in a row are tried here.
+const locked = closed({ ADMIN_PASSWORD: PASSWORD, LOGIN_FAILURES_MAX: '1000' })
 const unset = closed()
 
 function basic(user: string, password: string): string {
@@ -26,34 +38,40 @@ beforeAll(async () => {
   image = await pushImage('private/app', 'latest')
 })
 
-/** Every route that needs a right, on what is there and on what is not. */
-const ROUTES: [string, () => string][] = [
-  ['GET', () => '/v2/'],
-  ['GET', () => '/v2'],
-  ['GET', () => '/v2/_catalog'],
-  ['GET', () => '/v2/_catalog?n=-1'],
-  ['GET', () => '/v2/private/app/tags/list'],
-  ['GET', () => '/v2/private/none/tags/list'],
-  ['GET', () => '/v2/private/app/manifests/latest'],
-  ['HEAD', () => '/v2/private/app/manifests/latest'],
-  ['GET', () => '/v2/private/app/manifests/none'],
-  ['GET', () => '/v2/private/app/manifests/.x'],
-  ['GET', () => `/v2/private/app/manifests/${image.digest}`],
-  ['GET', () => `/v2/private/app/blobs/${image.layer.digest}`],
-  ['HEAD', () => `/v2/private/app/blobs/${image.layer.digest}`],
-  ['GET', () => `/v2/private/app/blobs/${UNKNOWN}`],
-  ['GET', () => `/v2/private/app/referrers/${image.digest}`],
-  ['PUT', () => '/v2/private/app/manifests/latest'],
-  ['DELETE', () => '/v2/private/app/manifests/latest'],
-  ['DELETE', () => `/v2/private/app/manifests/${image.digest}`],
-  ['DELETE', () => `/v2/private/app/blobs/${image.layer.digest}`],
-  ['POST', () => '/v2/private/app/blobs/uploads/'],
-  ['POST', () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}`],
-  ['POST', () => `/v2/private/app/blobs/uploads/?digest=${UNKNOWN}`],
-  ['GET', () => '/v2/private/app/blobs/uploads/x'],
-  ['PATCH', () => '/v2/private/app/blobs/uploads/x'],
-  ['PUT', () => '/v2/private/app/blobs/uploads/x'],
-  ['DELETE', () => '/v2/private/app/blobs/uploads/x'],
+/** Every route that needs a right, on what is there and on what is not, and the scope that a token needs. */
+const ROUTES: [method: string, path: () => string, scope: string][] = [
+  ['GET', () => '/v2/', ''],
+  ['GET', () => '/v2', ''],
+  ['GET', () => '/v2/_catalog', CATALOG],
+  ['GET', () => '/v2/_catalog?n=-1', CATALOG],
+  ['GET', () => '/v2/private/app/tags/list', PULL],
+  ['GET', () => '/v2/private/none/tags/list', 'repository:private/none:pull'],
+  ['GET', () => '/v2/private/app/manifests/latest', PULL],
+  ['HEAD', () => '/v2/private/app/manifests/latest', PULL],
+  ['GET', () => '/v2/private/app/manifests/none', PULL],
+  ['GET', () => '/v2/private/app/manifests/.x', PULL],
+  ['GET', () => `/v2/private/app/manifests/${image.digest}`, PULL],
+  ['GET', () => `/v2/private/app/blobs/${image.layer.digest}`, PULL],
+  ['HEAD', () => `/v2/private/app/blobs/${image.layer.digest}`, PULL],
+  ['GET', () => `/v2/private/app/blobs/${UNKNOWN}`, PULL],
+  ['GET', () => `/v2/private/app/referrers/${image.digest}`, PULL],
+  ['PUT', () => '/v2/private/app/manifests/latest', PUSH],
+  ['DELETE', () => '/v2/private/app/manifests/latest', DELETE],
+  ['DELETE', () => `/v2/private/app/manifests/${image.digest}`, DELETE],
+  ['DELETE', () => `/v2/private/app/blobs/${image.layer.digest}`, DELETE],
+  ['POST', () => '/v2/private/app/blobs/uploads/', PUSH],
+  ['POST', () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}`, PUSH],
+  [
+    'POST',
+    () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}&from=private%2Fother`,
+    `${PUSH} repository:private/other:pull`,
+  ],
+  ['POST', () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}&from=a"b`, PUSH],
+  ['POST', () => `/v2/private/app/blobs/uploads/?digest=${UNKNOWN}`, PUSH],
+  ['GET', () => '/v2/private/app/blobs/uploads/x', PUSH],
+  ['PATCH', () => '/v2/private/app/blobs/uploads/x', PUSH],
+  ['PUT', () => '/v2/private/app/blobs/uploads/x', PUSH],
+  ['DELETE', () => '/v2/private/app/blobs/uploads/x', PUSH],
 ]
 
 const PUBLIC = ['/', '/healthz', '/readyz']
@@ -67,19 +85,39 @@ describe('an open registry', () => {
 })
 
 describe('a registry with an administrator', () => {
-  it.each(ROUTES)('answers 401 and nothing else to %s %o', async (method, path) => {
-    const response = await send(method, path(), {}, locked)
+  it.each(ROUTES)(
+    'answers 401 and nothing else to %s %o, scope %s',
+    async (method, path, scope) => {
+      const response = await send(method, path(), {}, locked)
+      expect(response.status).toBe(401)
+      const endpoint = 'Bearer realm="http://registry.test/token",service="berth"'
+      expect(response.headers.get('WWW-Authenticate')).toBe(
+        scope === '' ? endpoint : `${endpoint},scope="${scope}"`,
+      )
+      for (const name of ['ETag', 'Docker-Content-Digest', 'Link', 'Location', 'Allow']) {
+        expect(response.headers.has(name)).toBe(false)
+      }
+      if (method === 'HEAD') expect(await response.text()).toBe('')
+      else {
+        const { errors } = await response.json<ErrorBody>()
+        expect(errors).toMatchObject([{ code: 'UNAUTHORIZED', message: 'authentication required' }])
+      }
+    },
+  )
+
+  it('says what was needed, as docker/distribution does', async () => {
+    const response = await send('PUT', '/v2/private/app/manifests/latest', {}, locked)
+    const { errors } = await response.json<ErrorBody>()
+    expect(errors[0]?.detail).toEqual([
+      { Type: 'repository', Name: 'private/app', Action: 'pull' },
+      { Type: 'repository', Name: 'private/app', Action: 'push' },
+    ])
+  })
+
+  it.each(ROUTES)('asks for Basic where CHALLENGE says so: %s %o', async (method, path) => {
+    const response = await send(method, path(), {}, { ...locked, CHALLENGE: 'basic' })
     expect(response.status).toBe(401)
     expect(response.headers.get('WWW-Authenticate')).toBe('Basic realm="berth", charset="UTF-8"')
-    for (const name of ['ETag', 'Docker-Content-Digest', 'Link', 'Location', 'Allow']) {
-      expect(response.headers.has(name)).toBe(false)
-    }
-    if (method === 'HEAD') expect(await response.text()).toBe('')
-    else {
-      expect(await response.json()).toEqual({
-        errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }],
-      })
-    }
   })
 
   it.each([

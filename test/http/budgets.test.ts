@@ -5,6 +5,7 @@ import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
 import { type Counts, counted } from '../support/counting.ts'
 import {
   beginUpload,
+  bindings,
   imageManifest,
   type PushedImage,
   pushBlob,
@@ -104,6 +105,53 @@ describe('pushing a manifest', () => {
       expect((await putManifest(REPOSITORY, 'large', bytes)).status).toBe(201)
     })
     expect(counts).toEqual(cost({ r2Writes: 1, d1: 2 }))
+  })
+})
+
+describe('on a registry that asks for a login', () => {
+  const password = 'a budget of nothing'
+  const closed = { ...bindings, OPEN_ACCESS: 'false', ADMIN_PASSWORD: password }
+  const basic = `Basic ${btoa(`admin:${password}`)}`
+  let bearer: string
+
+  beforeAll(async () => {
+    const path = `/token?service=berth&scope=repository:${REPOSITORY}:pull,push`
+    const response = await send('GET', path, { headers: { Authorization: basic } }, closed)
+    const { token } = await response.json<{ token: string }>()
+    bearer = `Bearer ${token}`
+  })
+
+  it.each<[string, string, () => string, Partial<Counts>]>([
+    ['a manifest by tag', 'GET', () => 'manifests/latest', { d1: 1 }],
+    ['HEAD of a blob', 'HEAD', () => `blobs/${image.layer.digest}`, { d1: 1 }],
+    ['the tags', 'GET', () => 'tags/list', { d1: 1 }],
+    ['the begin of an upload', 'POST', () => 'blobs/uploads/', {}],
+  ])('a token adds nothing to %s', async (_, method, path, expected) => {
+    const headers = { Authorization: bearer }
+    const counts = await counted(async () => {
+      const response = await send(method, `/v2/${REPOSITORY}/${path()}`, { headers }, closed)
+      expect(response.ok).toBe(true)
+    })
+    expect(counts).toEqual(cost(expected))
+  })
+
+  it('a request without credentials costs nothing', async () => {
+    const counts = await counted(async () => {
+      const response = await send('GET', `/v2/${REPOSITORY}/manifests/latest`, {}, closed)
+      expect(response.status).toBe(401)
+    })
+    expect(counts).toEqual(cost({}))
+  })
+
+  it('a password that is known costs nothing more, a wrong one two calls of its guard', async () => {
+    const path = `/v2/${REPOSITORY}/manifests/latest`
+    const known = await counted(() =>
+      send('GET', path, { headers: { Authorization: basic } }, closed),
+    )
+    expect(known).toEqual(cost({ d1: 1 }))
+    const headers = { Authorization: `Basic ${btoa('admin:a wrong password')}` }
+    const wrong = await counted(() => send('GET', path, { headers }, closed))
+    expect(wrong).toEqual(cost({ durableObjectCalls: 2 }))
   })
 })
 

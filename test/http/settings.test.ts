@@ -8,6 +8,8 @@ import {
 } from '../../src/http/settings.ts'
 import { bindings, type ErrorBody, ORIGIN, send } from '../support/registry.ts'
 
+const BCRYPT = '$2y$05$c9TtRAC8TGnTQcqCKrl8Ku3BXQT0Sl6Ve5R2nX8gPQ9kPqvIkq1Eu'
+
 const DEFAULTS: Settings = {
   publicOrigin: null,
   pathPrefix: '',
@@ -20,6 +22,15 @@ const DEFAULTS: Settings = {
   deleteEnabled: true,
   openAccess: false,
   adminPassword: null,
+  htpasswd: null,
+  tokenAuth: null,
+  tokenService: 'berth',
+  tokenTtlSeconds: 900,
+  challenge: 'bearer',
+  loginFailuresMax: 10,
+  corsOrigins: [],
+  allowLoopback: false,
+  logRequests: true,
 }
 
 const VARIABLES = [
@@ -33,6 +44,15 @@ const VARIABLES = [
   'DELETE_ENABLED',
   'OPEN_ACCESS',
   'ADMIN_PASSWORD',
+  'HTPASSWD',
+  'TOKEN_AUTH',
+  'TOKEN_SERVICE',
+  'TOKEN_TTL_SECONDS',
+  'CHALLENGE',
+  'LOGIN_FAILURES_MAX',
+  'CORS_ORIGINS',
+  'ALLOW_LOOPBACK',
+  'LOG_REQUESTS',
 ] as const
 
 describe('a valid setting', () => {
@@ -72,6 +92,18 @@ describe('a valid setting', () => {
     [{ DELETE_ENABLED: 'true' }, { deleteEnabled: true }],
     [{ OPEN_ACCESS: 'true' }, { openAccess: true }],
     [{ ADMIN_PASSWORD: 'twelve chars' }, { adminPassword: 'twelve chars' }],
+    [{ HTPASSWD: `alice:${BCRYPT}\n# comment\n` }, { htpasswd: new Map([['alice', BCRYPT]]) }],
+    [{ TOKEN_SERVICE: 'registry.example.com:5000' }, { tokenService: 'registry.example.com:5000' }],
+    [{ TOKEN_TTL_SECONDS: '60' }, { tokenTtlSeconds: 60 }],
+    [{ CHALLENGE: 'basic' }, { challenge: 'basic' }],
+    [{ CHALLENGE: 'bearer' }, { challenge: 'bearer' }],
+    [{ LOGIN_FAILURES_MAX: '3' }, { loginFailuresMax: 3 }],
+    [
+      { CORS_ORIGINS: 'https://ui.example.com, http://localhost:3000' },
+      { corsOrigins: ['https://ui.example.com', 'http://localhost:3000'] },
+    ],
+    [{ ALLOW_LOOPBACK: 'true' }, { allowLoopback: true }],
+    [{ LOG_REQUESTS: 'false' }, { logRequests: false }],
   ])('%j', (variables, expected) => {
     expect(readSettings(variables)).toEqual({ ...DEFAULTS, ...expected })
   })
@@ -103,6 +135,19 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['REFERRERS_PAGE_MAX', 'many', 'from 1 to 10000'],
   ['REFERRERS_PAGE_MAX', '1e3', 'from 1 to 10000'],
   ['ADMIN_PASSWORD', 'eleven char', 'at least 12 characters'],
+  ['HTPASSWD', `alice:${BCRYPT}\nasdf`, 'line 2'],
+  ['TOKEN_AUTH', '{', 'JSON'],
+  ['TOKEN_AUTH', '{"realm":"https://auth.example.com/token","service":"r"}', 'issuer'],
+  ['TOKEN_SERVICE', 'a "quoted" name', 'a name such as'],
+  ['TOKEN_TTL_SECONDS', '59', 'from 60 to 900'],
+  ['TOKEN_TTL_SECONDS', '901', 'from 60 to 900'],
+  ['CHALLENGE', 'digest', '"bearer" or "basic"'],
+  ['LOGIN_FAILURES_MAX', '0', 'from 1 to 1000'],
+  ['CORS_ORIGINS', '*', 'origins'],
+  ['CORS_ORIGINS', 'https://ui.example.com/', 'origins'],
+  ['CORS_ORIGINS', 'null', 'origins'],
+  ['ALLOW_LOOPBACK', 'yes', '"true" or "false"'],
+  ['LOG_REQUESTS', 'all', '"true" or "false"'],
 ]
 
 describe('an invalid setting', () => {

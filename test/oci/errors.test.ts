@@ -27,6 +27,9 @@ describe('RegistryError', () => {
     ['BLOB_UPLOAD_UNKNOWN', 404],
     ['BLOB_UPLOAD_INVALID', 404],
     ['PAGINATION_NUMBER_INVALID', 400],
+    ['REQUEST_INVALID', 400],
+    ['NOT_FOUND', 404],
+    ['CONFLICT', 409],
   ] as const)('%s is a %i', (code, status) => {
     const error = new RegistryError(code)
     expect(error.status).toBe(status)
@@ -44,6 +47,15 @@ describe('RegistryError', () => {
     expect(error.headers).toEqual({ 'Retry-After': '1' })
     expect(envelope(error)).toEqual({
       errors: [{ code: 'MANIFEST_INVALID', message: 'too large', detail: { field: 'a' } }],
+    })
+  })
+
+  it('tells OAuth clients the same in their own members', () => {
+    const error = new RegistryError('UNAUTHORIZED', { message: 'no', oauth: 'invalid_grant' })
+    expect(envelope(error)).toEqual({
+      errors: [{ code: 'UNAUTHORIZED', message: 'no' }],
+      error: 'invalid_grant',
+      error_description: 'no',
     })
   })
 

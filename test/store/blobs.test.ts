@@ -106,11 +106,11 @@ describe('unlinkBlob', () => {
 })
 
 describe('mountBlob', () => {
-  it.each<[string, string | null, boolean]>([
+  it.each<[string, string, boolean]>([
     ['the repository that has it', 'a', true],
-    ['any', null, true],
     ['one that has it not', 'b', false],
     ['one that is not there', 'none', false],
+    ['no repository', '', false],
   ])('from %s', async (_, from, expected) => {
     const blob = await committedBlob('a')
     await committedBlob('b')

@@ -1,21 +1,8 @@
-/** Repositories, referrers and signing keys: the small tables. */
+/** Referrers and signing keys: the small tables. */
 import { describe, expect, it } from 'vitest'
 import { listReferrers, type ReferrersQuery } from '../../src/store/referrers.ts'
-import { listRepositories } from '../../src/store/repositories.ts'
 import { signingKey } from '../../src/store/signing-keys.ts'
-import { anyDigest, committedBlob, count, db, storedManifest } from './support.ts'
-
-describe('listRepositories', () => {
-  it('has `limit` names after `last`, in byte order', async () => {
-    const names = ['a', 'a-b', 'a.b', 'a/b', 'a0', 'a_b', 'b']
-    for (const name of names.toReversed()) await committedBlob(name)
-    for (const [index, last] of ['', ...names].entries()) {
-      for (const limit of [0, 1, 3, 100]) {
-        expect(await listRepositories(db, last, limit)).toEqual(names.slice(index, index + limit))
-      }
-    }
-  })
-})
+import { anyDigest, count, db, storedManifest } from './support.ts'
 
 describe('listReferrers', () => {
   it('is of a subject, a type and a repository, with the manifest of the fallback tag', async () => {

@@ -33,7 +33,7 @@ describe('putManifest', () => {
   ])('is refused by the schema where %s is not there, and changes nothing', async (_, missing) => {
     const manifest = anyManifest({ ...missing, tags: ['refused'] })
     const repositories = await count('repositories')
-    expect(await putManifest(db, 'put/refused', manifest)).toBe(false)
+    expect(await putManifest(db, 'put/refused', manifest)).toBe('missing')
     expect(await findManifestByDigest(db, 'put/refused', manifest.digest)).toBeNull()
     expect(await findManifestByTag(db, 'put/refused', 'refused')).toBeNull()
     expect(await count('repositories')).toBe(repositories)
@@ -41,7 +41,7 @@ describe('putManifest', () => {
 
   it('is refused where the blob is in another repository', async () => {
     const { digest } = await committedBlob('put/with-blob')
-    expect(await putManifest(db, 'put/without', anyManifest({ blobs: [digest] }))).toBe(false)
+    expect(await putManifest(db, 'put/without', anyManifest({ blobs: [digest] }))).toBe('missing')
   })
 
   it('against the delete of its blob: one of the two wins', async () => {
@@ -52,7 +52,9 @@ describe('putManifest', () => {
         putManifest(db, 'race', manifest),
         unlinkBlob(db, 'race', digest),
       ])
-      expect([put, unlinked]).toEqual(put ? [true, 'in use'] : [false, 'deleted'])
+      expect([put, unlinked]).toEqual(
+        put === 'stored' ? ['stored', 'in use'] : ['missing', 'deleted'],
+      )
     }
   })
 

@@ -37,6 +37,7 @@ export function anyManifest(extra: Partial<NewManifest> = {}): NewManifest {
     blobs: [],
     children: [],
     tags: [],
+    mayMoveTags: true,
     ...extra,
   }
 }
@@ -46,7 +47,8 @@ export async function storedManifest(
   extra: Partial<NewManifest> = {},
 ): Promise<NewManifest> {
   const manifest = anyManifest(extra)
-  if (!(await putManifest(db, repository, manifest))) throw new Error('the manifest was refused')
+  const outcome = await putManifest(db, repository, manifest)
+  if (outcome !== 'stored') throw new Error(`the manifest was refused: ${outcome}`)
   return manifest
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { removeManifest } from '../../src/store/manifests.ts'
+import { findManifestByDigest, removeManifest } from '../../src/store/manifests.ts'
 import { putManifest } from '../../src/store/put-manifest.ts'
 import { listTags, removeTag } from '../../src/store/tags.ts'
 import { anyManifest, committedBlob, db, storedManifest } from './support.ts'
@@ -50,10 +50,39 @@ describe("a tag's history", () => {
 
   it('has nothing of a push that failed', async () => {
     const missing = anyManifest().digest
-    expect(await putManifest(db, 'history', anyManifest({ blobs: [missing], tags: ['no'] }))).toBe(
-      false,
-    )
+    const manifest = anyManifest({ blobs: [missing], tags: ['no'] })
+    expect(await putManifest(db, 'history', manifest)).toBe('missing')
     expect(await history('history', 'no')).toEqual([])
+  })
+})
+
+describe('a push that may not move tags', () => {
+  it('adds tags, and repeats those that name the manifest already', async () => {
+    const manifest = await storedManifest('once', { tags: ['v1'] })
+    const again = { ...manifest, tags: ['v1', 'v2'], mayMoveTags: false }
+    expect(await putManifest(db, 'once', again)).toBe('stored')
+    expect(await listTags(db, 'once', '', 10)).toEqual(['v1', 'v2'])
+    expect(await history('once', 'v1')).toEqual([manifest.digest])
+  })
+
+  it('is refused whole where one of its tags names another manifest', async () => {
+    const { digest } = await storedManifest('once', { tags: ['v3'] })
+    const other = anyManifest({ tags: ['new', 'v3'], mayMoveTags: false })
+    expect(await putManifest(db, 'once', other)).toBe('tag taken')
+    expect(await history('once', 'v3')).toEqual([digest])
+    expect(await history('once', 'new')).toEqual([])
+    expect(await findManifestByDigest(db, 'once', other.digest)).toBeNull()
+  })
+
+  it('against another one for the same new tag: one of the two wins', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const tags = [`race-${round}`]
+      const pushes = [1, 2].map(() =>
+        putManifest(db, 'once', anyManifest({ tags, mayMoveTags: false })),
+      )
+      expect((await Promise.all(pushes)).sort()).toEqual(['stored', 'tag taken'])
+      expect(await history('once', `race-${round}`)).toHaveLength(1)
+    }
   })
 })
 

@@ -40,6 +40,12 @@ const SESSION_METHODS: Record<string, keyof Counts> = {
   status: 'durableObjectCalls',
   cancel: 'durableObjectCalls',
 }
+const LOGIN_METHODS: Record<string, keyof Counts> = {
+  attempt: 'durableObjectCalls',
+  failed: 'durableObjectCalls',
+  takeBack: 'durableObjectCalls',
+  forget: 'durableObjectCalls',
+}
 /** Methods that hand out an object whose calls count too. */
 const FACTORIES = new Set([
   'prepare',
@@ -61,11 +67,13 @@ export async function counted(work: () => Promise<unknown>): Promise<Counts> {
 /** The same bindings, counting. Made once for each environment, as the runtime's own are. */
 export function countBindings<T extends Pick<Env, 'BUCKET' | 'DB'>>(env: T): T {
   const uploads: unknown = Reflect.get(env, 'UPLOADS')
+  const logins: unknown = Reflect.get(env, 'LOGINS')
   return {
     ...env,
     BUCKET: countCalls(env.BUCKET, R2_METHODS),
     DB: countCalls(env.DB, D1_METHODS),
     ...(uploads instanceof Object ? { UPLOADS: countCalls(uploads, SESSION_METHODS) } : {}),
+    ...(logins instanceof Object ? { LOGINS: countCalls(logins, LOGIN_METHODS) } : {}),
   }
 }
 

@@ -1,0 +1,41 @@
+/** From the Authorization header to the caller: the one place where a request proves who sent it. */
+import type { AuthContext } from './auth-settings.ts'
+import { parseBasic } from './basic.ts'
+import { verifyToken } from './bearer-tokens.ts'
+import { ANYBODY, type Caller, callerByIdentity, callerByToken } from './caller.ts'
+import { verifyExternalToken } from './external-tokens.ts'
+import { login, requireCredentials } from './login.ts'
+
+/** What came with the request: a caller, nothing to go by, or a bearer token that does not do. */
+export type Authentication = Caller | 'no credentials' | 'invalid token'
+
+/**
+ * @throws {RegistryError} UNAUTHORIZED without a challenge for wrong credentials, TOOMANYREQUESTS after too many of them,
+ * UNAVAILABLE where no credential is configured
+ */
+export async function authenticate(
+  authorization: string | null,
+  context: AuthContext,
+): Promise<Authentication> {
+  if (context.settings.openAccess) return ANYBODY
+  await requireCredentials(context)
+  const token = parseBearer(authorization)
+  if (token !== null) return byToken(token, context)
+  const credentials = parseBasic(authorization)
+  // The conformance suite sends Basic with an empty user where it has none.
+  if (credentials === null || credentials.user === '') return 'no credentials'
+  return callerByIdentity(await login(context, credentials), 'basic')
+}
+
+async function byToken(token: string, { db, settings }: AuthContext): Promise<Authentication> {
+  const verified =
+    settings.tokenAuth === null
+      ? await verifyToken(db, settings, token)
+      : await verifyExternalToken(settings, token)
+  return verified === null ? 'invalid token' : callerByToken(verified)
+}
+
+/** RFC 6750, 2.1: the scheme in any case, one space, the token. */
+function parseBearer(authorization: string | null): string | null {
+  return /^bearer ([^ ]+)$/i.exec(authorization ?? '')?.[1] ?? null
+}

@@ -1,0 +1,58 @@
+/** Bearer tokens, which carry the whole decision (docker/distribution, "Token Authentication Specification: JWT"): what may be done. */
+import type { JWTPayload } from 'jose'
+import * as z from 'zod/mini'
+import type { RepositoryPattern } from '../lib/repository-pattern.ts'
+import type { AuthSettings } from './auth-settings.ts'
+import { openToken, type SignedToken, signToken, type TokenPurpose } from './signed-tokens.ts'
+import type { Access, VerifiedToken } from './verified-token.ts'
+
+const CLAIMS = z.object({
+  sub: z.string(),
+  access: z.array(
+    z.strictObject({ type: z.string(), name: z.string(), actions: z.array(z.string()) }),
+  ),
+  visible: z.optional(z.array(z.string())),
+})
+
+export interface TokenGrant {
+  /** '' for anonymous. */
+  subject: string
+  access: readonly Access[]
+  /** What lists of repositories show; only with a right to lists. */
+  visible?: readonly RepositoryPattern[]
+}
+
+/** A token for these rights, as they are now; valid for settings.tokenTtlSeconds. */
+export function issueToken(
+  db: D1Database,
+  settings: AuthSettings,
+  { subject, access, visible }: TokenGrant,
+): Promise<SignedToken> {
+  const claims = { sub: subject, access, ...(visible === undefined ? {} : { visible }) }
+  return signToken(db, purposeOf(settings), claims)
+}
+
+/** What the token says; null where it is not one of this registry's, or not valid now. It is not told why. */
+export async function verifyToken(
+  db: D1Database,
+  settings: AuthSettings,
+  token: string,
+): Promise<VerifiedToken | null> {
+  const payload = await openToken(db, purposeOf(settings), token)
+  return payload === null ? null : readClaims(payload)
+}
+
+function readClaims(payload: JWTPayload): VerifiedToken | null {
+  const { success, data } = z.safeParse(CLAIMS, payload)
+  if (!success) return null
+  return { subject: data.sub, access: data.access, visible: data.visible ?? [] }
+}
+
+function purposeOf({ tokenService, tokenTtlSeconds }: AuthSettings): TokenPurpose {
+  return {
+    typ: 'JWT',
+    issuer: tokenService,
+    audience: tokenService,
+    lifetimeSeconds: tokenTtlSeconds,
+  }
+}

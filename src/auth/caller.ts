@@ -1,0 +1,54 @@
+/** Who sent a request and what it may do, whichever way it proved it. */
+import type { RepositoryPattern } from '../lib/repository-pattern.ts'
+import { isRepositoryName } from '../oci/name.ts'
+import { ACTIONS, type Action, type Grant } from '../store/grants.ts'
+import type { Identity } from './identity.ts'
+import { EVERYTHING, Rights } from './rights.ts'
+import type { VerifiedToken } from './verified-token.ts'
+
+export interface Caller {
+  scheme: 'open' | 'basic' | 'bearer' | 'none'
+  /** As in Identity: '' for anonymous. */
+  subject: string
+  rights: Rights
+  /** Whether it may ask for lists of names; they show the repositories that are `visible` to it, null for all. */
+  mayList: boolean
+  visible: readonly RepositoryPattern[] | null
+  /** Null where the caller came with a bearer token, or the registry is open. */
+  identity: Identity | null
+}
+
+/** Everybody, where the operator opened the registry. */
+export const ANYBODY: Caller = {
+  scheme: 'open',
+  subject: '',
+  rights: new Rights(EVERYTHING),
+  mayList: true,
+  visible: null,
+  identity: null,
+}
+
+export function callerByIdentity(identity: Identity, scheme: 'basic' | 'none'): Caller {
+  const { subject, rights } = identity
+  return { scheme, subject, rights, mayList: true, visible: rights.pullable, identity }
+}
+
+/** A token's `access` claim is its bearer's rights: exact names, never patterns, whoever signed it. */
+export function callerByToken({ subject, access, visible }: VerifiedToken): Caller {
+  const repositories = access.filter(
+    ({ type, name }) => type === 'repository' && isRepositoryName(name),
+  )
+  const grants = repositories.map(
+    ({ name, actions }): Grant => ({ pattern: name, actions: actions.flatMap(knownAction) }),
+  )
+  const mayList = access.some(
+    ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),
+  )
+  return { scheme: 'bearer', subject, rights: new Rights(grants), mayList, visible, identity: null }
+}
+
+/** `*` is how docker/distribution up to 2.6 asked for deletes: all that a token can carry. */
+function knownAction(name: string): Action[] {
+  if (name === '*') return ['pull', 'push', 'delete']
+  return ACTIONS.filter((action) => action === name && action !== 'admin')
+}

@@ -1,0 +1,39 @@
+/** The keys of OIDC issuers, found by discovery (OpenID Connect Discovery 1.0, 4). */
+import * as z from 'zod/mini'
+import { fetchJson, outboundProblem } from '../lib/outbound.ts'
+import { RemoteKeys } from './remote-keys.ts'
+
+const ISSUER_CHARACTERS = 255
+
+const Discovery = z.object({ issuer: z.string(), jwks_uri: z.string() })
+
+/** Only issuers with a trust rule come here, so that they are few. */
+const issuers = new Map<string, RemoteKeys>()
+
+export function issuerKeys(issuer: string, allowLoopback: boolean): RemoteKeys {
+  const known = issuers.get(issuer)
+  if (known !== undefined) return known
+  const keys = new RemoteKeys(() => fetchKeys(issuer, allowLoopback))
+  issuers.set(issuer, keys)
+  return keys
+}
+
+async function fetchKeys(issuer: string, allowLoopback: boolean): Promise<unknown> {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+  const discovered = z.parse(Discovery, await fetchJson(url, { allowLoopback }))
+  // 4.3: else whoever serves one path of a host could speak for another one.
+  if (discovered.issuer !== issuer) throw new Error(`${url}: it is of another issuer`)
+  return fetchJson(discovered.jwks_uri, { allowLoopback })
+}
+
+/** Why a URL cannot be the issuer of a trust rule, in words for the administrator; null where it can. */
+export function issuerProblem(url: string, allowLoopback: boolean): string | null {
+  if (url.length > ISSUER_CHARACTERS) return `an issuer has at most ${ISSUER_CHARACTERS} characters`
+  const problem = outboundProblem(url, allowLoopback)
+  if (problem !== null) return `the issuer cannot be asked: ${problem}`
+  const { origin, pathname, search, hash } = new URL(url)
+  if (search !== '' || hash !== '') return 'an issuer has no query and no fragment'
+  // It is compared with `iss` as it is written, so that only the plain spelling can ever match.
+  const plain = [origin, `${origin}${pathname}`].includes(url) && !pathname.includes('//')
+  return plain ? null : `the issuer is not in its plain form, ${origin}${pathname}`
+}

@@ -1,0 +1,186 @@
+/**
+ * Who somebody is that shows a name and a password or an access token. What is refused is refused alike, and in the same time,
+ * whether the name is unknown, the account disabled or the password wrong.
+ */
+import { logError } from '../lib/log.ts'
+import { RegistryError } from '../oci/errors.ts'
+import {
+  anonymousGrants,
+  findAccount,
+  findTokenByName,
+  findTokenBySecret,
+  hasAccounts,
+  noteTokenUse,
+  type TokenCredentials,
+} from '../store/credentials.ts'
+import type { Grant } from '../store/grants.ts'
+import { hashAccessToken, isAccessToken } from './access-tokens.ts'
+import type { AuthContext, AuthSettings } from './auth-settings.ts'
+import { verifyHtpasswd } from './htpasswd.ts'
+import type { Identity } from './identity.ts'
+import { KnownCredentials } from './known-credentials.ts'
+import { guarded } from './login-guard.ts'
+import { verifyPassword } from './passwords.ts'
+import { EVERYTHING, Rights } from './rights.ts'
+
+const ADMIN = 'admin'
+
+/** The last use of an access token is noted as exactly as this, to spare a write with each request. */
+const USE_NOTED_MS = 60_000
+
+/** As in docker/distribution, which knows no rights of single users. */
+const HTPASSWD_GRANTS: readonly Grant[] = [{ pattern: '**', actions: ['pull', 'push', 'delete'] }]
+
+/** Whoever has a password can be checked against something. */
+type PasswordHolder = Identity & { verifier: string }
+
+const known = new KnownCredentials()
+
+/** Databases that were found to have an account. */
+const peopled = new WeakSet<D1Database>()
+
+/**
+ * @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS with `Retry-After` after too
+ * many failures; UNAVAILABLE where nobody can log in yet
+ */
+export async function login(
+  context: AuthContext,
+  { user, password }: { user: string; password: string },
+): Promise<Identity> {
+  await requireCredentials(context)
+  const identity = isAccessToken(password)
+    ? await loginByToken(context, user, password)
+    : await loginByPassword(context, user, password)
+  if (identity === null) throw new RegistryError('UNAUTHORIZED')
+  return identity
+}
+
+/** The identity of this subject as it stands now; null where it can log in no more, or never could. */
+export async function identityOf(context: AuthContext, subject: string): Promise<Identity | null> {
+  const slash = subject.indexOf('/')
+  if (slash < 0) return passwordHolder(context, subject)
+  const owner = subject.slice(0, slash)
+  const token = await findTokenByName(context.db, owner, subject.slice(slash + 1))
+  return token !== null && isValid(token) ? tokenIdentity(owner, token) : null
+}
+
+export async function anonymousIdentity(db: D1Database): Promise<Identity> {
+  const rights = new Rights(await anonymousGrants(db))
+  return { kind: 'anonymous', subject: '', rights, verifier: null }
+}
+
+/**
+ * A registry that its owner gave no credentials yet is open to nobody, rather than by accident to everybody.
+ * @throws {RegistryError} UNAVAILABLE, saying what to set
+ */
+export async function requireCredentials({ db, settings }: AuthContext): Promise<void> {
+  const { adminPassword, htpasswd, tokenAuth } = settings
+  if (adminPassword !== null || htpasswd !== null || tokenAuth !== null || peopled.has(db)) return
+  if (!(await hasAccounts(db))) {
+    throw new RegistryError('UNAVAILABLE', {
+      message:
+        'this registry has no credentials yet: its owner sets the secret ADMIN_PASSWORD (npx wrangler secret put ADMIN_PASSWORD)',
+    })
+  }
+  peopled.add(db)
+}
+
+async function loginByPassword(
+  context: AuthContext,
+  user: string,
+  password: string,
+): Promise<Identity | null> {
+  const holder = await passwordHolder(context, user)
+  const entry = holder && (await known.entryOf(holder.verifier, password))
+  if (entry !== null && known.has(entry)) return holder
+  const right = await guarded(context, user, () => isPasswordOf(holder, password, context.settings))
+  if (!right || entry === null) return null
+  known.add(entry)
+  return holder
+}
+
+/** Nobody guesses a token: a wrong one counts for the address alone, lest one that expired somewhere locks its owner out. */
+async function loginByToken(
+  context: AuthContext,
+  user: string,
+  secret: string,
+): Promise<Identity | null> {
+  const token = await findTokenBySecret(context.db, user, await hashAccessToken(secret))
+  const valid = token !== null && isValid(token)
+  if (!valid) {
+    await guarded(context, null, async () => false)
+    return null
+  }
+  await noteUse(context.db, token)
+  return tokenIdentity(user, token)
+}
+
+async function passwordHolder(
+  { db, settings }: AuthContext,
+  name: string,
+): Promise<PasswordHolder | null> {
+  const { adminPassword, htpasswd } = settings
+  if (name === ADMIN && adminPassword !== null) {
+    const verifier = (await sha256(adminPassword)).toHex()
+    return { kind: 'admin', subject: name, rights: new Rights(EVERYTHING), verifier }
+  }
+  const account = await findAccount(db, name)
+  if (account !== null) {
+    const { passwordHash: verifier, disabled, grants } = account
+    if (disabled || verifier === null) return null
+    return { kind: 'account', subject: name, rights: new Rights(grants), verifier }
+  }
+  const verifier = htpasswd?.get(name)
+  if (verifier === undefined) return null
+  return { kind: 'htpasswd', subject: name, rights: new Rights(HTPASSWD_GRANTS), verifier }
+}
+
+/** Whoever it is, one hash of each kind in use is computed: the time tells nothing of the name. */
+async function isPasswordOf(
+  holder: PasswordHolder | null,
+  password: string,
+  { htpasswd }: AuthSettings,
+): Promise<boolean> {
+  const of = (kind: Identity['kind']) => (holder?.kind === kind ? holder : null)
+  const admin = of('admin')
+  const matches = [
+    admin !== null && (await hasSha256(password, admin.verifier)),
+    await verifyPassword(password, of('account')?.verifier ?? null),
+    htpasswd !== null &&
+      (await verifyHtpasswd(htpasswd, of('htpasswd')?.subject ?? null, password)),
+  ]
+  return matches.includes(true)
+}
+
+function isValid({ ownerDisabled, revokedAt, expiresAt }: TokenCredentials): boolean {
+  if (ownerDisabled || revokedAt !== null) return false
+  return expiresAt === null || Date.now() < expiresAt
+}
+
+function tokenIdentity(owner: string, token: TokenCredentials): Identity {
+  return {
+    kind: 'token',
+    subject: `${owner}/${token.name}`,
+    rights: new Rights(token.grants, token.limit),
+    verifier: token.secretHash,
+  }
+}
+
+async function noteUse(db: D1Database, { id, lastUsedAt }: TokenCredentials): Promise<void> {
+  const now = Date.now()
+  if (lastUsedAt !== null && now - lastUsedAt < USE_NOTED_MS) return
+  try {
+    await noteTokenUse(db, id, now)
+  } catch (error) {
+    logError({ message: 'the use of an access token could not be noted', token: id }, error)
+  }
+}
+
+/** Compares the hashes, so that neither the time nor a length tells how much was right. */
+async function hasSha256(text: string, hash: string): Promise<boolean> {
+  return crypto.subtle.timingSafeEqual(await sha256(text), Uint8Array.fromHex(hash))
+}
+
+async function sha256(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+}

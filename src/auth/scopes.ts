@@ -1,0 +1,42 @@
+/** Scopes, as clients ask for them (docker/distribution, "Docker Registry Token Scope and Access"): `repository:team/app:pull,push`. */
+
+export interface Scope {
+  /** `repository` or `registry`; others are nobody's. */
+  type: string
+  name: string
+  /** At least one, none of them twice. */
+  actions: readonly string[]
+}
+
+/** A client asks for a repository and the sources of its mounts. What comes after so many scopes is left out. */
+const SCOPE_LIMIT = 100
+
+// The class in parentheses ("repository(plugin)") is deprecated; it never decided anything.
+const SCOPE = /^([a-z0-9]+)(?:\([a-z0-9]+\))?:(.+):([^:]+)$/
+
+/**
+ * Reads the values of all `scope` parameters; each may hold several, with spaces between them. Scopes of the same name become
+ * one; what is no scope is left out, because a token for less is never an error.
+ */
+export function parseScopes(values: readonly string[]): Scope[] {
+  const texts = values.flatMap((value) => value.split(' ')).filter((text) => text !== '')
+  const scopes = new Map<string, Scope>()
+  for (const scope of texts.slice(0, SCOPE_LIMIT).flatMap(parseScope)) {
+    const key = `${scope.type}:${scope.name}`
+    const actions = [...(scopes.get(key)?.actions ?? []), ...scope.actions]
+    scopes.set(key, { ...scope, actions: [...new Set(actions)] })
+  }
+  return [...scopes.values()]
+}
+
+export function formatScope({ type, name, actions }: Scope): string {
+  return `${type}:${name}:${actions.join(',')}`
+}
+
+/** A name may hold colons of its own, as in `localhost:5000/app`: it ends at the last one. */
+function parseScope(text: string): Scope[] {
+  const [, type, name, list] = SCOPE.exec(text) ?? []
+  if (type === undefined || name === undefined || list === undefined) return []
+  const actions = list.split(',').filter((action) => /^(?:[a-z]+|\*)$/.test(action))
+  return actions.length === 0 ? [] : [{ type, name, actions }]
+}

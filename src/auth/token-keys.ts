@@ -1,0 +1,145 @@
+/**
+ * The keys that sign the registry's own tokens (ES256, RFC 7518, 3.4). They are made when the first token is, and changed every
+ * 30 days; each isolate keeps them, so that a request with a token asks D1 nothing.
+ */
+import {
+  addTokenKey,
+  dropTokenKeys,
+  listTokenKeys,
+  type StoredTokenKey,
+} from '../store/token-keys.ts'
+import { libtrustKeyId } from './libtrust.ts'
+
+export interface TokenKey {
+  /** libtrust's id of the public key. */
+  kid: string
+  signing: CryptoKey
+  verifying: CryptoKey
+  createdAt: number
+  /** When the next key was made; null for the one that signs. */
+  supersededAt: number | null
+}
+
+/** Of the tokens that the registry gives out, those that live longest: refresh tokens. */
+export const TOKEN_LIFETIME_MAX_MS = 90 * 24 * 60 * 60 * 1000
+
+const KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000
+
+/**
+ * A key is accepted for so long after the lifetime of what it signed: an isolate that has not heard of the next key still signs
+ * with it for CACHE_MS, and clocks differ.
+ */
+const OVERLAP_MS = 24 * 60 * 60 * 1000
+
+/** Within this time an isolate forgets a key that was removed. */
+const CACHE_MS = 15 * 60 * 1000
+
+/** A stranger who invents key ids makes an isolate ask D1 once in this time, no more. */
+const RELOAD_MS = 10_000
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' }
+
+interface Cached {
+  /** The newest first. */
+  keys: readonly TokenKey[]
+  loadedAt: number
+  /** When the keys were last asked for because of an id that is not among them. */
+  soughtAt: number
+}
+
+// Values, no promises: a request may not wait for what another one began.
+const cache = new WeakMap<D1Database, Cached>()
+
+/** The key that signs; the first call in a registry's life makes it. */
+export async function currentKey(db: D1Database): Promise<TokenKey> {
+  const [known] = (await cached(db)).keys
+  if (known !== undefined) return known
+  await create(db, Date.now(), null)
+  const [made] = (await load(db)).keys
+  if (made === undefined) throw new Error('the key for tokens could not be stored')
+  return made
+}
+
+/**
+ * The key of this id, as long as a token of `lifetimeMs` that it signed can be alive; null where there is none. An id that this
+ * isolate does not know is looked for in D1.
+ */
+export async function verificationKey(
+  db: D1Database,
+  kid: string,
+  lifetimeMs: number,
+): Promise<TokenKey | null> {
+  const { keys } = await cached(db)
+  const found = keys.find((key) => key.kid === kid) ?? (await seek(db, kid))
+  const end = (found?.supersededAt ?? Number.POSITIVE_INFINITY) + lifetimeMs + OVERLAP_MS
+  return found !== undefined && Date.now() < end ? found : null
+}
+
+/**
+ * Makes the next key when the newest is 30 days old, or in any case where `when` is 'now', and drops the keys of which nothing
+ * can be alive. Returns whether it made one; none before the first is needed.
+ */
+export async function rotateTokenKeys(
+  db: D1Database,
+  now: number,
+  when: 'due' | 'now' = 'due',
+): Promise<boolean> {
+  await dropTokenKeys(db, now - TOKEN_LIFETIME_MAX_MS - OVERLAP_MS)
+  const [newest] = await listTokenKeys(db)
+  const isDue = newest !== undefined && (when === 'now' || newest.createdAt + KEY_AGE_MS <= now)
+  const made = isDue && (await create(db, now, newest.createdAt))
+  await load(db)
+  return made
+}
+
+async function cached(db: D1Database): Promise<Cached> {
+  const known = cache.get(db)
+  const isFresh = known !== undefined && Date.now() - known.loadedAt < CACHE_MS
+  return isFresh ? known : load(db)
+}
+
+async function load(db: D1Database, soughtAt = cache.get(db)?.soughtAt ?? 0): Promise<Cached> {
+  const stored = await listTokenKeys(db)
+  const keys = await Promise.all(
+    stored.map((key, index) => importKey(key, stored[index - 1]?.createdAt ?? null)),
+  )
+  const loaded = { keys, loadedAt: Date.now(), soughtAt }
+  cache.set(db, loaded)
+  return loaded
+}
+
+async function seek(db: D1Database, kid: string): Promise<TokenKey | undefined> {
+  const known = cache.get(db)
+  const now = Date.now()
+  if (known !== undefined && now - known.soughtAt < RELOAD_MS) return undefined
+  if (known !== undefined) known.soughtAt = now
+  const { keys } = await load(db, now)
+  return keys.find((key) => key.kid === kid)
+}
+
+async function create(db: D1Database, now: number, newest: number | null): Promise<boolean> {
+  const pair = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+  if (!('privateKey' in pair)) throw new Error('ECDSA did not make a pair of keys')
+  const [jwk, spki] = await Promise.all([
+    crypto.subtle.exportKey('jwk', pair.privateKey),
+    crypto.subtle.exportKey('spki', pair.publicKey),
+  ])
+  if (!(spki instanceof ArrayBuffer)) throw new Error('the key has no SubjectPublicKeyInfo')
+  const kid = await libtrustKeyId(spki)
+  // Never older than the one before it: the order of keys is that of their times.
+  const createdAt = newest === null ? now : Math.max(now, newest + 1)
+  return addTokenKey(db, { kid, jwk: JSON.stringify(jwk), createdAt }, newest)
+}
+
+async function importKey(
+  { kid, jwk: json, createdAt }: StoredTokenKey,
+  supersededAt: number | null,
+): Promise<TokenKey> {
+  const jwk: JsonWebKey = JSON.parse(json)
+  const { d: _d, key_ops: _operations, ...publicJwk } = jwk
+  const [signing, verifying] = await Promise.all([
+    crypto.subtle.importKey('jwk', jwk, ALGORITHM, false, ['sign']),
+    crypto.subtle.importKey('jwk', publicJwk, ALGORITHM, false, ['verify']),
+  ])
+  return { kid, signing, verifying, createdAt, supersededAt }
+}

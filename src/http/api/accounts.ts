@@ -1,0 +1,176 @@
+/** Accounts: people with a password, and robots, which have access tokens alone. */
+import type { Context } from 'hono'
+import * as z from 'zod/mini'
+import { hashPassword, isPassword } from '../../auth/passwords.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import {
+  type Account,
+  createAccount,
+  findAccount,
+  listAccounts,
+  removeAccount,
+  updateAccount,
+} from '../../store/accounts.ts'
+import type { AppEnv } from '../context.ts'
+import { changedBy, isAdministrator, requireAccount } from './caller.ts'
+import { NO_CONTENT, operation } from './operation.ts'
+import { page } from './pages.ts'
+import { accountName, formatTime, pageSize, time } from './schemas.ts'
+
+/** The operator's own name, and that of logins with an ID token. */
+const RESERVED = ['admin', 'oidc']
+
+const account = z
+  .object({
+    name: accountName,
+    hasPassword: z.boolean(),
+    disabled: z.boolean(),
+    createdAt: time,
+  })
+  .check(z.meta({ id: 'Account' }))
+
+const password = z
+  .string()
+  .check(
+    z.minLength(12),
+    z.maxLength(512),
+    z.refine(isPassword, '12 to 256 characters, and no control characters'),
+  )
+
+const byName = z.strictObject({ name: accountName })
+
+export const accounts = [
+  operation({
+    id: 'listAccounts',
+    method: 'get',
+    path: '/accounts',
+    summary: 'List the accounts by name',
+    access: 'admin',
+    request: z.object({
+      query: z.strictObject({ n: pageSize, last: z.optional(accountName) }),
+    }),
+    status: 200,
+    answer: z.object({ accounts: z.array(account) }),
+    async handle({ query: { n, last = '' } }, c) {
+      const found = await page(
+        c,
+        n,
+        (limit) => listAccounts(c.env.DB, last, limit),
+        ({ name }) => ({ last: name }),
+      )
+      return { accounts: found.map(show) }
+    },
+  }),
+
+  operation({
+    id: 'createAccount',
+    method: 'post',
+    path: '/accounts',
+    summary: 'Create an account',
+    description: 'Without a password it is a robot, which signs in with access tokens alone.',
+    access: 'admin',
+    request: z.object({
+      body: z.strictObject({ name: accountName, password: z.optional(password) }),
+    }),
+    status: 201,
+    answer: account,
+    errors: [409],
+    async handle({ body: { name, password } }, c) {
+      refuseTakenName(c, name)
+      const passwordHash = password === undefined ? null : await hashPassword(password)
+      const created = await createAccount(c.env.DB, changedBy(c), { name, passwordHash })
+      if (created === null) throw taken(name, 'there is such an account already')
+      return show(created)
+    },
+  }),
+
+  operation({
+    id: 'getAccount',
+    method: 'get',
+    path: '/accounts/{name}',
+    summary: 'Get an account',
+    description: 'For administrators, and for the account itself with its password.',
+    access: 'signed-in',
+    request: z.object({ params: byName }),
+    status: 200,
+    answer: account,
+    errors: [403, 404],
+    async handle({ params: { name } }, c) {
+      requireAccount(c, name)
+      const found = await findAccount(c.env.DB, name)
+      if (found === null) throw unknownAccount(name)
+      return show(found)
+    },
+  }),
+
+  operation({
+    id: 'updateAccount',
+    method: 'patch',
+    path: '/accounts/{name}',
+    summary: 'Change an account',
+    description:
+      'An account may change its own password, with its password; all else is for administrators. ' +
+      'The password null makes a robot of it. What is signed in to a disabled account is refused ' +
+      'from the next request on, access tokens included.',
+    access: 'signed-in',
+    request: z.object({
+      params: byName,
+      body: z.strictObject({
+        password: z.optional(z.nullable(password)),
+        disabled: z.optional(z.boolean()),
+      }),
+    }),
+    status: 200,
+    answer: account,
+    errors: [403, 404],
+    async handle({ params: { name }, body: { password, disabled } }, c) {
+      requireAccount(c, name)
+      if (!isAdministrator(c) && (password === null || disabled !== undefined)) {
+        throw new RegistryError('DENIED', {
+          message: 'of its own, an account may change the password alone',
+        })
+      }
+      const passwordHash = typeof password === 'string' ? await hashPassword(password) : password
+      const changes = { passwordHash, disabled }
+      const updated = await updateAccount(c.env.DB, changedBy(c), name, changes)
+      if (updated === null) throw unknownAccount(name)
+      return show(updated)
+    },
+  }),
+
+  operation({
+    id: 'deleteAccount',
+    method: 'delete',
+    path: '/accounts/{name}',
+    summary: 'Delete an account with its access tokens and grants',
+    access: 'admin',
+    request: z.object({ params: byName }),
+    status: 204,
+    answer: NO_CONTENT,
+    errors: [404],
+    async handle({ params: { name } }, c) {
+      if (!(await removeAccount(c.env.DB, changedBy(c), name))) throw unknownAccount(name)
+      return null
+    },
+  }),
+]
+
+/** Whoever has the name in another way would lose it to the account, or the account would never be asked. */
+function refuseTakenName(c: Context<AppEnv>, name: string): void {
+  if (RESERVED.includes(name)) throw taken(name, 'the name is reserved')
+  if (c.var.settings.htpasswd?.has(name)) {
+    throw taken(name, 'the name is in HTPASSWD; take it out there first')
+  }
+}
+
+function taken(name: string, why: string): RegistryError {
+  return new RegistryError('CONFLICT', { message: `no account ${name}: ${why}`, detail: { name } })
+}
+
+export function unknownAccount(name: string): RegistryError {
+  return new RegistryError('NOT_FOUND', { message: 'no such account', detail: { name } })
+}
+
+function show({ name, hasPassword, disabled, createdAt }: Account): z.input<typeof account> {
+  return { name, hasPassword, disabled, createdAt: formatTime(createdAt) }
+}

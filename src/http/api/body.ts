@@ -1,0 +1,45 @@
+/** Reads the JSON body of a request to the administration API. */
+import type { Context } from 'hono'
+import { readBody } from '../../lib/read-body.ts'
+import { type Json, RegistryError } from '../../oci/errors.ts'
+import { parseStrictJson } from '../../oci/json.ts'
+import type { AppEnv } from '../context.ts'
+
+const LIMIT_BYTES = 64 * 1024
+
+/**
+ * The JSON value that the body is. It has to be announced as JSON, which a form in a browser cannot do.
+ * @throws {RegistryError} REQUEST_INVALID, with status 413 or 415 where that says it better
+ */
+export async function readJson(c: Context<AppEnv>): Promise<Json> {
+  if (!/^application\/json *(;|$)/i.test(c.req.header('Content-Type') ?? '')) {
+    throw refusal('the body is to be JSON, with Content-Type: application/json', 415)
+  }
+  const declared = Number(c.req.header('Content-Length') ?? 0)
+  const bytes = declared > LIMIT_BYTES ? null : await readBody(c.req.raw.body, LIMIT_BYTES)
+  if (bytes === null) throw refusal(`the body is longer than ${LIMIT_BYTES} bytes`, 413)
+  const value = parse(bytes)
+  // Schemas pass over this key; left out, a condition or a field would be missing that the client believes to be there.
+  if (hasKey(value, '__proto__')) throw refusal('__proto__: unknown field', 400)
+  return value
+}
+
+function parse(bytes: Uint8Array<ArrayBuffer>): Json {
+  try {
+    return parseStrictJson(bytes)
+  } catch (error) {
+    // Its code is for manifests.
+    if (error instanceof RegistryError) throw refusal(error.message, 400)
+    throw error
+  }
+}
+
+function hasKey(value: Json, key: string): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Object.hasOwn(value, key)) return true
+  return Object.values(value).some((inner: Json) => hasKey(inner, key))
+}
+
+function refusal(problem: string, status: number): RegistryError {
+  return new RegistryError('REQUEST_INVALID', { message: `invalid request: ${problem}`, status })
+}

@@ -1,0 +1,130 @@
+/** Grants: what a principal may do on the repositories of a pattern. */
+import * as z from 'zod/mini'
+import { RegistryError } from '../../oci/errors.ts'
+import type { Action, Principal } from '../../store/grants.ts'
+import {
+  formatPrincipal,
+  listGrants,
+  putGrant,
+  removeGrant,
+  type StoredGrant,
+} from '../../store/manage-grants.ts'
+import { changedBy } from './caller.ts'
+import { invalidRequest, NO_CONTENT, operation } from './operation.ts'
+import { page } from './pages.ts'
+import {
+  actions,
+  formatTime,
+  pageSize,
+  parsePrincipal,
+  principal,
+  repositoryPattern,
+  time,
+} from './schemas.ts'
+
+const principalGrant = z
+  .object({ principal, pattern: repositoryPattern, actions, createdAt: time })
+  .check(z.meta({ id: 'PrincipalGrant' }))
+
+export const grants = [
+  operation({
+    id: 'listGrants',
+    method: 'get',
+    path: '/grants',
+    summary: 'List grants by principal and pattern',
+    access: 'admin',
+    request: z.object({
+      query: z.strictObject({
+        principal: z.optional(principal),
+        pattern: z.optional(repositoryPattern),
+        n: pageSize,
+        lastPrincipal: z.optional(principal),
+        lastPattern: z.optional(repositoryPattern),
+      }),
+    }),
+    status: 200,
+    answer: z.object({ grants: z.array(principalGrant) }),
+    async handle({ query }, c) {
+      const { n, lastPrincipal, lastPattern, pattern = null } = query
+      const principal = query.principal === undefined ? null : parsePrincipal(query.principal)
+      const last =
+        lastPrincipal === undefined || lastPattern === undefined
+          ? null
+          : { principal: parsePrincipal(lastPrincipal), pattern: lastPattern }
+      const found = await page(
+        c,
+        n,
+        (limit) => listGrants(c.env.DB, { principal, pattern, last, limit }),
+        ({ principal, pattern }) => ({
+          lastPrincipal: formatPrincipal(principal),
+          lastPattern: pattern,
+        }),
+      )
+      return { grants: found.map(show) }
+    },
+  }),
+
+  operation({
+    id: 'putGrant',
+    method: 'put',
+    path: '/grants',
+    summary: 'Give a principal these actions on a pattern, instead of those that it had on it',
+    access: 'admin',
+    request: z.object({
+      body: z.strictObject({ principal, pattern: repositoryPattern, actions }),
+    }),
+    status: 200,
+    answer: principalGrant,
+    errors: [404],
+    async handle({ body }, c) {
+      const grant = { ...body, principal: parsePrincipal(body.principal) }
+      refuseAdminForAll(grant.principal, grant.actions)
+      const stored = await putGrant(c.env.DB, changedBy(c), grant)
+      if (stored === null) throw unknown('no such principal', { principal: body.principal })
+      return show(stored)
+    },
+  }),
+
+  operation({
+    id: 'deleteGrant',
+    method: 'delete',
+    path: '/grants',
+    summary: 'Withdraw what a principal may do on a pattern',
+    access: 'admin',
+    request: z.object({
+      query: z.strictObject({ principal, pattern: repositoryPattern }),
+    }),
+    status: 204,
+    answer: NO_CONTENT,
+    errors: [404],
+    async handle({ query }, c) {
+      const key = { ...query, principal: parsePrincipal(query.principal) }
+      if (!(await removeGrant(c.env.DB, changedBy(c), key))) throw unknown('no such grant', query)
+      return null
+    },
+  }),
+]
+
+/** Nobody means to make an administrator of whoever comes along. */
+function refuseAdminForAll({ kind }: Principal, actions: readonly Action[]): void {
+  if ((kind !== 'anonymous' && kind !== 'authenticated') || !actions.includes('admin')) return
+  throw invalidRequest([{ field: 'actions', problem: `admin is not for ${kind}` }])
+}
+
+function unknown(message: string, detail: Record<string, string>): RegistryError {
+  return new RegistryError('NOT_FOUND', { message, detail })
+}
+
+function show({
+  principal,
+  pattern,
+  actions,
+  createdAt,
+}: StoredGrant): z.input<typeof principalGrant> {
+  return {
+    principal: formatPrincipal(principal),
+    pattern,
+    actions: [...actions],
+    createdAt: formatTime(createdAt),
+  }
+}

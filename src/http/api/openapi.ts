@@ -1,0 +1,146 @@
+/** The OpenAPI 3.1 document of the administration API, made of the schemas that check its requests. */
+import * as z from 'zod/mini'
+import type { Operation } from './operation.ts'
+
+const errors = z.object({
+  errors: z
+    .array(z.object({ code: z.string(), message: z.string(), detail: z.optional(z.unknown()) }))
+    .check(z.describe('As the OCI distribution spec has them')),
+})
+
+const ERRORS: Record<number, string> = {
+  400: 'The request is not valid; the message names the field',
+  401: 'A name and a password are needed',
+  403: 'The caller may not do this',
+  404: 'There is no such thing, or none that the caller may know of',
+  409: 'It conflicts with what there is',
+  413: 'The body is too long',
+  415: 'The body is not JSON',
+  429: 'Too many requests, or failed logins; Retry-After says when to try again',
+}
+
+/** `serverUrl` is the path that the operations' paths stand below. */
+export function openApiDocument(operations: readonly Operation[], serverUrl: string): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const operation of operations) {
+    const path = paths[operation.path] ?? {}
+    paths[operation.path] = path
+    path[operation.method] = describe(operation)
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Berth administration API',
+      version: '1',
+      description: 'Accounts, access tokens, grants, trust rules and repositories of the registry.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: serverUrl }],
+    security: [{ basic: [] }],
+    paths,
+    components: {
+      schemas: components(operations),
+      securitySchemes: { basic: { type: 'http', scheme: 'basic' } },
+    },
+  }
+}
+
+function describe({ id, summary, description, request, answer, status, ...rest }: Operation) {
+  const { params, query, body } = request.shape
+  const given = { operationId: id, summary, ...(description && { description }) }
+  const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')]
+  return {
+    ...given,
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && { requestBody: { required: true, content: json(nameOf(body) ?? `${id}Body`) } }),
+    responses: {
+      [status]: {
+        description: 'Done',
+        ...(parameters.some(({ name }) => name === 'n') && { headers: NEXT_PAGE }),
+        ...(status !== 204 && { content: json(nameOf(answer) ?? `${id}Answer`) }),
+      },
+      ...Object.fromEntries(
+        errorsOf(rest.access, rest.errors ?? [], body !== undefined).map((error) => [
+          error,
+          { description: ERRORS[error], content: json('Errors') },
+        ]),
+      ),
+    },
+    ...(rest.access === 'admin' && { 'x-access': 'administrators' }),
+  }
+}
+
+const NEXT_PAGE = {
+  Link: { description: 'The next page, rel="next"', schema: { type: 'string' } },
+}
+
+function errorsOf(
+  access: Operation['access'],
+  more: readonly number[],
+  hasBody: boolean,
+): readonly number[] {
+  const always = [
+    400,
+    401,
+    429,
+    ...(access === 'admin' ? [403] : []),
+    ...(hasBody ? [413, 415] : []),
+  ]
+  return [...new Set([...always, ...more])].sort()
+}
+
+function json(schema: string) {
+  return { 'application/json': { schema: { $ref: reference(schema) } } }
+}
+
+function reference(schema: string): string {
+  return `#/components/schemas/${schema}`
+}
+
+function nameOf(schema: z.ZodMiniType): string | undefined {
+  return z.globalRegistry.get(schema)?.id
+}
+
+interface Parameter {
+  name: string
+  in: 'path' | 'query'
+  required: boolean
+  description?: string
+  schema: object
+}
+
+function parametersOf(schema: z.ZodMiniType | undefined, where: Parameter['in']): Parameter[] {
+  if (schema === undefined) return []
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...rest } = typeof property === 'object' ? property : {}
+    return {
+      name,
+      in: where,
+      required: required.includes(name),
+      ...(description !== undefined && { description }),
+      schema: rest,
+    }
+  })
+}
+
+/** All schemas with a name of their own, and those of bodies and answers by the operation's. */
+function components(operations: readonly Operation[]): Record<string, object> {
+  for (const { id, request, answer, status } of operations) {
+    const { body } = request.shape
+    if (body !== undefined && nameOf(body) === undefined) name(body, `${id}Body`)
+    if (status !== 204 && nameOf(answer) === undefined) name(answer, `${id}Answer`)
+  }
+  name(errors, 'Errors')
+  const { schemas } = z.toJSONSchema(z.globalRegistry, { io: 'input', uri: reference })
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _version, $id: _id, ...schema }]) => [
+      name,
+      schema,
+    ]),
+  )
+}
+
+function name(schema: z.ZodMiniType, id: string): void {
+  z.globalRegistry.add(schema, { ...z.globalRegistry.get(schema), id })
+}

@@ -1,0 +1,29 @@
+/** The keys that sign the registry's bearer tokens. */
+import * as z from 'zod/mini'
+import { rotateTokenKeys } from '../../auth/token-keys.ts'
+import { noteMade } from '../../store/audit.ts'
+import { changedBy } from './caller.ts'
+import { operation } from './operation.ts'
+
+export const tokenKeys = [
+  operation({
+    id: 'rotateTokenKeys',
+    method: 'post',
+    path: '/token-keys/rotate',
+    summary: 'Sign bearer tokens with a new key from now on',
+    description: 'Tokens that the old key signed stay valid until they expire.',
+    access: 'admin',
+    request: z.object({}),
+    status: 200,
+    answer: z.object({
+      rotated: z.boolean().check(z.describe('Not where no token was signed yet')),
+    }),
+    async handle(_, c) {
+      const by = changedBy(c)
+      const rotated = await rotateTokenKeys(c.env.DB, by.at, 'now')
+      const change = { action: 'token-keys.rotate', target: '', detail: {} }
+      if (rotated) await noteMade(c.env.DB, by, change)
+      return { rotated }
+    },
+  }),
+]

@@ -1,0 +1,211 @@
+/** Access tokens. An account makes and revokes its own; administrators those of all, and so of robots. */
+import type { Context } from 'hono'
+import * as z from 'zod/mini'
+import { newAccessToken } from '../../auth/access-tokens.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import {
+  type AccessToken,
+  createAccessToken,
+  findAccessToken,
+  listAccessTokens,
+  revokeAccessToken,
+} from '../../store/access-tokens.ts'
+import { mergeGrants } from '../../store/manage-grants.ts'
+import type { AppEnv } from '../context.ts'
+import { unknownAccount } from './accounts.ts'
+import { changedBy, isAdministrator, ownAccount, requireAccount } from './caller.ts'
+import { invalidRequest, NO_CONTENT, operation } from './operation.ts'
+import { page } from './pages.ts'
+import {
+  accountName,
+  formatTime,
+  formatTimeOrNull,
+  grant,
+  grants,
+  pageSize,
+  time,
+  tokenId,
+  tokenName,
+} from './schemas.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const EXPIRES_IN_DAYS_MAX = 3650
+
+const tokenFields = {
+  id: tokenId,
+  account: accountName,
+  name: tokenName,
+  grants: z
+    .nullable(z.array(grant))
+    .check(z.describe('What it is limited to; null: it may do all that its account may')),
+  createdAt: time,
+  expiresAt: z.nullable(time),
+  lastUsedAt: z.nullable(time).check(z.describe('To the minute')),
+  revokedAt: z.nullable(time),
+}
+
+const token = z.object(tokenFields).check(z.meta({ id: 'AccessToken' }))
+
+const createdToken = z
+  .object({
+    ...tokenFields,
+    secret: z.string().check(z.describe('Shown this once; the password of a login')),
+  })
+  .check(z.meta({ id: 'CreatedAccessToken' }))
+
+const newToken = z.strictObject({
+  name: tokenName,
+  account: z
+    .optional(accountName)
+    .check(z.describe("The caller's own by default; that of others for administrators")),
+  expiresInDays: z.optional(
+    z.int().check(z.minimum(1), z.maximum(EXPIRES_IN_DAYS_MAX), z.describe('Never by default')),
+  ),
+  expiresAt: z.optional(time),
+  grants: z
+    .optional(grants)
+    .check(z.describe('Limits the token to these, as far as its account has them')),
+})
+
+const lastToken = z
+  .string()
+  .check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/))
+
+export const tokens = [
+  operation({
+    id: 'listTokens',
+    method: 'get',
+    path: '/tokens',
+    summary: 'List access tokens by account and name',
+    description:
+      'Those of `account`; where it is not given, those of the caller, and for administrators of all.',
+    access: 'signed-in',
+    request: z.object({
+      query: z.strictObject({
+        account: z.optional(accountName),
+        n: pageSize,
+        last: z.optional(lastToken),
+      }),
+    }),
+    status: 200,
+    answer: z.object({ tokens: z.array(token) }),
+    errors: [403],
+    async handle({ query: { account: given, n, last } }, c) {
+      const account = given ?? (isAdministrator(c) ? null : accountOfCaller(c))
+      if (account !== null) requireAccount(c, account)
+      const found = await page(
+        c,
+        n,
+        (limit) => listAccessTokens(c.env.DB, { account, last: tokenAfter(last), limit }),
+        ({ account, name }) => ({ last: `${account}/${name}` }),
+      )
+      return { tokens: found.map(show) }
+    },
+  }),
+
+  operation({
+    id: 'createToken',
+    method: 'post',
+    path: '/tokens',
+    summary: 'Create an access token',
+    description: 'For administrators, and for an account that is signed in with its password.',
+    access: 'signed-in',
+    request: z.object({ body: newToken }),
+    status: 201,
+    answer: createdToken,
+    errors: [403, 404, 409],
+    async handle({ body }, c) {
+      const account = body.account ?? accountOfCaller(c)
+      requireAccount(c, account)
+      const by = changedBy(c)
+      const { secret, hash } = await newAccessToken()
+      const created = await createAccessToken(c.env.DB, by, {
+        account,
+        name: body.name,
+        grants: body.grants === undefined ? null : mergeGrants(body.grants),
+        expiresAt: expiryOf(body, by.at),
+        secretHash: hash,
+      })
+      if (typeof created !== 'string') return { ...show(created), secret }
+      throw refusal(created, account, body.name)
+    },
+  }),
+
+  operation({
+    id: 'revokeToken',
+    method: 'delete',
+    path: '/tokens/{id}',
+    summary: 'Revoke an access token',
+    description: 'It is refused from the next request on, and listed for another 90 days.',
+    access: 'signed-in',
+    request: z.object({ params: z.strictObject({ id: tokenId }) }),
+    status: 204,
+    answer: NO_CONTENT,
+    errors: [404],
+    async handle({ params: { id } }, c) {
+      const found = await findAccessToken(c.env.DB, id)
+      const mine = found !== null && (isAdministrator(c) || ownAccount(c) === found.account)
+      // Whether others have such a token is not told.
+      if (!mine) throw new RegistryError('NOT_FOUND', { message: 'no such token', detail: { id } })
+      await revokeAccessToken(c.env.DB, changedBy(c), found)
+      return null
+    },
+  }),
+]
+
+/** @throws {RegistryError} DENIED for who has no account, or came with a token */
+function accountOfCaller(c: Context<AppEnv>): string {
+  const account = ownAccount(c)
+  if (account !== null) return account
+  if (isAdministrator(c)) {
+    throw invalidRequest([{ field: 'account', problem: 'needed: the caller has no account' }])
+  }
+  throw new RegistryError('DENIED', {
+    message: 'access tokens are managed with an account and its password',
+  })
+}
+
+function expiryOf(body: z.output<typeof newToken>, now: number): number | null {
+  const { expiresInDays, expiresAt } = body
+  if (expiresInDays !== undefined && expiresAt !== undefined) {
+    throw invalidRequest([{ field: 'expiresAt', problem: 'given together with expiresInDays' }])
+  }
+  if (expiresInDays !== undefined) return now + expiresInDays * DAY_MS
+  if (expiresAt === undefined) return null
+  const at = Date.parse(expiresAt)
+  if (at > now && at <= now + EXPIRES_IN_DAYS_MAX * DAY_MS) return at
+  const problem = `to be in the future, and within ${EXPIRES_IN_DAYS_MAX} days`
+  throw invalidRequest([{ field: 'expiresAt', problem }])
+}
+
+function refusal(
+  why: 'no account' | 'name taken' | 'too many',
+  account: string,
+  name: string,
+): RegistryError {
+  if (why === 'no account') return unknownAccount(account)
+  const message =
+    why === 'name taken'
+      ? `${account} has an access token of the name ${name}`
+      : `${account} has as many access tokens as an account may have`
+  return new RegistryError('CONFLICT', { message, detail: { account, name } })
+}
+
+function tokenAfter(last: string | undefined): { account: string; name: string } | null {
+  const [account, name] = last?.split('/') ?? []
+  return account === undefined || name === undefined ? null : { account, name }
+}
+
+function show(stored: AccessToken): z.input<typeof token> {
+  return {
+    id: stored.id,
+    account: stored.account,
+    name: stored.name,
+    grants:
+      stored.grants?.map(({ pattern, actions }) => ({ pattern, actions: [...actions] })) ?? null,
+    createdAt: formatTime(stored.createdAt),
+    expiresAt: formatTimeOrNull(stored.expiresAt),
+    lastUsedAt: formatTimeOrNull(stored.lastUsedAt),
+    revokedAt: formatTimeOrNull(stored.revokedAt),
+  }
+}

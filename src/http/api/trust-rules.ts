@@ -1,0 +1,148 @@
+/** Trust rules: whose ID tokens are accepted as credentials, and what they are granted. */
+import * as z from 'zod/mini'
+import { claimConditionProblem } from '../../auth/claim-conditions.ts'
+import { issuerProblem } from '../../auth/issuer-keys.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { mergeGrants } from '../../store/manage-grants.ts'
+import {
+  createTrustRule,
+  findTrustRule,
+  listTrustRules,
+  removeTrustRule,
+  type StoredTrustRule,
+} from '../../store/trust-rules.ts'
+import { changedBy } from './caller.ts'
+import { invalidRequest, NO_CONTENT, operation } from './operation.ts'
+import { page } from './pages.ts'
+import { formatTime, grant, grants, pageSize, ruleName, time } from './schemas.ts'
+
+const issuer = z
+  .string()
+  .check(
+    z.minLength(1),
+    z.maxLength(512),
+    z.describe(
+      'As the tokens name it in `iss`, such as https://token.actions.githubusercontent.com',
+    ),
+  )
+const audience = z
+  .string()
+  .check(z.minLength(1), z.maxLength(255), z.describe('What the tokens have in `aud`'))
+const claims = z
+  .record(z.string(), z.string())
+  .check(
+    z.describe(
+      'Every condition has to be met: claims by name, each with the text that it must have, where ' +
+        '"*" stands for any characters',
+    ),
+  )
+
+const trustRule = z
+  .object({ name: ruleName, issuer, audience, claims, grants: z.array(grant), createdAt: time })
+  .check(z.meta({ id: 'TrustRule' }))
+
+const byName = z.strictObject({ name: ruleName })
+
+export const trustRules = [
+  operation({
+    id: 'listTrustRules',
+    method: 'get',
+    path: '/trust-rules',
+    summary: 'List the trust rules by name',
+    access: 'admin',
+    request: z.object({ query: z.strictObject({ n: pageSize, last: z.optional(ruleName) }) }),
+    status: 200,
+    answer: z.object({ trustRules: z.array(trustRule) }),
+    async handle({ query: { n, last = '' } }, c) {
+      const found = await page(
+        c,
+        n,
+        (limit) => listTrustRules(c.env.DB, last, limit),
+        ({ name }) => ({ last: name }),
+      )
+      return { trustRules: found.map(show) }
+    },
+  }),
+
+  operation({
+    id: 'createTrustRule',
+    method: 'post',
+    path: '/trust-rules',
+    summary: 'Create a trust rule, with its grants if they are given',
+    description:
+      'Its grants can be changed later, for the principal trust:<name>; the rest cannot.',
+    access: 'admin',
+    request: z.object({
+      body: z.strictObject({
+        name: ruleName,
+        issuer,
+        audience,
+        claims,
+        grants: z.optional(grants),
+      }),
+    }),
+    status: 201,
+    answer: trustRule,
+    errors: [409],
+    async handle({ body: { name, issuer, audience, claims, grants = [] } }, c) {
+      refuse('issuer', issuerProblem(issuer, c.var.settings.allowLoopback))
+      refuse('claims', claimConditionProblem(claims))
+      const asked = { name, issuer, audience, claims, grants: mergeGrants(grants) }
+      const created = await createTrustRule(c.env.DB, changedBy(c), asked)
+      if (created !== null) return show(created)
+      throw new RegistryError('CONFLICT', {
+        message: `there is a trust rule ${name} already`,
+        detail: { name },
+      })
+    },
+  }),
+
+  operation({
+    id: 'getTrustRule',
+    method: 'get',
+    path: '/trust-rules/{name}',
+    summary: 'Get a trust rule with its grants',
+    access: 'admin',
+    request: z.object({ params: byName }),
+    status: 200,
+    answer: trustRule,
+    errors: [404],
+    async handle({ params: { name } }, c) {
+      const found = await findTrustRule(c.env.DB, name)
+      if (found === null) throw unknownRule(name)
+      return show(found)
+    },
+  }),
+
+  operation({
+    id: 'deleteTrustRule',
+    method: 'delete',
+    path: '/trust-rules/{name}',
+    summary: 'Delete a trust rule with its grants',
+    access: 'admin',
+    request: z.object({ params: byName }),
+    status: 204,
+    answer: NO_CONTENT,
+    errors: [404],
+    async handle({ params: { name } }, c) {
+      if (!(await removeTrustRule(c.env.DB, changedBy(c), name))) throw unknownRule(name)
+      return null
+    },
+  }),
+]
+
+function refuse(field: string, problem: string | null): void {
+  if (problem !== null) throw invalidRequest([{ field, problem }])
+}
+
+function unknownRule(name: string): RegistryError {
+  return new RegistryError('NOT_FOUND', { message: 'no such trust rule', detail: { name } })
+}
+
+function show({ grants, createdAt, ...rule }: StoredTrustRule): z.input<typeof trustRule> {
+  return {
+    ...rule,
+    grants: grants.map(({ pattern, actions }) => ({ pattern, actions: [...actions] })),
+    createdAt: formatTime(createdAt),
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The token endpoint, where a challenge sends clients for a bearer token. It grants what the caller has of the scopes, which may
+ * be nothing; wrong credentials alone are an error.
+ */
+import type { Context } from 'hono'
+import type { AuthContext } from '../auth/auth-settings.ts'
+import { issueToken } from '../auth/bearer-tokens.ts'
+import { unauthorized } from '../auth/challenge.ts'
+import { grantScopes } from '../auth/grant-scopes.ts'
+import { identityOfIdToken } from '../auth/id-tokens.ts'
+import type { Identity } from '../auth/identity.ts'
+import { anonymousIdentity, login, requireCredentials } from '../auth/login.ts'
+import { issueRefreshToken, redeemRefreshToken } from '../auth/refresh-tokens.ts'
+import { formatScope } from '../auth/scopes.ts'
+import {
+  ACCESS_TOKEN_TYPE,
+  badRequest,
+  type Proof,
+  parseTokenForm,
+  parseTokenQuery,
+  type TokenRequest,
+} from '../auth/token-requests.ts'
+import { readBody } from '../lib/read-body.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { type AppEnv, authContext, factory } from './context.ts'
+import { allow } from './guard.ts'
+
+const FORM_LIMIT = 64 * 1024
+const FORM_TYPE = 'application/x-www-form-urlencoded'
+
+export const token = factory
+  .createApp()
+  .get('/', allow('none'), (c) =>
+    answer(c, async () =>
+      parseTokenQuery(new URL(c.req.url).searchParams, c.req.header('Authorization') ?? null),
+    ),
+  )
+  .post('/', allow('none'), (c) => answer(c, async () => parseTokenForm(await readForm(c))))
+
+async function answer(c: Context<AppEnv>, read: () => Promise<TokenRequest>): Promise<Response> {
+  c.header('Cache-Control', 'no-store')
+  const context = authContext(c)
+  requireTokenService(context)
+  await requireCredentials(context)
+  try {
+    return c.json(await replyTo(await read(), context))
+  } catch (error) {
+    throw error instanceof RegistryError && error.status === 401 ? refusal(error) : error
+  }
+}
+
+/** RFC 6749, 5.1, with the names that docker/distribution gives the same things; RFC 8693, 2.2.1. */
+async function replyTo(request: TokenRequest, context: AuthContext) {
+  const { db, settings } = context
+  const { proof, scopes, service, offline, grantType } = request
+  if (service !== null && service !== settings.tokenService) {
+    throw badRequest(`tokens are given out for ${settings.tokenService} alone`, 'invalid_target')
+  }
+  const identity = await identify(context, proof)
+  const { subject, rights } = identity
+  const granted = grantScopes(rights, scopes)
+  const { token, expiresIn, issuedAt } = await issueToken(db, settings, { subject, ...granted })
+  const isFirst = proof.kind !== 'refresh token'
+  const refresh = offline && isFirst ? await issueRefreshToken(db, settings, identity) : null
+  return {
+    token,
+    access_token: token,
+    expires_in: expiresIn,
+    issued_at: issuedAt.toISOString(),
+    ...(refresh === null ? {} : { refresh_token: refresh }),
+    ...(grantType === null
+      ? {}
+      : {
+          token_type: 'Bearer',
+          issued_token_type: ACCESS_TOKEN_TYPE,
+          scope: granted.access.map(formatScope).join(' '),
+        }),
+  }
+}
+
+/** @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS */
+async function identify(context: AuthContext, proof: Proof): Promise<Identity> {
+  switch (proof.kind) {
+    case 'nothing':
+      return anonymousIdentity(context.db)
+    case 'password':
+      return login(context, proof)
+    case 'ID token':
+      return identityOfIdToken(context, proof.token)
+    case 'refresh token': {
+      const identity = await redeemRefreshToken(context, proof.token)
+      if (identity !== null) return identity
+      throw new RegistryError('UNAUTHORIZED', { message: 'the refresh token is not valid' })
+    }
+  }
+}
+
+function requireTokenService({ settings: { openAccess, tokenAuth } }: AuthContext): void {
+  if (!openAccess && tokenAuth === null) return
+  const message = openAccess
+    ? 'this registry is open: nobody needs a token'
+    : `tokens for this registry are given out by ${tokenAuth?.realm}`
+  throw new RegistryError('UNSUPPORTED', { status: 404, message })
+}
+
+async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {
+  const [type] = (c.req.header('Content-Type') ?? '').split(';')
+  if (type?.trim().toLowerCase() !== FORM_TYPE) {
+    throw badRequest(`expected Content-Type: ${FORM_TYPE}`, 'invalid_request', 415)
+  }
+  const bytes = await readBody(c.req.raw.body, FORM_LIMIT)
+  if (bytes === null) {
+    throw badRequest(`the form is longer than ${FORM_LIMIT} bytes`, 'invalid_request', 413)
+  }
+  return new URLSearchParams(new TextDecoder().decode(bytes))
+}
+
+/** Here a challenge can only be Basic: another Bearer challenge would send the client where it already is. */
+function refusal({ message }: RegistryError): RegistryError {
+  const { headers } = unauthorized({ tokens: null, scopes: [] })
+  return new RegistryError('UNAUTHORIZED', { message, headers, oauth: 'invalid_grant' })
+}

@@ -1,0 +1,119 @@
+/** Repositories over HTTP: who sees which, and who makes them public. */
+import { env } from 'cloudflare:workers'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { storedManifest } from '../../store/support.ts'
+import { send } from '../../support/registry.ts'
+import { call, environment, failure } from './support.ts'
+
+interface Listed {
+  repositories: { name: string; visibility: string }[]
+}
+
+const DEV = { user: 'dev', password: 'the password of dev' }
+const OWNER = { user: 'owner', password: 'the password of owner' }
+
+async function grant(principal: string, pattern: string, ...actions: string[]): Promise<void> {
+  await call('PUT', '/grants', { body: { principal, pattern, actions } })
+}
+
+beforeAll(async () => {
+  for (const name of ['team/app', 'team/web', 'team/deep/er', 'open/one', 'open/two', 'secret']) {
+    await storedManifest(name, { tags: ['v1', 'v2'] })
+  }
+  for (const { user, password } of [DEV, OWNER]) {
+    await call('POST', '/accounts', { body: { name: user, password } })
+  }
+  await grant('account:dev', 'team/*', 'pull')
+  await grant('account:owner', 'team/app', 'admin')
+  await grant('anonymous', 'open/*', 'pull')
+})
+
+async function list(query: string, as?: typeof DEV): Promise<string[]> {
+  const { body } = await call<Listed>('GET', `/repositories${query}`, as && { as })
+  return body.repositories.map(({ name, visibility }) => `${name} ${visibility}`)
+}
+
+describe('repositories', () => {
+  it('are listed as far as the caller may pull', async () => {
+    expect(await list('')).toEqual([
+      'open/one public',
+      'open/two public',
+      'secret private',
+      'team/app private',
+      'team/deep/er private',
+      'team/web private',
+    ])
+    const dev = ['open/one public', 'open/two public', 'team/app private', 'team/web private']
+    expect(await list('', DEV)).toEqual(dev)
+    expect(await list('?q=o', DEV)).toEqual(dev.slice(0, 2))
+    expect(await list('?q=w', DEV)).toEqual(['open/two public', 'team/web private'])
+    expect(await list('?last=open/two&n=1', DEV)).toEqual(['team/app private'])
+    const { headers } = await call('GET', '/repositories?n=1&q=t', { as: DEV })
+    expect(headers.get('Link')).toBe('</api/v1/repositories?last=open%2Ftwo&n=1&q=t>; rel="next"')
+  })
+
+  it('are described to who may pull, and unknown to others whether they exist or not', async () => {
+    expect((await call('GET', '/repositories/team/app', { as: DEV })).body).toMatchObject({
+      name: 'team/app',
+      visibility: 'private',
+      tags: 2,
+    })
+    const unknown = '404 NAME_UNKNOWN: repository name not known to registry'
+    for (const name of ['secret', 'missing', 'team/deep/er', 'team/none']) {
+      expect(await failure('GET', `/repositories/${name}`, { as: DEV })).toBe(unknown)
+      const body = { visibility: 'public' }
+      expect(await failure('PATCH', `/repositories/${name}`, { as: DEV, body })).toBe(unknown)
+    }
+    expect(await failure('GET', '/repositories/Team')).toMatch(/repository: not a repository name/)
+  })
+
+  it('are made public and private by who has admin on them', async () => {
+    const set = (visibility: string, as: typeof DEV) => ({ as, body: { visibility } })
+    const tags = () =>
+      send('GET', '/v2/team/app/tags/list', {}, { ...environment, CHALLENGE: 'basic' })
+    expect(await failure('PATCH', '/repositories/team/app', set('public', DEV))).toBe(
+      '403 DENIED: this takes the action admin on it',
+    )
+    expect((await tags()).status).toBe(401)
+    for (const visibility of ['public', 'public', 'private', 'private', 'public']) {
+      const { body } = await call('PATCH', '/repositories/team/app', set(visibility, OWNER))
+      expect(body).toMatchObject({ visibility })
+      expect((await tags()).status).toBe(visibility === 'public' ? 200 : 401)
+      const grants = await call<{ grants: unknown[] }>(
+        'GET',
+        '/grants?principal=anonymous&pattern=team/app',
+      )
+      expect(grants.body.grants).toHaveLength(visibility === 'public' ? 1 : 0)
+    }
+    const bad = { as: OWNER, body: { visibility: 'hidden' } }
+    expect(await failure('PATCH', '/repositories/team/app', bad)).toMatch(/^400 .*visibility: /)
+  })
+
+  it('stay public, and as they are, where a pattern makes them so', async () => {
+    await call('PATCH', '/repositories/open/one', { body: { visibility: 'public' } })
+    await grant('anonymous', 'open/**', 'pull', 'push')
+    await grant('anonymous', '**', 'push')
+    const body = { visibility: 'private' }
+    expect(await failure('PATCH', '/repositories/open/one', { body })).toBe(
+      '409 CONFLICT: open/one stays public: anonymous may pull from open/**, open/*',
+    )
+    const { body: found } = await call<{ grants: { pattern: string }[] }>(
+      'GET',
+      '/grants?principal=anonymous&pattern=open/one',
+    )
+    expect(found.grants).toHaveLength(1)
+  })
+
+  it('keep what else anonymous may do on them when they become public', async () => {
+    await grant('anonymous', 'secret', 'create')
+    expect((await call('GET', '/repositories/secret')).body).toMatchObject({
+      visibility: 'private',
+    })
+    const body = { visibility: 'public' }
+    await call('PATCH', '/repositories/secret', { body })
+    const row = await env.DB.prepare(
+      `SELECT actions FROM grants WHERE principal_kind = 'anonymous' AND pattern = 'secret'`,
+    ).first<{ actions: string }>()
+    expect(row?.actions).toBe('["create","pull"]')
+  })
+})

@@ -73,7 +73,7 @@ describe('a delivery that keeps failing', () => {
     for (let seed = 0; seed < 500; seed += 1) {
       const random = new Random(seed)
       let [attempts, now] = [0, START]
-      for (;;) {
+      while (attempts < 200) {
         attempts += 1
         const failure = { attempts, firstAttemptAt: START, now, breaker: CLOSED }
         const seconds = retryDelaySeconds(failure, random.below(2 ** 20) / 2 ** 20)

@@ -2,7 +2,8 @@
 import { app } from './app.ts'
 import { rotateTokenKeys } from './auth/token-keys.ts'
 import { consumeEvents } from './events/consumer.ts'
-import type { Env } from './http/context.ts'
+import { sweepOutbox } from './events/sweep-outbox.ts'
+import { type Env, eventContext } from './http/context.ts'
 import { logInfo } from './lib/log.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
@@ -10,10 +11,20 @@ import { R2BlobStore } from './store/r2-blob-store.ts'
 export { LoginGuard } from './auth/login-guard.ts'
 export { UploadSession } from './uploads/upload-session.ts'
 
+/** In wrangler.toml, too; the other trigger is hourly. */
+const EVERY_MINUTE = '* * * * *'
+
 export default {
   fetch: app.fetch,
-  queue: consumeEvents,
+  queue: (batch, env) => consumeEvents(batch, eventContext(env)),
   async scheduled(controller, env) {
+    if (controller.cron === EVERY_MINUTE) {
+      const outbox = await sweepOutbox(eventContext(env))
+      if (Object.values(outbox).some((count) => count > 0)) {
+        logInfo({ message: 'sweep of the outbox', ...outbox })
+      }
+      return
+    }
     const swept = await sweepTombstones(
       env.DB,
       new R2BlobStore(env.BUCKET),

@@ -1,0 +1,56 @@
+/**
+ * What the queues gave up after all their retries becomes dead letters: of an event that was never fanned out one for each endpoint
+ * that wants it.
+ */
+import { logError } from '../lib/log.ts'
+import { buryDeliveries } from '../store/dead-letters.ts'
+import { putDeliveries } from '../store/deliveries.ts'
+import { eventJson, settleEvents } from '../store/outbox.ts'
+import { findDue } from './fan-out.ts'
+import { type EventContext, giveBack, newDelivery } from './lanes.ts'
+import { type EventMessage, parseEventMessage, parseRetryMessage, refuse } from './messages.ts'
+
+const GIVEN_UP = 'the queue gave it up before it was tried'
+
+export async function buryGivenUp(batch: MessageBatch, context: EventContext): Promise<void> {
+  for (const message of batch.messages) {
+    try {
+      await buryOne(message, context)
+      message.ack()
+    } catch (error) {
+      logError({ message: 'a dead letter was not written, and comes again', id: message.id }, error)
+      giveBack(message, context.now())
+    }
+  }
+}
+
+async function buryOne(message: Message, context: EventContext): Promise<void> {
+  const { db, now } = context
+  const delivery = parseRetryMessage(message.body)
+  if (delivery !== null) {
+    await db.batch(buryDeliveries(db, [delivery], now(), GIVEN_UP))
+    return
+  }
+  const event = parseEventMessage(message.body)
+  if (event === null) refuse(message, 'a message is neither an event nor a delivery')
+  else await buryEvent(event, context)
+}
+
+async function buryEvent(message: EventMessage, context: EventContext): Promise<void> {
+  const { db, now } = context
+  const { ids, endpoints, eventsFor } = await findDue([message], context)
+  const at = now()
+  const deliveries = endpoints.flatMap((endpoint) =>
+    eventsFor(endpoint).map((event) => ({
+      ...newDelivery(endpoint.id, event, at),
+      event: eventJson(event),
+      nextAt: at,
+    })),
+  )
+  const keys = deliveries.map(({ endpoint, eventId }) => ({ endpoint, eventId }))
+  await db.batch([
+    ...putDeliveries(db, deliveries, at),
+    ...buryDeliveries(db, keys, at, GIVEN_UP),
+    settleEvents(db, ids, at),
+  ])
+}

@@ -1,0 +1,167 @@
+/**
+ * The outbox, which is the feed, too: an event is written in the batch of the change that it tells of, so that there is neither one
+ * without the other. It is settled when nothing has to be sent any more, and forgotten when it is old.
+ */
+
+/** An event that no consumer settled is sent again after so long: a queue has usually delivered it by then. */
+export const FIRST_SWEEP_AFTER_MS = 30_000
+
+/** What is larger is written without the references: they are all that makes an event large, and the manifest has them, too. */
+const LARGEST_EVENT_CHARACTERS = 200_000
+
+const SQL = {
+  record: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING`,
+  recordWithTag: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    WHERE repositories.name = ?7 AND tags.name = ?8 ON CONFLICT (id) DO NOTHING`,
+  recordWithManifest: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
+    WHERE repositories.name = ?7 AND manifests.digest = ?8 ON CONFLICT (id) DO NOTHING`,
+  recordWithBlob: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
+    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+    WHERE repositories.name = ?7 AND repository_blobs.digest = ?8 ON CONFLICT (id) DO NOTHING`,
+  unsettled: `
+    SELECT id, event FROM events
+    WHERE settled_at IS NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`,
+  postpone: `
+    UPDATE events SET due_at = ?2
+    WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`,
+  settle: `
+    UPDATE events SET settled_at = ?2
+    WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`,
+  find: `
+    SELECT id, event, settled_at FROM events WHERE id IN (SELECT value FROM json_each(?1))`,
+  list: `
+    SELECT seq, event FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`,
+  forget: `
+    DELETE FROM events WHERE seq IN (
+      SELECT seq FROM events WHERE settled_at IS NOT NULL AND at < ?1 ORDER BY at LIMIT ?2)`,
+} as const
+
+/** What the outbox knows of an event; all of it is kept as JSON. */
+export interface OutboxEvent {
+  id: string
+  /** RFC 3339. */
+  timestamp: string
+  action: string
+  target: { repository: string; references?: unknown }
+}
+
+/** What has to be in the database for the event to be written: that is what makes it true. */
+export type Witness =
+  | { repository: string; tag: string }
+  | { repository: string; manifest: string }
+  | { repository: string; blob: string }
+
+/** Stands in the batch of a change that either happens or fails the batch: a push. */
+export function recordEvent(db: D1Database, event: OutboxEvent): D1PreparedStatement {
+  return db.prepare(SQL.record).bind(...columns(event))
+}
+
+/**
+ * Stands in the batch of a change that may find nothing to change: before a delete, with what is deleted as the witness, or after
+ * a mount, with the blob of the repository that it comes from.
+ */
+export function recordEventIf(
+  db: D1Database,
+  event: OutboxEvent,
+  witness: Witness,
+): D1PreparedStatement {
+  const { repository } = witness
+  if ('tag' in witness) return conditional(SQL.recordWithTag, witness.tag)
+  if ('manifest' in witness) return conditional(SQL.recordWithManifest, witness.manifest)
+  return conditional(SQL.recordWithBlob, witness.blob)
+
+  function conditional(sql: string, name: string): D1PreparedStatement {
+    return db.prepare(sql).bind(...columns(event), repository, name)
+  }
+}
+
+function columns(event: OutboxEvent): (string | number)[] {
+  const { id, timestamp, action, target } = event
+  const at = Date.parse(timestamp)
+  return [id, at, action, target.repository, eventJson(event), at + FIRST_SWEEP_AFTER_MS]
+}
+
+/** The event as it is kept and queued. */
+export function eventJson(event: OutboxEvent): string {
+  const json = JSON.stringify(event)
+  if (json.length <= LARGEST_EVENT_CHARACTERS) return json
+  const { references: _tooMany, ...target } = event.target
+  return JSON.stringify({ ...event, target })
+}
+
+export interface UnsettledEvent {
+  id: string
+  /** JSON. */
+  event: string
+}
+
+/** Up to `limit` events that should be settled and are not. */
+export async function unsettledEvents(
+  db: D1Database,
+  before: number,
+  limit: number,
+): Promise<UnsettledEvent[]> {
+  const { results } = await db.prepare(SQL.unsettled).bind(before, limit).all<UnsettledEvent>()
+  return results
+}
+
+/** They were sent again, and are not due before `until`. */
+export function postponeEvents(
+  db: D1Database,
+  ids: readonly string[],
+  until: number,
+): D1PreparedStatement {
+  return db.prepare(SQL.postpone).bind(JSON.stringify(ids), until)
+}
+
+/** Ids of events that have no row, such as those of pulls, are left alone. */
+export function settleEvents(
+  db: D1Database,
+  ids: readonly string[],
+  now: number,
+): D1PreparedStatement {
+  return db.prepare(SQL.settle).bind(JSON.stringify(ids), now)
+}
+
+export interface EventRow {
+  id: string
+  event: string
+  settled_at: number | null
+}
+
+/** Of EventRow. */
+export function eventsById(db: D1Database, ids: readonly string[]): D1PreparedStatement {
+  return db.prepare(SQL.find).bind(JSON.stringify(ids))
+}
+
+export interface FeedEvent {
+  /** Greater than that of every event before it. */
+  seq: number
+  /** JSON. */
+  event: string
+}
+
+/** The feed: up to `limit` events after `since` (0 begins at the oldest that is kept), in the order in which they happened. */
+export async function listEvents(
+  db: D1Database,
+  { since, limit }: { since: number; limit: number },
+): Promise<FeedEvent[]> {
+  const { results } = await db.prepare(SQL.list).bind(since, limit).all<FeedEvent>()
+  return results
+}
+
+/** Removes up to `limit` settled events that happened before `before`. Returns how many went. */
+export async function forgetEvents(db: D1Database, before: number, limit: number): Promise<number> {
+  const { meta } = await db.prepare(SQL.forget).bind(before, limit).run()
+  return meta.changes
+}

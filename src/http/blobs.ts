@@ -5,8 +5,8 @@ import { parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
 import { EdgeCache } from '../store/edge-cache.ts'
-import { announce } from './announce.ts'
 import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
+import { announce, eventOf } from './change-events.ts'
 import { factory } from './context.ts'
 import { allow } from './guard.ts'
 
@@ -64,7 +64,8 @@ export const blobs = factory
   })
   .delete('/', allow('delete'), async (c) => {
     const digest = parseDigest(c.var.reference)
-    const outcome = await unlinkBlob(c.env.DB, c.var.repository, digest)
+    const event = eventOf(c, 'delete', { digest, kind: 'blob' })
+    const outcome = await unlinkBlob(c.env.DB, c.var.repository, digest, event)
     if (outcome === 'unknown') throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {
@@ -73,6 +74,6 @@ export const blobs = factory
         headers: { Allow: 'GET, HEAD' },
       })
     }
-    announce(c, 'delete', { digest })
+    announce(c, [event])
     return c.body(null, 202, { 'Docker-Content-Digest': digest })
   })

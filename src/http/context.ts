@@ -4,10 +4,11 @@ import { createFactory } from 'hono/factory'
 import type { AuthContext } from '../auth/auth-settings.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { LoginGuard } from '../auth/login-guard.ts'
-import type { RegistryEvent } from '../events/event.ts'
+import type { EventContext } from '../events/lanes.ts'
+import type { EventMessage, RetryMessage } from '../events/messages.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
-import type { Settings, SettingVariables } from './settings.ts'
+import { readSettings, type Settings, type SettingVariables } from './settings.ts'
 
 /** What wrangler.toml binds to the Worker, and the operator's variables. */
 export interface Env extends SettingVariables {
@@ -15,7 +16,8 @@ export interface Env extends SettingVariables {
   DB: D1Database
   UPLOADS: DurableObjectNamespace<UploadSession>
   LOGINS: DurableObjectNamespace<LoginGuard>
-  EVENTS: Queue<RegistryEvent>
+  EVENTS: Queue<EventMessage>
+  RETRIES: Queue<RetryMessage>
   /** Limits the requests of one client address, where the operator configured it. */
   RATE_LIMIT?: RateLimit
 }
@@ -47,4 +49,9 @@ export function clientAddress(c: Context<AppEnv>): string {
 export function authContext(c: Context<AppEnv>): AuthContext {
   const { settings, address } = c.var
   return { db: c.env.DB, logins: c.env.LOGINS, settings, address }
+}
+
+export function eventContext(env: Env): EventContext {
+  const { DB: db, EVENTS: events, RETRIES: retries } = env
+  return { db, events, retries, settings: readSettings(env), now: Date.now }
 }

@@ -11,10 +11,10 @@ import {
   type StoredManifest,
 } from '../store/manifests.ts'
 import { removeTag } from '../store/tags.ts'
-import { announce } from './announce.ts'
+import { announce, eventOf } from './change-events.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow } from './guard.ts'
-import { absoluteUrl, location } from './locations.ts'
+import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
 import { pushManifest } from './push-manifest.ts'
 
@@ -44,12 +44,9 @@ export const manifests = factory
       digest: 'digest' in reference ? reference.digest : null,
       tags: allTags,
     })
-    const { mediaType, size, digest } = pushed
-    const path = `/v2/${c.var.repository}/manifests/${digest}`
-    const target = { mediaType, size, digest, url: absoluteUrl(c, path) }
-    if (allTags.length === 0) announce(c, 'push', target)
-    for (const tag of allTags) announce(c, 'push', { ...target, tag })
-    c.header('Location', location(c, path))
+    const { digest } = pushed
+    announce(c, pushed.events)
+    c.header('Location', location(c, `/v2/${c.var.repository}/manifests/${digest}`))
     c.header('Docker-Content-Digest', digest)
     if (pushed.subject !== null) c.header('OCI-Subject', pushed.subject)
     for (const tag of tags) c.header('OCI-Tag', tag, { append: true })
@@ -60,11 +57,14 @@ export const manifests = factory
     const { repository } = c.var
     const reference = parseReference(c.var.reference)
     if ('tag' in reference) {
-      if (!(await removeTag(DB, repository, reference.tag))) throw unknownManifest(reference)
-      announce(c, 'delete', { tag: reference.tag })
+      const event = eventOf(c, 'delete', { tag: reference.tag })
+      const removed = await removeTag(DB, repository, reference.tag, event)
+      if (!removed) throw unknownManifest(reference)
+      announce(c, [event])
       return c.body(null, 202)
     }
-    const outcome = await removeManifest(DB, repository, reference.digest)
+    const event = eventOf(c, 'delete', { digest: reference.digest, kind: 'manifest' })
+    const outcome = await removeManifest(DB, repository, reference.digest, event)
     if (outcome === 'unknown') throw unknownManifest(reference)
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {
@@ -73,7 +73,7 @@ export const manifests = factory
         headers: { Allow: 'GET, HEAD, PUT' },
       })
     }
-    announce(c, 'delete', { digest: reference.digest })
+    announce(c, [event])
     return c.body(null, 202)
   })
 

@@ -1,5 +1,6 @@
 /** Pushing a manifest: read it whole, check it against its type and its repository, store it in one transaction. */
 import type { Context } from 'hono'
+import type { RegistryEvent } from '../events/event.ts'
 import { readBody } from '../lib/read-body.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
@@ -18,7 +19,9 @@ import {
   manifestSizes,
   putManifest,
 } from '../store/put-manifest.ts'
+import { eventOf } from './change-events.ts'
 import type { AppEnv } from './context.ts'
+import { absoluteUrl } from './locations.ts'
 import { settled } from './settled.ts'
 
 /** A URL has room for about so many; the spec asks for 10 at least. */
@@ -35,10 +38,9 @@ export interface PushReference {
 
 export interface PushedManifest {
   digest: Digest
-  mediaType: string
-  /** Bytes. */
-  size: number
   subject: Digest | null
+  /** What was told of it. */
+  events: readonly RegistryEvent[]
 }
 
 /** @throws {RegistryError} MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID; status 413 past 4 MiB */
@@ -62,9 +64,24 @@ export async function pushManifest(
   }
   const manifest = parseManifest(bytes, c.req.header('Content-Type'))
   await checkReferences(c, manifest)
-  await settled(c, store(c, { bytes, digest, manifest, tags: reference.tags }))
-  const { mediaType, subject } = manifest
-  return { digest, mediaType, size: bytes.length, subject: subject?.digest ?? null }
+  const push = { bytes, digest, manifest, tags: reference.tags }
+  const events = eventsOf(c, push)
+  await settled(c, store(c, push, events))
+  return { digest, subject: manifest.subject?.digest ?? null, events }
+}
+
+/** One for each tag, as the original has them; one without a tag where there is none. */
+function eventsOf(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): RegistryEvent[] {
+  const { mediaType } = manifest
+  const url = absoluteUrl(c, `/v2/${c.var.repository}/manifests/${digest}`)
+  const references = referencesOf(manifest)
+  const target = { mediaType, size: bytes.length, digest, url, references }
+  if (tags.length === 0) return [eventOf(c, 'push', target)]
+  return tags.map((tag) => eventOf(c, 'push', { ...target, tag }))
+}
+
+function referencesOf({ config, layers, manifests }: Manifest): Descriptor[] {
+  return [...(config === undefined ? [] : [config]), ...layers, ...manifests]
 }
 
 async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>> {
@@ -116,7 +133,11 @@ interface Push {
   tags: readonly string[]
 }
 
-async function store(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): Promise<void> {
+async function store(
+  c: Context<AppEnv>,
+  { bytes, digest, manifest, tags }: Push,
+  events: readonly RegistryEvent[],
+): Promise<void> {
   const outcome = await putManifest(c.env.DB, c.var.repository, {
     digest,
     mediaType: manifest.mediaType,
@@ -128,6 +149,7 @@ async function store(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push
     blobs: requiredBlobs(manifest).map((descriptor) => descriptor.digest),
     children: manifest.manifests.map((descriptor) => descriptor.digest),
     tags,
+    events,
     mayMoveTags: c.var.caller.rights.on(c.var.repository).has('push'),
   })
   if (outcome === 'stored') return

@@ -7,6 +7,9 @@ import type { AuthSettings } from '../auth/auth-settings.ts'
 import { parseTokenService } from '../auth/external-tokens.ts'
 import { parseHtpasswd } from '../auth/htpasswd.ts'
 
+import { parseEndpoints } from '../events/endpoint.ts'
+import { type EventSettings, parseHosts, parseRetryTime } from '../events/event-settings.ts'
+
 /** The variables as they are bound. Each is optional; README.md, "Configuration", has the meanings. */
 export interface SettingVariables {
   PUBLIC_URL?: string
@@ -28,9 +31,13 @@ export interface SettingVariables {
   CORS_ORIGINS?: string
   ALLOW_LOOPBACK?: string
   LOG_REQUESTS?: string
+  WEBHOOKS?: string
+  WEBHOOK_HOSTS?: string
+  WEBHOOK_RETRY?: string
+  EVENT_DAYS?: string
 }
 
-export interface Settings extends AuthSettings {
+export interface Settings extends AuthSettings, EventSettings {
   /** Origin of the URLs that the registry answers with, when fixed; else that of the request. */
   publicOrigin: string | null
   /** '' or a path before `/v2/`, without a slash at its end. */
@@ -67,6 +74,10 @@ const cache = new WeakMap<SettingVariables, Settings>()
 export function readSettings(variables: SettingVariables): Settings {
   const known = cache.get(variables)
   if (known !== undefined) return known
+  const allowLoopback = flag('ALLOW_LOOPBACK', variables.ALLOW_LOOPBACK, false)
+  const webhookHosts = parsed('WEBHOOK_HOSTS', variables.WEBHOOK_HOSTS, parseHosts) ?? []
+  const parseWebhooks = (json: string) =>
+    parseEndpoints(json, { allowLoopback, hosts: webhookHosts })
   const settings: Settings = {
     ...publicUrl(variables.PUBLIC_URL),
     trustForwarded: flag('TRUST_FORWARDED', variables.TRUST_FORWARDED, false),
@@ -85,7 +96,11 @@ export function readSettings(variables: SettingVariables): Settings {
     challenge: challenge(variables.CHALLENGE),
     loginFailuresMax: number('LOGIN_FAILURES_MAX', variables.LOGIN_FAILURES_MAX, LOGIN_FAILURES),
     corsOrigins: origins('CORS_ORIGINS', variables.CORS_ORIGINS),
-    allowLoopback: flag('ALLOW_LOOPBACK', variables.ALLOW_LOOPBACK, false),
+    allowLoopback,
+    webhookHosts,
+    webhooks: parsed('WEBHOOKS', variables.WEBHOOKS, parseWebhooks) ?? [],
+    webhookRetryMs: parsed('WEBHOOK_RETRY', variables.WEBHOOK_RETRY, parseRetryTime) ?? DAY_MS,
+    eventDays: number('EVENT_DAYS', variables.EVENT_DAYS, EVENT_DAYS),
     logRequests: flag('LOG_REQUESTS', variables.LOG_REQUESTS, true),
   }
   cache.set(variables, settings)
@@ -120,6 +135,8 @@ interface NumberRange {
 const PAGE: NumberRange = { min: 1, max: 10_000, default: 1000 }
 /** An upper end of 15 minutes: a revocation acts within it. */
 const TOKEN_TTL: NumberRange = { min: 60, max: 900, default: 900 }
+const EVENT_DAYS: NumberRange = { min: 1, max: 365, default: 7 }
+const DAY_MS = 24 * 60 * 60_000
 const LOGIN_FAILURES: NumberRange = { min: 1, max: 1000, default: 10 }
 
 function number(name: string, value: string | undefined, range: NumberRange): number {

@@ -1,14 +1,15 @@
 /** Pushing blobs: OCI distribution spec, end-4 to end-6, mounting (end-11), status (end-13) and cancelling (end-14). */
 import type { Context } from 'hono'
+import type { RegistryEvent } from '../events/event.ts'
 import { withBody } from '../lib/read-body.ts'
 import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { newStorageKey } from '../store/blob-store.ts'
-import { commitBlob, mountBlob, repositoriesWithBlob } from '../store/blobs.ts'
+import { commitBlob, mountBlob, repositoriesWithBlob, withSize } from '../store/blobs.ts'
 import type { Chunk } from '../uploads/upload-session.ts'
-import { announce } from './announce.ts'
+import { announce, eventOf } from './change-events.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow } from './guard.ts'
 import { absoluteUrl, location } from './locations.ts'
@@ -24,10 +25,11 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
   if (mount !== undefined) {
     const digest = parseDigest(mount)
     const from = await mountSource(c, digest)
-    const mounted = await settled(c, mountBlob(c.env.DB, c.var.repository, digest, from))
+    const event = eventOf(c, 'mount', { ...blobTarget(c, digest), fromRepository: from })
+    const mounted = await settled(c, mountBlob(c.env.DB, c.var.repository, digest, from, event))
     // A mount that fails is an upload that begins, whatever the reason.
     if (!mounted) return accepted(c)
-    announce(c, 'mount', { ...blobTarget(c, digest), fromRepository: from })
+    announce(c, [event])
     return created(c, digest)
   }
   const digest = c.req.query('digest')
@@ -66,13 +68,15 @@ export const upload = factory
     const { id, session } = await openUpload(c)
     const chunk = readChunk(c)
     if (fitsOneWrite(c, chunk) && (await session.claimWhole(digest))) {
-      if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
+      const event = pushEvent(c, digest)
+      if (await writeWhole(c, digest, chunk, event)) return pushed(c, digest, event, chunk.length)
       await session.failWhole()
       throw refusal(c, id, { kind: 'digest invalid' })
     }
-    const answer = await session.finish(c.var.repository, digest, chunk)
+    const event = pushEvent(c, digest)
+    const answer = await session.finish(c.var.repository, digest, chunk, event)
     if (answer.kind !== 'created') throw refusal(c, id, answer)
-    return pushed(c, digest, answer.size)
+    return pushed(c, digest, event, answer.size)
   })
   .delete('/', allow('push'), async (c) => {
     const { id, session } = await openUpload(c)
@@ -84,15 +88,17 @@ export const upload = factory
 /** POST with a digest: the whole blob is in the request. */
 async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
   const chunk = readChunk(c)
+  const event = pushEvent(c, digest)
   if (chunk.length === 0 || fitsOneWrite(c, chunk)) {
-    if (await writeWhole(c, digest, chunk)) return pushed(c, digest, chunk.length)
+    if (await writeWhole(c, digest, chunk, event)) return pushed(c, digest, event, chunk.length)
     throw new RegistryError('DIGEST_INVALID', { detail: digest })
   }
   // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
   const id = await startUpload(c, algorithmOf(digest))
-  const answer = await c.env.UPLOADS.getByName(id).finish(c.var.repository, digest, chunk)
+  const session = c.env.UPLOADS.getByName(id)
+  const answer = await session.finish(c.var.repository, digest, chunk, event)
   if (answer.kind !== 'created') throw refusal(c, id, answer)
-  return pushed(c, digest, answer.size)
+  return pushed(c, digest, event, answer.size)
 }
 
 /** R2 wants to know the length from the body itself: a Content-Range on a chunked one is no Content-Length. */
@@ -110,6 +116,7 @@ async function writeWhole(
   c: Context<AppEnv>,
   digest: Digest,
   { body, length }: Chunk,
+  event: RegistryEvent,
 ): Promise<boolean> {
   const { blobStore } = c.var
   const storageKey = newStorageKey('blobs')
@@ -119,7 +126,8 @@ async function writeWhole(
     : withBody(body, size, (bytes) => blobStore.write(storageKey, bytes, digest)))
   if (!written) return false
   const blob = { digest, size, storageKey }
-  if (await settled(c, commitBlob(c.env.DB, c.var.repository, blob))) return true
+  const committed = commitBlob(c.env.DB, c.var.repository, blob, event)
+  if (await settled(c, committed)) return true
   throw new Error(`the fresh storage key ${storageKey} is buried`)
 }
 
@@ -135,9 +143,19 @@ async function accepted(c: Context<AppEnv>): Promise<Response> {
   return c.body(null, 202, progressHeaders(c, id, 0))
 }
 
+/** The event of a push, whose size is not known before its end. */
+function pushEvent(c: Context<AppEnv>, digest: Digest): RegistryEvent {
+  return eventOf(c, 'push', blobTarget(c, digest))
+}
+
 /** Answers a push, and announces it unless it only repeats an earlier one (`size` is null). */
-function pushed(c: Context<AppEnv>, digest: Digest, size: number | null): Response {
-  if (size !== null) announce(c, 'push', { ...blobTarget(c, digest), size })
+function pushed(
+  c: Context<AppEnv>,
+  digest: Digest,
+  event: RegistryEvent,
+  size: number | null,
+): Response {
+  if (size !== null) announce(c, [withSize(event, size)])
   return created(c, digest)
 }
 

@@ -3,6 +3,7 @@
  * a repository has it by a link. One function, one round trip.
  */
 import type { Digest } from '../oci/digest.ts'
+import { type OutboxEvent, recordEvent, recordEventIf } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
 import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from './tombstones.ts'
 
@@ -75,13 +76,14 @@ export async function findBlob(
 
 /**
  * Makes verified bytes visible in `repository`. Where the registry holds the same content already, that object stays and the
- * new bytes are buried. May be repeated with the same blob, for as long as buried bytes stay.
+ * new bytes are buried. May be repeated with the same blob, for as long as buried bytes stay. `event` tells of it.
  * @returns false, with nothing changed, where an earlier commit of the same bytes was undone: they are buried, and may go any moment
  */
 export async function commitBlob(
   db: D1Database,
   repository: string,
   blob: StoredBlob,
+  event: OutboxEvent,
 ): Promise<boolean> {
   const now = Date.now()
   try {
@@ -90,12 +92,18 @@ export async function commitBlob(
       db.prepare(SQL.insert).bind(blob.digest, blob.size, blob.storageKey, now),
       db.prepare(SQL.link).bind(repository, blob.digest, now),
       buryUnlessTaken(db, blob.storageKey, now),
+      recordEvent(db, withSize(event, blob.size)),
     ])
     return true
   } catch (error) {
     if (isForeignKeyError(error)) return false
     throw error
   }
+}
+
+/** The event of a blob's push, with the size that is known only when all bytes are there. */
+export function withSize<E extends OutboxEvent>(event: E, size: number): E {
+  return { ...event, target: { ...event.target, size, length: size } }
 }
 
 /** Names of up to 1,000 repositories that have the blob. */
@@ -113,11 +121,13 @@ export async function mountBlob(
   repository: string,
   digest: Digest,
   from: string,
+  event: OutboxEvent,
 ): Promise<boolean> {
   const now = Date.now()
   const [, mounted] = await db.batch([
     db.prepare(SQL.mountTarget).bind(repository, digest, from, now),
     db.prepare(SQL.mount).bind(repository, digest, from, now),
+    recordEventIf(db, event, { repository: from, blob: digest }),
   ])
   return mounted !== undefined && mounted.results.length > 0
 }
@@ -130,9 +140,11 @@ export async function unlinkBlob(
   db: D1Database,
   repository: string,
   digest: Digest,
+  event: OutboxEvent,
 ): Promise<'deleted' | 'unknown' | 'in use'> {
   try {
-    const [unlinked] = await db.batch([
+    const [, unlinked] = await db.batch([
+      recordEventIf(db, event, { repository, blob: digest }),
       db.prepare(SQL.unlink).bind(repository, digest),
       db.prepare(SQL.buryUnlinked).bind(digest, Date.now() + TOMBSTONE_GRACE_MS),
       db.prepare(SQL.dropUnlinked).bind(digest),

@@ -4,6 +4,7 @@
  */
 import type { Digest } from '../oci/digest.ts'
 import { isForeignKeyError } from './blobs.ts'
+import { type OutboxEvent, recordEventIf } from './outbox.ts'
 import { TOMBSTONE_GRACE_MS } from './tombstones.ts'
 
 /** Where a manifest's bytes are: in the row, as text, or in the blob store. */
@@ -77,9 +78,11 @@ export async function removeManifest(
   db: D1Database,
   repository: string,
   digest: Digest,
+  event: OutboxEvent,
 ): Promise<'deleted' | 'unknown' | 'in use'> {
   try {
-    const [, removed] = await db.batch([
+    const [, , removed] = await db.batch([
+      recordEventIf(db, event, { repository, manifest: digest }),
       db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
       db.prepare(SQL.remove).bind(repository, digest),
     ])

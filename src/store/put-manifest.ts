@@ -5,6 +5,7 @@
 import type { Digest } from '../oci/digest.ts'
 import { isForeignKeyError } from './blobs.ts'
 import type { StoredManifest } from './manifests.ts'
+import { type OutboxEvent, recordEvent } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
 import { buryUnlessTaken } from './tombstones.ts'
 
@@ -21,6 +22,8 @@ export interface NewManifest extends StoredManifest {
   tags: readonly string[]
   /** Whether tags that name another manifest may be moved to this one. */
   mayMoveTags: boolean
+  /** What tells of it, one for each tag. */
+  events: readonly OutboxEvent[]
 }
 
 /** `missing`: something that it refers to is not in the repository. `tag taken`: a tag names another manifest and may not move. */
@@ -129,6 +132,7 @@ export async function putManifest(
     statements.push(db.prepare(tag).bind(repository, digest, tags, now))
   }
   if (storageKey !== null) statements.push(buryUnlessTaken(db, storageKey, now))
+  statements.push(...manifest.events.map((event) => recordEvent(db, event)))
   try {
     await db.batch(statements)
     return 'stored'

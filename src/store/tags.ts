@@ -1,4 +1,5 @@
 /** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+import { type OutboxEvent, recordEventIf } from './outbox.ts'
 
 const SQL = {
   list: `
@@ -32,7 +33,15 @@ export async function listTags(
 }
 
 /** Removes a tag; the manifest stays. Returns false where there is no such tag. */
-export async function removeTag(db: D1Database, repository: string, tag: string): Promise<boolean> {
-  const { results } = await db.prepare(SQL.remove).bind(repository, tag).all()
-  return results.length > 0
+export async function removeTag(
+  db: D1Database,
+  repository: string,
+  tag: string,
+  event: OutboxEvent,
+): Promise<boolean> {
+  const [, removed] = await db.batch([
+    recordEventIf(db, event, { repository, tag }),
+    db.prepare(SQL.remove).bind(repository, tag),
+  ])
+  return removed !== undefined && removed.results.length > 0
 }

@@ -8,6 +8,7 @@ import { logError } from '../lib/log.ts'
 import { type Algorithm, algorithmOf, type Digest } from '../oci/digest.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, findBlob } from '../store/blobs.ts'
+import type { OutboxEvent } from '../store/outbox.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
 import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from '../store/tombstones.ts'
 import { completeUpload } from './complete.ts'
@@ -89,8 +90,16 @@ export class UploadSession extends DurableObject<UploadEnv> {
     })
   }
 
-  /** PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in `repository`. */
-  finish(repository: string, digest: Digest, chunk: Chunk): Promise<SessionAnswer> {
+  /**
+   * PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in `repository`. `event` tells
+   * of it.
+   */
+  finish(
+    repository: string,
+    digest: Digest,
+    chunk: Chunk,
+    event: OutboxEvent,
+  ): Promise<SessionAnswer> {
     return this.#inTurn(chunk, async () => {
       await this.#open()
       const { phase } = this.#state
@@ -98,9 +107,9 @@ export class UploadSession extends DurableObject<UploadEnv> {
       if (phase === 'done' && repeated) return this.#repeat(repository, digest)
       // An earlier try had all the bytes: the same request again brings them a second time. It may have committed them, too,
       // without hearing of it: under another digest they must not be touched.
-      if (phase === 'finishing' && repeated) return this.#complete(repository, digest)
+      if (phase === 'finishing' && repeated) return this.#complete(repository, digest, event)
       const received = await this.#receive(chunk, algorithmOf(digest))
-      return received.kind === 'open' ? this.#complete(repository, digest) : received
+      return received.kind === 'open' ? this.#complete(repository, digest, event) : received
     })
   }
 
@@ -151,7 +160,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return { kind: asDeclared ? 'open' : 'size invalid', offset: this.#state.offset }
   }
 
-  async #complete(repository: string, digest: Digest): Promise<SessionAnswer> {
+  async #complete(repository: string, digest: Digest, event: OutboxEvent): Promise<SessionAnswer> {
     this.#state.finishing(digest)
     const { storageKey, offset: size } = this.#state
     // An earlier try may have committed the bytes, and they may have been deleted since: buried bytes are not used again.
@@ -159,7 +168,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (tooLate) return this.#lose()
     const valid = await completeUpload(this.#store, this.#state, this.#writer, digest)
     if (!valid) return this.#failDigest()
-    const committed = await commitBlob(this.env.DB, repository, { digest, size, storageKey })
+    const blob = { digest, size, storageKey }
+    const committed = await commitBlob(this.env.DB, repository, blob, event)
     if (!committed) return this.#lose()
     this.#state.done(digest)
     return { kind: 'created', size }

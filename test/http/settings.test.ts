@@ -31,6 +31,10 @@ const DEFAULTS: Settings = {
   corsOrigins: [],
   allowLoopback: false,
   logRequests: true,
+  webhooks: [],
+  webhookHosts: [],
+  webhookRetryMs: 24 * 60 * 60_000,
+  eventDays: 7,
 }
 
 const VARIABLES = [
@@ -53,6 +57,10 @@ const VARIABLES = [
   'CORS_ORIGINS',
   'ALLOW_LOOPBACK',
   'LOG_REQUESTS',
+  'WEBHOOKS',
+  'WEBHOOK_HOSTS',
+  'WEBHOOK_RETRY',
+  'EVENT_DAYS',
 ] as const
 
 describe('a valid setting', () => {
@@ -104,6 +112,9 @@ describe('a valid setting', () => {
     ],
     [{ ALLOW_LOOPBACK: 'true' }, { allowLoopback: true }],
     [{ LOG_REQUESTS: 'false' }, { logRequests: false }],
+    [{ WEBHOOK_HOSTS: 'a.example, *.b.example' }, { webhookHosts: ['a.example', '*.b.example'] }],
+    [{ WEBHOOK_RETRY: '48h' }, { webhookRetryMs: 48 * 60 * 60_000 }],
+    [{ EVENT_DAYS: '30' }, { eventDays: 30 }],
   ])('%j', (variables, expected) => {
     expect(readSettings(variables)).toEqual({ ...DEFAULTS, ...expected })
   })
@@ -147,6 +158,11 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['CORS_ORIGINS', 'https://ui.example.com/', 'origins'],
   ['CORS_ORIGINS', 'null', 'origins'],
   ['ALLOW_LOOPBACK', 'yes', '"true" or "false"'],
+  ['WEBHOOKS', '[{"name":"a"}]', 'endpoint "a"'],
+  ['WEBHOOKS', '[{"name":"a","url":"https://127.0.0.1/"}]', 'url'],
+  ['WEBHOOK_HOSTS', 'https://a.example', 'hosts'],
+  ['WEBHOOK_RETRY', 'a day', 'a duration'],
+  ['EVENT_DAYS', '0', 'from 1 to 365'],
   ['LOG_REQUESTS', 'all', '"true" or "false"'],
 ]
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { commitBlob, findBlob, mountBlob, unlinkBlob } from '../../src/store/blobs.ts'
 import { removeManifest } from '../../src/store/manifests.ts'
+import { anyEvent } from '../support/any-event.ts'
 import { anyBlob, anyDigest, buried, committedBlob, count, db, storedManifest } from './support.ts'
 
 beforeEach(async () => {
@@ -28,9 +29,9 @@ describe('commitBlob', () => {
   it('keeps the first object of a digest, and buries every other', async () => {
     const first = await committedBlob('a')
     const second = anyBlob(first.digest)
-    await commitBlob(db, 'a', second)
+    await commitBlob(db, 'a', second, anyEvent())
     const third = anyBlob(first.digest)
-    await commitBlob(db, 'b', third)
+    await commitBlob(db, 'b', third, anyEvent())
     expect(await findBlob(db, 'a', first.digest)).toEqual(first)
     expect(await findBlob(db, 'b', first.digest)).toEqual(first)
     expect(await buried()).toEqual([second.storageKey, third.storageKey].sort())
@@ -39,7 +40,9 @@ describe('commitBlob', () => {
   it('at the same time as others of the same digest leaves one object', async () => {
     const digest = anyDigest()
     const blobs = Array.from({ length: 8 }, () => anyBlob(digest))
-    await Promise.all(blobs.map((blob, index) => commitBlob(db, index % 2 ? 'a' : 'b', blob)))
+    await Promise.all(
+      blobs.map((blob, index) => commitBlob(db, index % 2 ? 'a' : 'b', blob, anyEvent())),
+    )
     const winner = await findBlob(db, 'a', digest)
     expect(await findBlob(db, 'b', digest)).toEqual(winner)
     const losers = blobs
@@ -52,8 +55,8 @@ describe('commitBlob', () => {
 
   it('may be repeated with the same object, which is not buried', async () => {
     const blob = await committedBlob('a')
-    await commitBlob(db, 'a', blob)
-    await commitBlob(db, 'b', blob)
+    await commitBlob(db, 'a', blob, anyEvent())
+    await commitBlob(db, 'b', blob, anyEvent())
     expect(await buried()).toEqual([])
   })
 })
@@ -61,45 +64,45 @@ describe('commitBlob', () => {
 describe('unlinkBlob', () => {
   it('buries the object when the last repository lets it go', async () => {
     const blob = await committedBlob('a')
-    await mountBlob(db, 'b', blob.digest, 'a')
-    expect(await unlinkBlob(db, 'a', blob.digest)).toBe('deleted')
+    await mountBlob(db, 'b', blob.digest, 'a', anyEvent())
+    expect(await unlinkBlob(db, 'a', blob.digest, anyEvent())).toBe('deleted')
     expect(await buried()).toEqual([])
     expect(await findBlob(db, 'b', blob.digest)).toEqual(blob)
-    expect(await unlinkBlob(db, 'b', blob.digest)).toBe('deleted')
+    expect(await unlinkBlob(db, 'b', blob.digest, anyEvent())).toBe('deleted')
     expect(await buried()).toEqual([blob.storageKey])
     expect(await count('blobs')).toBe(0)
   })
 
   it('knows what is not there', async () => {
     const blob = await committedBlob('a')
-    expect(await unlinkBlob(db, 'a', anyDigest())).toBe('unknown')
-    expect(await unlinkBlob(db, 'none', blob.digest)).toBe('unknown')
+    expect(await unlinkBlob(db, 'a', anyDigest(), anyEvent())).toBe('unknown')
+    expect(await unlinkBlob(db, 'none', blob.digest, anyEvent())).toBe('unknown')
     expect(await findBlob(db, 'a', blob.digest)).toEqual(blob)
   })
 
   it('changes nothing while a manifest of the repository refers to the blob', async () => {
     const blob = await committedBlob('a')
     const manifest = await storedManifest('a', { blobs: [blob.digest] })
-    expect(await unlinkBlob(db, 'a', blob.digest)).toBe('in use')
+    expect(await unlinkBlob(db, 'a', blob.digest, anyEvent())).toBe('in use')
     expect(await findBlob(db, 'a', blob.digest)).toEqual(blob)
     expect(await buried()).toEqual([])
-    await removeManifest(db, 'a', manifest.digest)
-    expect(await unlinkBlob(db, 'a', blob.digest)).toBe('deleted')
+    await removeManifest(db, 'a', manifest.digest, anyEvent())
+    expect(await unlinkBlob(db, 'a', blob.digest, anyEvent())).toBe('deleted')
   })
 
   it("is not held by another repository's manifest", async () => {
     const blob = await committedBlob('a')
-    await mountBlob(db, 'b', blob.digest, 'a')
+    await mountBlob(db, 'b', blob.digest, 'a', anyEvent())
     await storedManifest('a', { blobs: [blob.digest] })
-    expect(await unlinkBlob(db, 'b', blob.digest)).toBe('deleted')
+    expect(await unlinkBlob(db, 'b', blob.digest, anyEvent())).toBe('deleted')
     expect(await findBlob(db, 'a', blob.digest)).toEqual(blob)
   })
 
   it('lets a new object of the same digest live', async () => {
     const old = await committedBlob('a')
-    await unlinkBlob(db, 'a', old.digest)
+    await unlinkBlob(db, 'a', old.digest, anyEvent())
     const fresh = anyBlob(old.digest)
-    await commitBlob(db, 'a', fresh)
+    await commitBlob(db, 'a', fresh, anyEvent())
     expect(await findBlob(db, 'a', old.digest)).toEqual(fresh)
     expect(await buried()).toEqual([old.storageKey])
   })
@@ -114,7 +117,7 @@ describe('mountBlob', () => {
   ])('from %s', async (_, from, expected) => {
     const blob = await committedBlob('a')
     await committedBlob('b')
-    expect(await mountBlob(db, 'target', blob.digest, from)).toBe(expected)
+    expect(await mountBlob(db, 'target', blob.digest, from, anyEvent())).toBe(expected)
     expect(await findBlob(db, 'target', blob.digest)).toEqual(expected ? blob : null)
     // What was not mounted left no repository behind.
     expect(await count('repositories')).toBe(expected ? 3 : 2)
@@ -123,8 +126,8 @@ describe('mountBlob', () => {
   it('may be repeated', async () => {
     const blob = await committedBlob('a')
     for (let times = 0; times < 2; times += 1) {
-      expect(await mountBlob(db, 'b', blob.digest, 'a')).toBe(true)
-      expect(await mountBlob(db, 'a', blob.digest, 'a')).toBe(true)
+      expect(await mountBlob(db, 'b', blob.digest, 'a', anyEvent())).toBe(true)
+      expect(await mountBlob(db, 'a', blob.digest, 'a', anyEvent())).toBe(true)
     }
     expect(await count('repository_blobs')).toBe(2)
   })

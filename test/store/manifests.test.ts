@@ -7,6 +7,7 @@ import {
   removeManifest,
 } from '../../src/store/manifests.ts'
 import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
+import { anyEvent } from '../support/any-event.ts'
 import {
   anyDigest,
   anyManifest,
@@ -50,7 +51,7 @@ describe('putManifest', () => {
       const manifest = anyManifest({ blobs: [digest] })
       const [put, unlinked] = await Promise.all([
         putManifest(db, 'race', manifest),
-        unlinkBlob(db, 'race', digest),
+        unlinkBlob(db, 'race', digest, anyEvent()),
       ])
       expect([put, unlinked]).toEqual(
         put === 'stored' ? ['stored', 'in use'] : ['missing', 'deleted'],
@@ -81,28 +82,28 @@ describe('removeManifest', () => {
       blobs: [blob.digest],
       tags: ['gone'],
     })
-    expect(await removeManifest(db, 'remove', manifest.digest)).toBe('deleted')
+    expect(await removeManifest(db, 'remove', manifest.digest, anyEvent())).toBe('deleted')
     expect(await findManifestByTag(db, 'remove', 'gone')).toBeNull()
     expect(await buried()).toContain(storageKey)
-    expect(await unlinkBlob(db, 'remove', blob.digest)).toBe('deleted')
-    expect(await removeManifest(db, 'remove', manifest.digest)).toBe('unknown')
+    expect(await unlinkBlob(db, 'remove', blob.digest, anyEvent())).toBe('deleted')
+    expect(await removeManifest(db, 'remove', manifest.digest, anyEvent())).toBe('unknown')
   })
 
   it('changes nothing while an index refers to the manifest', async () => {
     const storageKey = newStorageKey('manifests')
     const child = await storedManifest('remove', { content: { storageKey }, tags: ['child'] })
     const index = await storedManifest('remove', { children: [child.digest] })
-    expect(await removeManifest(db, 'remove', child.digest)).toBe('in use')
+    expect(await removeManifest(db, 'remove', child.digest, anyEvent())).toBe('in use')
     expect(await findManifestByTag(db, 'remove', 'child')).not.toBeNull()
     expect(await buried()).not.toContain(storageKey)
-    expect(await removeManifest(db, 'remove', index.digest)).toBe('deleted')
-    expect(await removeManifest(db, 'remove', child.digest)).toBe('deleted')
+    expect(await removeManifest(db, 'remove', index.digest, anyEvent())).toBe('deleted')
+    expect(await removeManifest(db, 'remove', child.digest, anyEvent())).toBe('deleted')
   })
 
   it('is of one repository', async () => {
     const manifest = await storedManifest('remove/a')
     await putManifest(db, 'remove/b', manifest)
-    expect(await removeManifest(db, 'remove/a', manifest.digest)).toBe('deleted')
+    expect(await removeManifest(db, 'remove/a', manifest.digest, anyEvent())).toBe('deleted')
     expect(await findManifestByDigest(db, 'remove/b', manifest.digest)).not.toBeNull()
   })
 })

@@ -4,6 +4,7 @@ import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { commitBlob, type StoredBlob } from '../../src/store/blobs.ts'
 import { type NewManifest, putManifest } from '../../src/store/put-manifest.ts'
+import { anyEvent } from '../support/any-event.ts'
 
 export const db: D1Database = env.DB
 
@@ -21,7 +22,7 @@ export function anyBlob(digest: Digest = anyDigest()): StoredBlob {
 
 export async function committedBlob(repository: string): Promise<StoredBlob> {
   const blob = anyBlob()
-  await commitBlob(db, repository, blob)
+  await commitBlob(db, repository, blob, anyEvent())
   return blob
 }
 
@@ -38,6 +39,7 @@ export function anyManifest(extra: Partial<NewManifest> = {}): NewManifest {
     children: [],
     tags: [],
     mayMoveTags: true,
+    events: [anyEvent()],
     ...extra,
   }
 }

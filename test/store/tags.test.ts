@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { findManifestByDigest, removeManifest } from '../../src/store/manifests.ts'
 import { putManifest } from '../../src/store/put-manifest.ts'
 import { listTags, removeTag } from '../../src/store/tags.ts'
+import { anyEvent } from '../support/any-event.ts'
 import { anyManifest, committedBlob, db, storedManifest } from './support.ts'
 
 async function history(repository: string, tag: string): Promise<(string | null)[]> {
@@ -23,9 +24,9 @@ describe("a tag's history", () => {
     // The same value again is no change.
     await putManifest(db, 'history', two)
     await putManifest(db, 'history', { ...one, tags: ['latest'] })
-    expect(await removeTag(db, 'history', 'latest')).toBe(true)
+    expect(await removeTag(db, 'history', 'latest', anyEvent())).toBe(true)
     await putManifest(db, 'history', { ...two, tags: ['latest'] })
-    expect(await removeManifest(db, 'history', two.digest)).toBe('deleted')
+    expect(await removeManifest(db, 'history', two.digest, anyEvent())).toBe('deleted')
     expect(await history('history', 'latest')).toEqual([
       one.digest,
       two.digest,
@@ -108,9 +109,9 @@ describe('listTags', () => {
 describe('removeTag', () => {
   it('tells whether there was one', async () => {
     await storedManifest('removed', { tags: ['a'] })
-    expect(await removeTag(db, 'removed', 'b')).toBe(false)
-    expect(await removeTag(db, 'none', 'a')).toBe(false)
-    expect(await removeTag(db, 'removed', 'a')).toBe(true)
-    expect(await removeTag(db, 'removed', 'a')).toBe(false)
+    expect(await removeTag(db, 'removed', 'b', anyEvent())).toBe(false)
+    expect(await removeTag(db, 'none', 'a', anyEvent())).toBe(false)
+    expect(await removeTag(db, 'removed', 'a', anyEvent())).toBe(true)
+    expect(await removeTag(db, 'removed', 'a', anyEvent())).toBe(false)
   })
 })

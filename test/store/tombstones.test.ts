@@ -11,6 +11,7 @@ import {
   forgetTombstones,
   TOMBSTONE_GRACE_MS,
 } from '../../src/store/tombstones.ts'
+import { anyEvent } from '../support/any-event.ts'
 import { anyBlob, buried, db } from './support.ts'
 
 const store = new R2BlobStore(env.BUCKET)
@@ -26,7 +27,7 @@ async function bury(key: string, now: number): Promise<void> {
 describe('buryUnlessTaken', () => {
   it('buries bytes that no row names, and no others', async () => {
     const blob = anyBlob()
-    await commitBlob(db, 'tombs', blob)
+    await commitBlob(db, 'tombs', blob, anyEvent())
     const orphan = newStorageKey('blobs')
     await bury(blob.storageKey, 0)
     await bury(orphan, 0)
@@ -55,8 +56,8 @@ describe('sweepTombstones', () => {
   it('deletes the bytes of a deleted blob after the grace, not before', async () => {
     const blob = anyBlob()
     await env.BUCKET.put(blob.storageKey, 'bytes')
-    await commitBlob(db, 'swept', blob)
-    await unlinkBlob(db, 'swept', blob.digest)
+    await commitBlob(db, 'swept', blob, anyEvent())
+    await unlinkBlob(db, 'swept', blob.digest, anyEvent())
     const now = Date.now()
     expect(await sweepTombstones(db, store, now)).toBe(0)
     expect(await store.size(blob.storageKey)).toBe(5)
@@ -70,9 +71,9 @@ describe('sweepTombstones', () => {
     const fresh = anyBlob(old.digest)
     await env.BUCKET.put(old.storageKey, 'old')
     await env.BUCKET.put(fresh.storageKey, 'fresh')
-    await commitBlob(db, 'swept', old)
-    await unlinkBlob(db, 'swept', old.digest)
-    await commitBlob(db, 'swept', fresh)
+    await commitBlob(db, 'swept', old, anyEvent())
+    await unlinkBlob(db, 'swept', old.digest, anyEvent())
+    await commitBlob(db, 'swept', fresh, anyEvent())
     await sweepTombstones(db, store, Date.now() + 2 * TOMBSTONE_GRACE_MS)
     expect(await store.size(old.storageKey)).toBeNull()
     expect(await store.size(fresh.storageKey)).toBe(5)

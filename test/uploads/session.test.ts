@@ -12,6 +12,7 @@ import { TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
 import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/part-buffers.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { type Fault, withFault } from '../invariants/faults.ts'
+import { anyEvent } from '../support/any-event.ts'
 import { randomBytes } from '../support/registry.ts'
 import { chunkOf, newSession, type SessionStub, storedKeys } from './support.ts'
 
@@ -38,7 +39,7 @@ async function append(bytes: Uint8Array, start: number | null = null) {
 }
 
 async function finish(digest: Digest) {
-  return session.finish(REPOSITORY, digest, NOTHING)
+  return session.finish(REPOSITORY, digest, NOTHING, anyEvent())
 }
 
 /** What GET would send. */
@@ -210,7 +211,7 @@ describe('the closing request', () => {
   it('may carry the last chunk, and be repeated', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes.subarray(0, 500))
-    const last = () => session.finish(REPOSITORY, digest, chunkOf(bytes.subarray(500)))
+    const last = () => session.finish(REPOSITORY, digest, chunkOf(bytes.subarray(500)), anyEvent())
     expect(await last()).toEqual({ kind: 'created', size: bytes.length })
     expect(await last()).toEqual({ kind: 'created', size: null })
     expect(await finish(WRONG)).toEqual({ kind: 'unknown' })
@@ -221,7 +222,7 @@ describe('the closing request', () => {
     const { bytes, digest } = await fresh(1000)
     await append(bytes)
     await finish(digest)
-    expect(await unlinkBlob(env.DB, REPOSITORY, digest)).toBe('deleted')
+    expect(await unlinkBlob(env.DB, REPOSITORY, digest, anyEvent())).toBe('deleted')
     expect(await finish(digest)).toEqual({ kind: 'unknown' })
   })
 
@@ -482,7 +483,7 @@ describe('failures', () => {
       await append(bytes)
       await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
       const blob = await findBlob(env.DB, REPOSITORY, digest)
-      expect(await unlinkBlob(env.DB, REPOSITORY, digest)).toBe('deleted')
+      expect(await unlinkBlob(env.DB, REPOSITORY, digest, anyEvent())).toBe('deleted')
       expect(await tombstones()).toContain(blob?.storageKey)
       expect(await finish(digest)).toEqual({ kind: 'unknown' })
       expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
@@ -492,11 +493,16 @@ describe('failures', () => {
     it('nor bytes that were buried because another repository had the content, which is gone since', async () => {
       const { bytes, digest } = await fresh(1000)
       const key = `blobs/other-${crypto.randomUUID()}`
-      await commitBlob(env.DB, 'sessions/other', { digest, size: 1000, storageKey: key })
+      await commitBlob(
+        env.DB,
+        'sessions/other',
+        { digest, size: 1000, storageKey: key },
+        anyEvent(),
+      )
       await append(bytes)
       await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
-      await unlinkBlob(env.DB, 'sessions/other', digest)
-      await unlinkBlob(env.DB, REPOSITORY, digest)
+      await unlinkBlob(env.DB, 'sessions/other', digest, anyEvent())
+      await unlinkBlob(env.DB, REPOSITORY, digest, anyEvent())
       expect(await finish(digest)).toEqual({ kind: 'unknown' })
       expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
     })

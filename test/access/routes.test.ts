@@ -53,6 +53,12 @@ const PULLER = { route: '/accounts/{name}', path: '/accounts/puller' }
 const REPOSITORY = { route: '/repositories/{repository}', path: '/repositories/none/app' }
 const ID = crypto.randomUUID()
 
+/** Of a webhook that there is not. */
+function webhook(method: string, tail: string, body?: unknown): Call {
+  const route = `${method} /webhooks/{id}${tail}`
+  return { office: 'operator', route, path: `/webhooks/${ID}${tail}`, body, status: () => 404 }
+}
+
 const CALLS: readonly Call[] = [
   { office: 'anyone', route: 'GET /openapi.json', status: () => 200 },
   { office: 'somebody', route: 'GET /account', status: () => 200 },
@@ -154,6 +160,17 @@ const CALLS: readonly Call[] = [
   },
   { office: 'operator', route: 'POST /token-keys/rotate', status: () => 200 },
   { office: 'operator', route: 'GET /audit', status: () => 200 },
+  { office: 'operator', route: 'GET /webhooks', status: () => 200 },
+  { office: 'operator', route: 'POST /webhooks', body: {}, status: () => 400 },
+  webhook('GET', ''),
+  webhook('PATCH', '', {}),
+  webhook('DELETE', ''),
+  webhook('POST', '/rotate-secret', {}),
+  webhook('POST', '/ping'),
+  webhook('GET', '/deliveries'),
+  webhook('GET', '/dead-letters'),
+  webhook('POST', '/replay', { deadLetter: 1 }),
+  { office: 'somebody', route: 'GET /events', status: () => 200 },
 ]
 
 async function ask(

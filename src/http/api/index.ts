@@ -7,6 +7,7 @@ import { absoluteUrl, prefixedPath } from '../locations.ts'
 import { account } from './account.ts'
 import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
+import { events } from './events.ts'
 import { grants } from './grants.ts'
 import { openApiDocument } from './openapi.ts'
 import type { Operation } from './operation.ts'
@@ -14,6 +15,8 @@ import { repositories } from './repositories.ts'
 import { tokenKeys } from './token-keys.ts'
 import { tokens } from './tokens.ts'
 import { trustRules } from './trust-rules.ts'
+import { webhookDeliveries } from './webhook-deliveries.ts'
+import { webhooks } from './webhooks.ts'
 
 export const operations: readonly Operation[] = [
   ...account,
@@ -24,6 +27,9 @@ export const operations: readonly Operation[] = [
   ...repositories,
   ...tokenKeys,
   ...audit,
+  ...webhooks,
+  ...webhookDeliveries,
+  ...events,
 ]
 
 /** A browser that knows the password sends it with requests that pages of any origin make. */

@@ -1,0 +1,133 @@
+/** The feed of events, for consumers that poll: what happened in the repositories that the caller may pull from. */
+import type { Context } from 'hono'
+import * as z from 'zod/mini'
+import { EVENT_ACTIONS, type RegistryEvent } from '../../events/event.ts'
+import { storedEvent } from '../../events/messages.ts'
+import { wireEvent } from '../../events/wire-event.ts'
+import { nextLink } from '../../lib/pagination.ts'
+import { matchesPattern } from '../../lib/repository-pattern.ts'
+import { type EventSubject, readEvents, scanEvents } from '../../store/event-feed.ts'
+import type { AppEnv } from '../context.ts'
+import { prefixedPath } from '../locations.ts'
+import { operation } from './operation.ts'
+import { PAGE_DEFAULT, pageSize, repositoryName, repositoryPattern, time } from './schemas.ts'
+
+/** Rows that a request reads at most, whoever may see them. */
+const SCANNED_MAX = 1000
+
+const cursor = z.coerce.number().check(z.int(), z.minimum(0))
+
+const action = z.enum(EVENT_ACTIONS)
+
+const event = z
+  .object({
+    id: z.string(),
+    timestamp: time,
+    action,
+    target: z.object({
+      mediaType: z.optional(z.string()),
+      size: z.optional(z.int()),
+      digest: z.optional(z.string()),
+      length: z.optional(z.int()),
+      repository: repositoryName,
+      fromRepository: z
+        .optional(repositoryName)
+        .check(z.describe('Of a mount, where the caller may pull from it, too')),
+      url: z.optional(z.string()),
+      tag: z.optional(z.string()),
+    }),
+    request: z.object({
+      id: z.string(),
+      addr: z.optional(z.string()),
+      host: z.optional(z.string()),
+      method: z.string(),
+      useragent: z.string(),
+    }),
+    actor: z.object({ name: z.optional(z.string()) }),
+    source: z.object({ addr: z.optional(z.string()), instanceID: z.optional(z.string()) }),
+  })
+  .check(z.meta({ id: 'Event' }))
+
+export const events = [
+  operation({
+    id: 'listEvents',
+    method: 'get',
+    path: '/events',
+    summary:
+      'List what happened in the repositories that the caller may pull from, the oldest first',
+    description:
+      'Pushes, mounts and deletes, in the form of docker/distribution’s notifications. Without `since` ' +
+      'it begins at the oldest event that is kept: each is kept for EVENT_DAYS days, 7 by default. ' +
+      '`next` is where to go on, now or later; it moves on over events that are not shown, so that a ' +
+      'page may have few events, or none, while a Link header says that there is more to read. Who did ' +
+      'it, from which address and with what client is told to who has admin on the repository.',
+    access: 'signed-in',
+    request: z.object({
+      query: z.strictObject({
+        since: z
+          .optional(cursor)
+          .check(z.describe('`next` of the page before; events after it are listed')),
+        n: pageSize,
+        action: z.optional(action).check(z.describe('Of this action alone; pulls are not kept')),
+        repository: z.optional(repositoryPattern),
+      }),
+    }),
+    status: 200,
+    answer: z.object({ events: z.array(event), next: z.int() }),
+    async handle({ query: { since = 0, n = PAGE_DEFAULT, ...wanted } }, c) {
+      const scanned = await scanEvents(c.env.DB, since, SCANNED_MAX)
+      const shown = scanned.filter((one) => mayPull(c, one.repository) && isWanted(one, wanted))
+      const page = shown.slice(0, n)
+      const last = shown.length > n ? page.at(-1) : scanned.at(-1)
+      const next = last?.seq ?? since
+      if (shown.length > n || scanned.length === SCANNED_MAX) linkTo(c, next, n)
+      const found = await readEvents(
+        c.env.DB,
+        page.map(({ seq }) => seq),
+      )
+      return { events: found.flatMap((json) => show(c, storedEvent(json))), next }
+    },
+  }),
+]
+
+interface Wanted {
+  action?: string | undefined
+  repository?: string | undefined
+}
+
+/**
+ * Applied to what the caller may see, and never in SQL: where the cursor stops would otherwise tell how many hidden events there
+ * are of an action, or of a repository.
+ */
+function isWanted({ action, repository }: EventSubject, wanted: Wanted): boolean {
+  return (
+    (wanted.action === undefined || wanted.action === action) &&
+    (wanted.repository === undefined || matchesPattern(wanted.repository, repository))
+  )
+}
+
+function mayPull(c: Context<AppEnv>, repository: string): boolean {
+  return c.var.caller.rights.on(repository).has('pull')
+}
+
+function linkTo(c: Context<AppEnv>, since: number, n: number): void {
+  const path = prefixedPath(c.var.settings, c.req.path)
+  c.header('Link', nextLink(path, { ...c.req.query(), n, since }))
+}
+
+/** None for what cannot be read: it would stop every reader at its place. */
+function show(c: Context<AppEnv>, stored: RegistryEvent | null): z.output<typeof event>[] {
+  if (stored === null) return []
+  const wire = wireEvent(forCaller(c, stored), { references: false })
+  const read = z.safeParse(event, wire)
+  return read.success ? [read.data] : []
+}
+
+/** Without what the caller could not ask the registry for either. */
+function forCaller(c: Context<AppEnv>, stored: RegistryEvent): RegistryEvent {
+  const { fromRepository, ...target } = stored.target
+  const shown = fromRepository !== undefined && mayPull(c, fromRepository) ? stored.target : target
+  if (c.var.caller.rights.on(target.repository).has('admin')) return { ...stored, target: shown }
+  const request = { ...stored.request, addr: '', useragent: '' }
+  return { ...stored, target: shown, request, actor: {} }
+}

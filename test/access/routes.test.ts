@@ -1,6 +1,7 @@
 /** Routes that stand on no repository, every route of the administration API, and every method of every route. */
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Credential, makeCredentials } from '../support/access-credentials.ts'
+import type { Credential } from '../support/access-credential.ts'
+import { makeCredentials } from '../support/access-credentials.ts'
 import { Ledger } from '../support/access-ledger.ts'
 import {
   bitsOn,

@@ -234,3 +234,46 @@ describe('CVE-2019-19030 (Harbor): names are enumerated', () => {
     }
   })
 })
+
+describe('CVE-2020-13788 (Harbor): an address that the registry is made to ask', () => {
+  it.each([
+    'http://issuer.example.com',
+    'https://127.0.0.1',
+    'https://127.1',
+    'https://2130706433',
+    'https://0x7f.1',
+    'https://0.0.0.0',
+    'https://10.0.0.1',
+    'https://172.16.0.1',
+    'https://192.168.1.1',
+    'https://169.254.169.254/latest',
+    'https://100.64.0.1',
+    'https://[::1]',
+    'https://[::ffff:127.0.0.1]',
+    'https://[fd00::1]',
+    'https://localhost',
+    'https://LOCALHOST.',
+    'https://a.localhost',
+    'https://user:password@issuer.example.com',
+    'https://issuer.example.com?x=1',
+    'https://issuer.example.com#x',
+    'ftp://issuer.example.com',
+    'file:///etc/passwd',
+    'data:application/json,{}',
+    'issuer.example.com',
+    '',
+  ])('%s is no issuer', async (issuer) => {
+    const rule = { name: 'ssrf', issuer, audience: 'x', claims: { sub: 'x' } }
+    expect((await ADMIN.call('POST', '/trust-rules', rule)).status).toBe(400)
+  })
+
+  it('that is public is one', async () => {
+    const rule = {
+      name: 'ssrf',
+      issuer: 'https://issuer.example.com',
+      audience: 'x',
+      claims: { sub: 'x' },
+    }
+    expect((await ADMIN.call('POST', '/trust-rules', rule)).status).toBe(201)
+  })
+})

@@ -88,6 +88,6 @@ describe.each(credentials)('$name', (credential) => {
   })
 })
 
-it('has at least 4,000 cases', () => {
-  expect(ledger.cases).toBeGreaterThanOrEqual(4000)
+it('has at least 5,000 cases', () => {
+  expect(ledger.cases).toBeGreaterThanOrEqual(5000)
 })

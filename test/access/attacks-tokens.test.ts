@@ -154,6 +154,13 @@ describe('serverless-registry: an audience that is set but not checked', () => {
     },
   )
 
+  it.each(['refresh+jwt', 'at+jwt', 'jose', '', null, undefined])(
+    'a token of the type %j is refused, with the right audience, too',
+    async (typ) => {
+      await expectRefused(await signed(registry, header({ typ }), claims()))
+    },
+  )
+
   it('a refresh token is no bearer token, nor a bearer token a refresh token', async () => {
     const path = '/token?offline_token=true'
     const { refresh_token: refresh, token } = await (await client.send('GET', path)).json<{

@@ -56,9 +56,13 @@ function ticket(name: string, token: string, person: Person, kind: string): Cred
   return credential(name, `Bearer ${token}`, { shows: 'ticket', person, asked, lists })
 }
 
-function claimsFor(issuer: string, actions: readonly string[]) {
+function claimsFor(
+  issuer: string,
+  actions: readonly string[],
+  repositories: readonly string[] = REPOSITORIES,
+) {
   const now = Math.floor(Date.now() / 1000)
-  const names = REPOSITORIES.map((name) => ({ type: 'repository', name, actions }))
+  const names = repositories.map((name) => ({ type: 'repository', name, actions }))
   return {
     iss: issuer,
     aud: SERVICE,
@@ -148,8 +152,18 @@ export async function external(own: string): Promise<Credential[]> {
     }),
   )
   const pull = await sign(['pull'])
+  // Names in a token are names, whatever they look like.
+  const patterns = ['*', '**', ...REPOSITORIES.map((name) => name.replace(/[^/]+$/, '**'))]
+  const asked = patterns.map((name) => ({ name, verbs: ['*'] }))
+  const wide = await signed(service, header, claimsFor('external', ['*'], patterns))
   return [
     ...made,
+    credential(
+      'external token for patterns',
+      `Bearer ${wide}`,
+      { shows: 'ticket', person: OPERATOR, asked, lists: true },
+      { environment, listsAll: true },
+    ),
     credential('external token where none are trusted', `Bearer ${pull}`, RUBBISH),
     credential("the registry's own token where external ones are", `Bearer ${own}`, RUBBISH, {
       environment,

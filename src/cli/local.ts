@@ -17,7 +17,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
 /** What only a registry on one's own machine may have. */
-export const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' }
+const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' }
 
 export interface LocalOptions {
   /** 0, the default, takes any free port. */

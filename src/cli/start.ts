@@ -1,7 +1,6 @@
 /** `npm start`: a registry on http://localhost:5000, with everything embedded, kept in `.wrangler/` over restarts. */
 import { parseArgs } from 'node:util'
-import { readSettings } from '../http/settings.ts'
-import { LOCAL_VARS, type LocalRegistry, startLocal } from './local.ts'
+import { type LocalRegistry, startLocal } from './local.ts'
 
 const USAGE = `usage: npm start -- [--var KEY:VALUE ...]
   PORT=5001 npm start   listens on another port (0: any free one)
@@ -19,11 +18,9 @@ try {
 async function start(): Promise<void> {
   const port = readPort(process.env.PORT ?? '5000')
   const vars = readVariables()
-  // The Worker checks them, too, but answers its first client with the mistake.
-  const { openAccess } = readSettings({ ...LOCAL_VARS, ...vars })
   const registry = await startLocal({ port, state: process.env.STATE ?? '.wrangler/state', vars })
+  const access = await accessOf(registry, vars.PUBLIC_URL)
   const host = `localhost:${registry.url.port}`
-  const access = openAccess ? 'open to everybody on this machine' : 'for those who log in'
   console.log(`Berth listens on http://${host}, ${access}.
 
   docker pull hello-world
@@ -32,6 +29,21 @@ async function start(): Promise<void> {
   docker pull ${host}/hello
 `)
   stopWith(registry)
+}
+
+/**
+ * Who may use the registry, as it says itself.
+ * @throws where it serves nobody: it was not given what it needs, and says what that is
+ */
+async function accessOf(registry: LocalRegistry, publicUrl: string | undefined): Promise<string> {
+  const prefix = URL.parse(publicUrl ?? '')?.pathname.replace(/\/+$/, '') ?? ''
+  const answer = await fetch(new URL(`${prefix}/v2/`, registry.url))
+  if (answer.status === 503) {
+    const { errors }: { errors: { message: string }[] } = await answer.json()
+    await registry.stop()
+    throw new Error(errors.map(({ message }) => message).join('; '))
+  }
+  return answer.status === 200 ? 'open to everybody on this machine' : 'for those who log in'
 }
 
 function readPort(text: string): number {

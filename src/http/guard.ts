@@ -16,6 +16,8 @@ import { absoluteUrl } from './locations.ts'
  */
 export type Access = 'none' | 'any' | 'pull' | 'push' | 'delete' | 'catalog' | 'signed-in' | 'admin'
 
+const CATALOG: Scope = { type: 'registry', name: 'catalog', actions: ['*'] }
+
 /**
  * Lets a request through to its handler only with the right to `access`, and refuses deletes where they are switched off.
  * The right is checked once, when the request begins; and before all else: who may not delete is not told whether others may,
@@ -111,18 +113,23 @@ function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
     case 'pull':
       return [on(repository, 'pull')]
     case 'push': {
-      const from = c.req.query('from')
-      const isMount = c.req.query('mount') !== undefined && from !== undefined
-      const source = isMount && isRepositoryName(from) ? [on(from, 'pull')] : []
-      return [on(repository, 'pull', 'push'), ...source]
+      return [on(repository, 'pull', 'push'), ...mountSource(c)]
     }
     case 'delete':
       return [on(repository, 'delete')]
     case 'catalog':
-      return [{ type: 'registry', name: 'catalog', actions: ['*'] }]
+      return [CATALOG]
     default:
       return []
   }
+}
+
+/** A mount that names no source takes a blob from any repository that the caller may pull from. */
+function mountSource(c: Context<AppEnv>): Scope[] {
+  const { mount, from } = c.req.query()
+  if (mount === undefined) return []
+  if (!from) return c.var.settings.tokenAuth === null ? [CATALOG] : []
+  return isRepositoryName(from) ? [{ type: 'repository', name: from, actions: ['pull'] }] : []
 }
 
 /** Where bearer tokens are had; null where Basic is asked for: by the operator's choice, and by the administration API. */

@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import type { RegistryEvent } from '../events/event.ts'
 import { withBody } from '../lib/read-body.ts'
+import { matchesPattern } from '../lib/repository-pattern.ts'
 import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
@@ -41,11 +42,14 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
  * name, so that what the caller may not see is looked for as in vain, and takes as long, as what is not there.
  */
 async function mountSource(c: Context<AppEnv>, digest: Digest): Promise<string> {
-  const { rights } = c.var.caller
+  const { rights, visible } = c.var.caller
   const mayPull = (name: string) => isRepositoryName(name) && rights.on(name).has('pull')
   const from = c.req.query('from')
   if (from) return mayPull(from) ? from : ''
-  return (await repositoriesWithBlob(c.env.DB, digest)).find(mayPull) ?? ''
+  // A bearer token names few repositories, but says by patterns what its bearer may pull.
+  const isVisible = (name: string) => visible?.some((pattern) => matchesPattern(pattern, name))
+  const holders = await repositoriesWithBlob(c.env.DB, digest)
+  return holders.find((name) => mayPull(name) || isVisible(name)) ?? ''
 }
 
 /** The upload that a POST began. */

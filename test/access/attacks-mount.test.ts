@@ -10,7 +10,7 @@ const TARGET = '/v2/mine/app'
 
 let secret: PushedBlob
 let mine: PushedBlob
-let clients: [title: string, client: Client][]
+let clients: Record<string, Client>
 
 beforeAll(async () => {
   const bytes = randomBytes(500)
@@ -25,13 +25,26 @@ beforeAll(async () => {
   })
   const blind = await newClient({ 'mine/*': ['push'], 'hidden/*': ['push', 'delete'] })
   const scopes = ['repository:mine/app:pull,push', 'repository:hidden/app:pull,push']
-  clients = [
-    ['a password', client],
-    ['a bearer token that asked for the source', await client.bearing(...scopes)],
-    ['an access token', await client.withAccessToken()],
-    ['an account that may push to the source', blind],
-  ]
+  clients = {
+    password: client,
+    'bearer token that asked for the source': await client.bearing(...scopes),
+    'access token': await client.withAccessToken(),
+    'password of who may push to the source': blind,
+  }
 })
+
+const TITLES = [
+  'password',
+  'bearer token that asked for the source',
+  'access token',
+  'password of who may push to the source',
+]
+
+function clientNamed(title: string): Client {
+  const client = clients[title]
+  if (client === undefined) throw new Error(`no client ${title}`)
+  return client
+}
 
 function unknownDigest(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32))
@@ -56,10 +69,9 @@ function mount(client: Client, digest: string, from?: string): Promise<Response>
 
 const SOURCES = [undefined, '', 'hidden/app', 'hidden/app-3', 'hidden/gone', '../hidden/app', '%']
 
-describe.each([0, 1, 2, 3])('CVE-2024-39897 (zot): a mount without the right', (index) => {
+describe.each(TITLES)('CVE-2024-39897 (zot): a mount without the right, by a %s,', (title) => {
   it.each(SOURCES)('from %s is the answer for what nobody has', async (from) => {
-    const [, client] = clients[index] ?? []
-    if (client === undefined) throw new Error('no such client')
+    const client = clientNamed(title)
     const unknown = unknownDigest()
     const known = await shape(await mount(client, secret.digest, from), secret.digest)
     expect(known).toBe(await shape(await mount(client, unknown, from), unknown))
@@ -71,12 +83,10 @@ describe.each([0, 1, 2, 3])('CVE-2024-39897 (zot): a mount without the right', (
 
 describe('a mount with the right', () => {
   it('is made, with a token that says so for the source', async () => {
-    const [, client] = clients[0] ?? []
     const target = 'repository:mine/app:pull,push'
     const source = 'repository:mine/other:pull'
-    const both = await client?.bearing(target, source)
-    const one = await client?.bearing(target)
-    if (both === undefined || one === undefined) throw new Error('no such client')
+    const both = await clientNamed('password').bearing(target, source)
+    const one = await clientNamed('password').bearing(target)
     // A token for the target alone does not reach the source, whatever its owner may.
     expect((await mount(one, mine.digest, 'mine/other')).status).toBe(202)
     expect((await mount(one, mine.digest)).status).toBe(202)
@@ -87,8 +97,7 @@ describe('a mount with the right', () => {
     const bytes = randomBytes(100)
     for (let n = 0; n < 8; n += 1) await pushBlob(`hidden/many-${n}`, bytes)
     const { digest } = await pushBlob('mine/one', bytes)
-    const [, client] = clients[0] ?? []
-    if (client === undefined) throw new Error('no such client')
+    const client = clientNamed('password')
     expect((await mount(client, digest)).status).toBe(201)
   })
 })
@@ -97,24 +106,38 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
 }
 
+/** Milliseconds that a mount of each kind takes, and by how much they differ: the medians of many tries that take turns. */
+async function measure(client: Client, from: string | undefined) {
+  const known: number[] = []
+  const unknown: number[] = []
+  for (let round = 0; round < 40; round += 1) {
+    // Whichever comes second finds everything warm.
+    const order = ['known', 'unknown'] as const
+    for (const kind of round % 2 === 0 ? order : order.toReversed()) {
+      const start = performance.now()
+      // The clock counts milliseconds: several are timed at a stretch.
+      for (let n = 0; n < 5; n += 1) {
+        await mount(client, kind === 'known' ? secret.digest : unknownDigest(), from)
+      }
+      const times = kind === 'known' ? known : unknown
+      times.push((performance.now() - start) / 5)
+    }
+  }
+  const differences = known.map((time, round) => time - (unknown[round] ?? 0))
+  return { usual: median(unknown), difference: median(differences) }
+}
+
 describe('the time of a mount without the right', () => {
   it.each(['hidden/app', undefined])('is that for what nobody has: from %s', async (from) => {
-    const [, client] = clients[0] ?? []
-    if (client === undefined) throw new Error('no such client')
-    const times = { known: [] as number[], unknown: [] as number[] }
-    // Whichever comes second finds everything warm: they take turns.
-    for (let round = 0; round < 200; round += 1) {
-      const order =
-        round % 2 === 0 ? (['known', 'unknown'] as const) : (['unknown', 'known'] as const)
-      for (const kind of order) {
-        const digest = kind === 'known' ? secret.digest : unknownDigest()
-        const start = performance.now()
-        await mount(client, digest, from)
-        times[kind].push(performance.now() - start)
-      }
+    // A machine that does other things makes a difference once; a lookup that is made for one of them alone, each time.
+    const tries: { usual: number; difference: number }[] = []
+    for (let left = 4; left > 0; left -= 1) {
+      const tried = await measure(clientNamed('password'), from)
+      tries.push(tried)
+      if (Math.abs(tried.difference) < Math.max(0.5, tried.usual * 0.15)) break
     }
-    const [known, unknown] = [median(times.known), median(times.unknown)]
-    expect(unknown).toBeGreaterThan(0)
-    expect(Math.abs(known - unknown)).toBeLessThan(Math.max(1, unknown * 0.25))
+    const { usual = 0, difference = 0 } = tries.at(-1) ?? {}
+    expect(usual).toBeGreaterThan(0)
+    expect(Math.abs(difference), JSON.stringify(tries)).toBeLessThan(Math.max(0.5, usual * 0.15))
   })
 })

@@ -14,7 +14,7 @@ import {
 
 let config: PushedBlob
 /** May add tags, but not move them; with a password, an access token, and a bearer token. */
-let creators: [title: string, client: Client][]
+let creators: Record<string, Client>
 let repositories = 0
 
 beforeAll(async () => {
@@ -22,20 +22,26 @@ beforeAll(async () => {
   const creator = await newClient({ 'tags/**': ['pull', 'create'] })
   const pusher = await newClient({ 'tags/**': ['pull', 'push'] })
   const scopes = Array.from({ length: 99 }, (_, n) => `repository:tags/app-${n}:pull,push,*`)
-  creators = [
-    ['its password', creator],
-    ['an access token', await creator.withAccessToken()],
-    [
-      'an access token that its owner limited',
-      await pusher.withAccessToken({ 'tags/**': ['pull', 'create'] }),
-    ],
-    [
-      'an access token that claims more than its owner has',
-      await creator.withAccessToken({ '**': ['pull', 'push', 'admin'] }),
-    ],
-    ['a bearer token', await creator.bearing(...scopes)],
-  ]
+  creators = {
+    password: creator,
+    'access token': await creator.withAccessToken(),
+    'access token that its owner limited': await pusher.withAccessToken({
+      'tags/**': ['pull', 'create'],
+    }),
+    'access token that claims more than its owner has': await creator.withAccessToken({
+      '**': ['pull', 'push', 'admin'],
+    }),
+    'bearer token': await creator.bearing(...scopes),
+  }
 })
+
+const TITLES = [
+  'password',
+  'access token',
+  'access token that its owner limited',
+  'access token that claims more than its owner has',
+  'bearer token',
+]
 
 interface Manifest {
   bytes: Uint8Array<ArrayBuffer>
@@ -77,10 +83,10 @@ const MOVES: [title: string, reference: string][] = [
   ['with the tag escaped', '%?tag=l%61test'],
 ]
 
-describe.each([0, 1, 2, 3, 4])('CVE-2026-31801 (zot): a writer who may only create', (index) => {
+describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (title) => {
   const creator = (): Client => {
-    const [title, client] = creators[index] ?? []
-    if (client === undefined) throw new Error(`no creator ${title}`)
+    const client = creators[title]
+    if (client === undefined) throw new Error(`no client ${title}`)
     return client
   }
 

@@ -71,7 +71,7 @@ describe.each(SPELLINGS)('$title', (spelling) => {
   })
 })
 
-it('has at least 2,000 cases', () => {
+it('has at least 2,500 cases', () => {
   expect([credentials.length, routes.length]).toEqual([SENDERS.length, TAILS.length])
-  expect(ledger.cases).toBeGreaterThanOrEqual(2000)
+  expect(ledger.cases).toBeGreaterThanOrEqual(2500)
 })

@@ -97,13 +97,21 @@ const AS_MANY_AS_ALLOWED = {
 }
 
 describe('a thousand wrong passwords', () => {
-  it.each(spread)('for %s, 50 at once', async (_, target) => {
-    expect(await attack(await target(), 50)).toEqual(AS_MANY_AS_ALLOWED)
-  }, 120_000)
+  it.each(spread)(
+    'for %s, 50 at once',
+    async (_, target) => {
+      expect(await attack(await target(), 50)).toEqual(AS_MANY_AS_ALLOWED)
+    },
+    120_000,
+  )
 
-  it.each(spread.slice(0, 1))('for %s, one after the other', async (_, target) => {
-    expect(await attack(await target(), 1)).toEqual(AS_MANY_AS_ALLOWED)
-  }, 120_000)
+  it.each(spread.slice(0, 1))(
+    'for %s, one after the other',
+    async (_, target) => {
+      expect(await attack(await target(), 1)).toEqual(AS_MANY_AS_ALLOWED)
+    },
+    120_000,
+  )
 
   it('one try each 10 seconds get through as often as the waits say', async () => {
     const name = await newAccount()

@@ -3,8 +3,7 @@
  * outside: the real clients and the conformance suite.
  */
 import { rmSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startDaemon } from './command.ts'
@@ -36,15 +35,21 @@ export async function startBerth({ vars = {}, log }: BerthOptions = {}): Promise
   await mkdir(reports, { recursive: true })
   const state = await mkdtemp(join(tmpdir(), 'berth-state-'))
   process.once('exit', () => rmSync(state, { recursive: true, force: true }))
-  const port = await freePort()
-  const host = `127.0.0.1:${port}`
   const settings = Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`])
-  const ready = vars.OPEN_ACCESS === 'false' ? 401 : 200
+  const output = join(reports, log ?? 'berth.log')
+  const expected = vars.OPEN_ACCESS === 'false' ? 401 : 200
+  let host = ''
   const daemon = await startDaemon(
     ['npm', 'start', '--', ...settings],
-    join(reports, log ?? 'berth.log'),
-    async () => (await fetch(`http://${host}/v2/`)).status === ready,
-    { cwd: PROJECT, env: { PORT: String(port), STATE: state } },
+    output,
+    async () => {
+      // Asked for any port: one that is free now may be taken until the server is built.
+      const [, port] = / on http:\/\/localhost:(\d+)/.exec(await readFile(output, 'utf8')) ?? []
+      if (port === undefined) return false
+      host = `127.0.0.1:${port}`
+      return (await fetch(`http://${host}/v2/`)).status === expected
+    },
+    { cwd: PROJECT, env: { PORT: '0', STATE: state } },
   )
   return {
     host,
@@ -53,14 +58,4 @@ export async function startBerth({ vars = {}, log }: BerthOptions = {}): Promise
       await rm(state, { recursive: true, force: true })
     },
   }
-}
-
-/** A loopback port that nothing listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no TCP port')
-  return address.port
 }

@@ -1,9 +1,10 @@
 /** ctr: a containerd of its own; push and pull of images and an index between two namespaces. */
 import assert from 'node:assert/strict'
-import { mkdir, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { $, type Daemon, startDaemon } from './command.ts'
+import { $ } from './command.ts'
+import { type Containerd, startContainerd } from './containerd.ts'
 import { type Content, readRegistry, sha256OfFile } from './content.ts'
 import {
   type Image,
@@ -17,49 +18,32 @@ import { scratchFor } from './scratch.ts'
 
 suite('ctr', () => {
   const scratch = scratchFor('ctr')
-  const socket = join(scratch.dir, 'containerd.sock')
-  const pusher = ['ctr', '--address', socket, '--namespace', 'pusher']
-  const puller = ['ctr', '--address', socket, '--namespace', 'puller']
-  let containerd: Daemon | undefined
-
+  let containerd: Containerd | undefined
   before(async () => {
-    const config = join(scratch.dir, 'config.toml')
-    const lines = [
-      'version = 2',
-      `root = "${join(scratch.dir, 'root')}"`,
-      `state = "${join(scratch.dir, 'state')}"`,
-      'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
-      `[grpc]\naddress = "${socket}"`,
-      // Otherwise a pull finds the pusher's blobs and asks the registry for nothing.
-      '[plugins."io.containerd.metadata.v1.bolt"]\ncontent_sharing_policy = "isolated"',
-      `[plugins."io.containerd.internal.v1.opt"]\npath = "${join(scratch.dir, 'opt')}"`,
-    ]
-    await writeFile(config, lines.join('\n'))
-    const log = join(scratch.dir, 'containerd.log')
-    containerd = await startDaemon(['containerd', '--config', config], log, async () => {
-      await $`ctr --address ${socket} version`
-      return true
-    })
+    containerd = await startContainerd(scratch.dir)
   })
   after(async () => {
     await containerd?.stop()
     await scratch.remove()
   })
 
+  /** The command of one of the two namespaces. */
+  function ctr(namespace: 'pusher' | 'puller'): string[] {
+    assert.ok(containerd)
+    return containerd.ctr(namespace)
+  }
+
   /** Imports an image as the pusher, pushes it, pulls it as the puller; returns the reference. */
   async function pushAndPull(name: string, image: Image): Promise<string> {
     const reference = `${scratch.repository(name)}:v1`
-    const archive = `${image.layout}.tar`
-    await $`tar -C ${image.layout} -cf ${archive} .`
-    const local = scratch.repository(name)
-    await $`${pusher} images import --all-platforms --no-unpack --base-name ${local} ${archive}`
-    await $`${pusher} images push --plain-http ${reference}`
+    await containerd?.load('pusher', image, scratch.repository(name))
+    await $`${ctr('pusher')} images push --plain-http ${reference}`
     assert.deepEqual(await readRegistry(scratch.host, scratch.path(name), 'v1'), image.content)
 
-    await $`${puller} images pull --plain-http --all-platforms ${reference}`
-    const listed = (await $`${puller} images list name==${reference}`).stdout
+    await $`${ctr('puller')} images pull --plain-http --all-platforms ${reference}`
+    const listed = (await $`${ctr('puller')} images list name==${reference}`).stdout
     assert.ok(listed.includes(image.content.manifest), listed)
-    const stored = (await $`${puller} content list --quiet`).stdout.split('\n')
+    const stored = (await $`${ctr('puller')} content list --quiet`).stdout.split('\n')
     for (const digest of digestsOf(image.content)) assert.ok(stored.includes(digest), digest)
     return reference
   }
@@ -78,11 +62,11 @@ suite('ctr', () => {
       const reference = await pushAndPull(name, image)
       const target = join(scratch.dir, 'mounted')
       await mkdir(target)
-      await $`${puller} images mount ${reference} ${target}`
+      await $`${ctr('puller')} images mount ${reference} ${target}`
       for (const { path, sha256 } of image.files) {
         assert.equal(await sha256OfFile(join(target, path)), sha256)
       }
-      await $`${puller} images unmount --rm ${target}`
+      await $`${ctr('puller')} images unmount --rm ${target}`
       await rmdir(target)
     })
   }

@@ -2,52 +2,27 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { $, $with, type Daemon, startDaemon } from './command.ts'
+import { $ } from './command.ts'
 import { readRegistry, sha256OfFile } from './content.ts'
-import { type Image, makeImage, makeIndex, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import { type Docker, startDocker } from './docker-engine.ts'
+import { makeImage, makeIndex, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
 import { recordingProxy } from './recording-proxy.ts'
 import { scratchFor } from './scratch.ts'
 
 suite('docker', () => {
   const scratch = scratchFor('docker')
-  const socket = `unix://${join(scratch.dir, 'docker.sock')}`
-  const env = { DOCKER_HOST: socket, DOCKER_CONFIG: join(scratch.dir, 'config') }
-  // Debian's client, of the same version as its engine; another one may come first on the PATH.
-  const docker = $with({ env: { ...env, PATH: `/usr/bin:${process.env.PATH}` } })
-  let engine: Daemon | undefined
-
+  let engine: Docker | undefined
   before(async () => {
-    const folder = (name: string) => join(scratch.dir, name)
-    const options = ['--data-root', folder('data'), '--exec-root', folder('exec')]
-    options.push('--pidfile', folder('docker.pid'), '--host', socket, '--storage-driver', 'vfs')
-    options.push('--iptables=false', '--ip6tables=false', '--bridge=none')
-    engine = await startDaemon(['dockerd', ...options], folder('dockerd.log'), async () => {
-      await docker`docker version`
-      return true
-    })
+    engine = await startDocker(scratch.dir)
   })
   after(async () => {
     await engine?.stop()
     await scratch.remove()
   })
 
-  /** Loads an image through a docker archive, the only format that this engine loads; returns its id. */
-  async function load(image: Image, name: string): Promise<string> {
-    const archive = `${image.layout}.tar`
-    await $`skopeo copy oci:${image.layout}:v1 docker-archive:${archive}:${name}`
-    await docker`docker load --quiet --input ${archive}`
-    return idOf(name)
-  }
-
-  async function idOf(reference: string): Promise<string> {
-    const format = '{{.Id}}'
-    return (await docker`docker image inspect --format ${format} ${reference}`).stdout.trim()
-  }
-
-  /** Pushes and returns the manifest digest that docker reports. */
-  async function push(reference: string): Promise<string | undefined> {
-    const { stdout } = await docker`docker push ${reference}`
-    return /digest: (sha256:[0-9a-f]{64})/.exec(stdout)?.[1]
+  function running(): Docker {
+    assert.ok(engine)
+    return engine
   }
 
   for (const [name, what, sizes] of [
@@ -55,6 +30,7 @@ suite('docker', () => {
     ['large', 'one layer of 300 MB', ONE_LARGE_LAYER],
   ] as const) {
     test(`push and pull: ${what}`, async () => {
+      const { run: docker, load, idOf, push } = running()
       const image = await makeImage(join(scratch.dir, name), sizes)
       const reference = `${scratch.repository(name)}:v1`
       const id = await load(image, reference)
@@ -79,6 +55,7 @@ suite('docker', () => {
   }
 
   test('push again, push to another repository (mounts), pull by digest', async () => {
+    const { run: docker, load, idOf, push } = running()
     const proxy = await recordingProxy(scratch.host)
     const first = `${proxy.host}/${scratch.path('first')}`
     const second = `${proxy.host}/${scratch.path('second')}`
@@ -110,6 +87,7 @@ suite('docker', () => {
   })
 
   test('pull the own platform of an OCI index', async () => {
+    const { run: docker, idOf } = running()
     const { layout, content } = await makeIndex(join(scratch.dir, 'index'))
     const reference = `${scratch.repository('index')}:v1`
     await $`skopeo copy --all --dest-tls-verify=false oci:${layout}:v1 docker://${reference}`
@@ -118,6 +96,7 @@ suite('docker', () => {
   })
 
   test('manifest create, push and inspect', async () => {
+    const { run: docker, load, push } = running()
     const children: string[] = []
     for (const tag of ['one', 'two']) {
       const reference = `${scratch.repository('list')}:${tag}`

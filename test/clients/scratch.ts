@@ -18,12 +18,9 @@ export interface Scratch {
   remove(): Promise<void>
 }
 
-/** Reads what run.ts decided (REGISTRY, SCRATCH) and makes the folder of one client. */
-export function scratchFor(client: string): Scratch {
-  const { REGISTRY: host, SCRATCH: root } = process.env
-  if (host === undefined || root === undefined) {
-    throw new Error('REGISTRY and SCRATCH are not set: start this through npm run clients')
-  }
+/** Makes the folder of one client, in that of run.ts (SCRATCH); the registry is the open one that run.ts chose (REGISTRY). */
+export function scratchFor(client: string, host = fromRun('REGISTRY')): Scratch {
+  const root = fromRun('SCRATCH')
   exitOnSignal()
   const dir = join(root, client)
   mkdirSync(dir, { recursive: true })
@@ -35,6 +32,13 @@ export function scratchFor(client: string): Scratch {
     path: (name) => `${prefix}/${name}`,
     remove: () => removeTree(dir),
   }
+}
+
+/** What run.ts decided, from the environment. */
+export function fromRun(variable: string): string {
+  const value = process.env[variable]
+  if (value !== undefined) return value
+  throw new Error(`${variable} is not set: start this through npm run clients`)
 }
 
 /** Deletes a folder after unmounting everything below it, the deepest mount first. */

@@ -60,7 +60,11 @@ const ROUTES: [method: string, path: () => string, scope: string][] = [
   ['DELETE', () => `/v2/private/app/manifests/${image.digest}`, DELETE],
   ['DELETE', () => `/v2/private/app/blobs/${image.layer.digest}`, DELETE],
   ['POST', () => '/v2/private/app/blobs/uploads/', PUSH],
-  ['POST', () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}`, PUSH],
+  [
+    'POST',
+    () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}`,
+    `${PUSH} ${CATALOG}`,
+  ],
   [
     'POST',
     () => `/v2/private/app/blobs/uploads/?mount=${image.layer.digest}&from=private%2Fother`,

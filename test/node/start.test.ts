@@ -100,7 +100,8 @@ describe('npm start', () => {
     ['a port that is none', { PORT: 'http' }, [], 'PORT takes a number'],
     ['a port that is too high', { PORT: '65536' }, [], 'PORT takes a number'],
     ['a variable without a value', { PORT: '0' }, ['--var', 'KEY'], '--var takes KEY:VALUE'],
-    ['a value that is none', {}, ['--var', 'CATALOG_PAGE_MAX:0'], 'CATALOG_PAGE_MAX'],
+    ['a value that is none', { PORT: '0' }, ['--var', 'CATALOG_PAGE_MAX:0'], 'CATALOG_PAGE_MAX'],
+    ['no credentials at all', { PORT: '0' }, ['--var', 'OPEN_ACCESS:false'], 'ADMIN_PASSWORD'],
     ['an unknown option', { PORT: '0' }, ['--verbose'], 'usage: npm start'],
   ])('ends with an error that names the cause: %s', async (_, environment, args, message) => {
     const run = npmStart({ STATE: temporaryFolder(), ...environment }, ...args)

@@ -12,9 +12,6 @@ import { sendAll, unrecordedMessage } from './messages.ts'
 const COLLECT_MS = 1000
 const COLLECT_EVENTS = 100
 
-/** An isolate that gets more than this while D1 or the queue is away drops the rest. */
-const MOST_EVENTS = 1000
-
 const INTEREST_MS = 60_000
 
 /** A request that promised to send may be ended before it does. */
@@ -40,7 +37,6 @@ export class PullEvents {
       this.#refresh(context, waitUntil)
       // Before the first answer it is not known whether anybody wants it; that is decided when it is sent.
       if (this.#interest?.known[kind] === false) return
-      if (this.#collected.length >= MOST_EVENTS) return
       this.#collected.push(make())
       this.#promise(context, waitUntil)
     } catch (error) {

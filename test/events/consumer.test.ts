@@ -1,120 +1,76 @@
-/** Announcements of changes: what is queued, and what the consumer makes of a batch. */
-import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test'
-import { describe, expect, it, vi } from 'vitest'
-import type { RegistryEvent } from '../../src/events/event.ts'
-import { bindings, type PushedImage, pushImage, send } from '../support/registry.ts'
+/** The Worker's own handlers: which consumer a queue has, and what the cron triggers do. */
+import { createMessageBatch, createScheduledController } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Env } from '../../src/http/context.ts'
+import { listDeadLetters } from '../../src/store/dead-letters.ts'
 import worker from '../support/worker.ts'
+import {
+  anEvent,
+  beginAnew,
+  DEAD,
+  db,
+  EVENTS,
+  endpointFor,
+  FAIL,
+  passTime,
+  RETRIES,
+  receiver,
+  recordedEvents,
+  standing,
+  Transport,
+} from './support.ts'
 
-const REPOSITORY = 'events/app'
+beforeEach(beginAnew)
 
-/** The events that `work` queued. */
-async function announced(work: () => Promise<unknown>): Promise<RegistryEvent[]> {
-  queued.length = 0
-  await work()
-  return queued
+function bindingsWith(transport: Transport, ...names: string[]): Env {
+  const webhooks = names.map((name) => endpointFor({ name }))
+  const { events, retries } = transport.context
+  return { ...env, EVENTS: events, RETRIES: retries, WEBHOOKS: JSON.stringify(webhooks) }
 }
 
-const queued: RegistryEvent[] = []
-const observed = {
-  ...bindings,
-  EVENTS: {
-    ...bindings.EVENTS,
-    send: async (event: RegistryEvent) => {
-      queued.push(event)
-      return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } }
-    },
-  },
+function batchOf(queue: string, body: unknown): MessageBatch {
+  return createMessageBatch(queue, [{ id: 'm', timestamp: new Date(0), attempts: 1, body }])
 }
 
-function sendObserved(method: string, path: string, init: RequestInit = {}) {
-  return send(method, path, init, observed)
-}
-
-describe('a change is announced', () => {
-  it.each<[string, (image: PushedImage) => Promise<Response>, object]>([
-    [
-      'mount',
-      ({ layer }) =>
-        sendObserved(
-          'POST',
-          `/v2/events/other/blobs/uploads/?mount=${layer.digest}&from=${REPOSITORY}`,
-        ),
-      { action: 'mount', target: { repository: 'events/other', fromRepository: REPOSITORY } },
-    ],
-    [
-      'push of a manifest',
-      ({ bytes }) =>
-        sendObserved('PUT', `/v2/${REPOSITORY}/manifests/again`, {
-          body: bytes,
-          headers: { 'User-Agent': 'test/1' },
-        }),
-      {
-        action: 'push',
-        target: { repository: REPOSITORY, tag: 'again' },
-        request: { method: 'PUT', useragent: 'test/1', host: 'registry.test' },
-        actor: {},
-      },
-    ],
-    [
-      'push of a manifest whose tag is named twice',
-      ({ bytes }) =>
-        sendObserved('PUT', `/v2/${REPOSITORY}/manifests/twice?tag=twice`, { body: bytes }),
-      { action: 'push', target: { repository: REPOSITORY, tag: 'twice' } },
-    ],
-    [
-      'delete of a tag',
-      () => sendObserved('DELETE', `/v2/${REPOSITORY}/manifests/latest`),
-      { action: 'delete', target: { repository: REPOSITORY, tag: 'latest' } },
-    ],
-    [
-      'delete of a manifest',
-      ({ digest }) => sendObserved('DELETE', `/v2/${REPOSITORY}/manifests/${digest}`),
-      { action: 'delete', target: { repository: REPOSITORY } },
-    ],
-  ])('%s', async (_, change, expected) => {
-    const image = await pushImage(REPOSITORY, 'latest')
-    const events = await announced(async () => {
-      const response = await change(image)
-      expect(response.ok).toBe(true)
-    })
-    expect(events).toHaveLength(1)
-    expect(events[0]).toMatchObject(expected)
+describe('a batch', () => {
+  it.each([EVENTS, 'another-events'])('of %s is fanned out', async (queue) => {
+    const one = receiver('one')
+    await worker.queue(batchOf(queue, { event: anEvent() }), bindingsWith(new Transport([]), 'one'))
+    expect(one.received).toHaveLength(1)
   })
 
-  it('but a failing one is not', async () => {
-    const events = await announced(() =>
-      sendObserved('DELETE', `/v2/${REPOSITORY}/manifests/no-such-tag`),
-    )
-    expect(events).toEqual([])
+  it.each([RETRIES, 'another-retries'])('of %s is retried', async (queue) => {
+    const one = receiver('one', FAIL)
+    const transport = new Transport([])
+    const bindings = bindingsWith(transport, 'one')
+    const event = anEvent()
+    await worker.queue(batchOf(EVENTS, { event }), bindings)
+    expect(transport.bodies(RETRIES)).toEqual([{ endpoint: 'var:one', eventId: event.id }])
+    passTime(60_000)
+    await worker.queue(batchOf(queue, transport.bodies(RETRIES)[0]), bindings)
+    expect(one.received).toHaveLength(2)
   })
 
-  it('and a queue that is away fails no push', async () => {
-    const away = { ...bindings.EVENTS, send: () => Promise.reject(new Error('queue is away')) }
-    const response = await send(
-      'POST',
-      `/v2/${REPOSITORY}/blobs/uploads/?digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855`,
-      {},
-      { ...bindings, EVENTS: away },
-    )
-    expect(response.status).toBe(201)
+  it.each([DEAD, 'another-events-dead'])('of %s becomes dead letters', async (queue) => {
+    const one = receiver('one')
+    await worker.queue(batchOf(queue, { event: anEvent() }), bindingsWith(new Transport([]), 'one'))
+    expect(await listDeadLetters(db, 'var:one', 1e9, 10)).toHaveLength(1)
+    expect(await standing('one')).toEqual({ dead: 1 })
+    expect(one.received).toHaveLength(0)
   })
 })
 
-describe('the consumer', () => {
-  it('logs each event and acknowledges each message, also one that is no event', async () => {
-    const log = vi.spyOn(console, 'log').mockReturnValue(undefined)
-    const event = { id: 'e1', action: 'push', target: { repository: 'a' } }
-    const messages = [event, 'poison'].map((body, index) => ({
-      id: String(index),
-      timestamp: new Date(0),
-      attempts: 1,
-      body,
-    }))
-    const batch = createMessageBatch('berth-events', messages)
-    const ctx = createExecutionContext()
-    await worker.queue(batch)
-    const result = await getQueueResult(batch, ctx)
-    expect(result.explicitAcks).toEqual(['0', '1'])
-    expect(log).toHaveBeenCalledWith(JSON.stringify({ message: 'registry event', event }))
+describe('the cron trigger', () => {
+  it.each([
+    ['* * * * *', 2],
+    ['17 * * * *', 0],
+  ])('%s sends %i events again', async (cron, sent) => {
+    const transport = new Transport([])
+    await recordedEvents(2)
+    passTime(60_000)
+    const controller = createScheduledController({ cron, scheduledTime: new Date() })
+    await worker.scheduled(controller, bindingsWith(transport))
+    expect(transport.bodies(EVENTS)).toHaveLength(sent)
   })
 })

@@ -22,11 +22,13 @@ const SQL = {
   since: `
     SELECT id FROM dead_letters
     WHERE endpoint = ?1 AND at >= ?2 AND replayed_at IS NULL ORDER BY at LIMIT ?3`,
-  // Not where it is on its way already.
+  // Not where it is on its way already. An event that cannot be read dies again, and holds up no others.
   reopen: `
     INSERT INTO deliveries (event_id, endpoint, state, action, repository, event, attempts,
       first_at, next_at, updated_at)
-    SELECT event_id, endpoint, 'pending', event ->> '$.action', event ->> '$.target.repository',
+    SELECT event_id, endpoint, 'pending',
+      iif(json_valid(event), ifnull(event ->> '$.action', ''), ''),
+      iif(json_valid(event), ifnull(event ->> '$.target.repository', ''), ''),
       event, 0, ?2, ?2, ?2
     FROM dead_letters WHERE id IN (SELECT value FROM json_each(?1))
     ON CONFLICT (event_id, endpoint) DO UPDATE SET state = 'pending', event = excluded.event,

@@ -1,5 +1,6 @@
 /** Every statement of the store goes by an index: none scans a table or sorts what it found. */
 import { beforeAll, describe, expect, it } from 'vitest'
+import { newDelivery } from '../../src/events/lanes.ts'
 import {
   createAccessToken,
   findAccessToken,
@@ -22,6 +23,22 @@ import {
   unlinkBlob,
 } from '../../src/store/blobs.ts'
 import * as credentials from '../../src/store/credentials.ts'
+import {
+  buryDeliveries,
+  forgetDeadLetters,
+  listDeadLetters,
+  replayDeadLetters,
+} from '../../src/store/dead-letters.ts'
+import {
+  deliveriesByKey,
+  deliveryKeysOf,
+  listDeliveries,
+  overdueDeliveries,
+  postponeDeliveries,
+  putDeliveries,
+  trimDeliveries,
+} from '../../src/store/deliveries.ts'
+import { endpointStates, saveEndpointStates } from '../../src/store/endpoint-states.ts'
 import type { Principal } from '../../src/store/grants.ts'
 import { rulesOfIssuer } from '../../src/store/issuer-rules.ts'
 import { listGrants, putGrant, removeGrant } from '../../src/store/manage-grants.ts'
@@ -30,6 +47,16 @@ import {
   findManifestByTag,
   removeManifest,
 } from '../../src/store/manifests.ts'
+import {
+  eventsById,
+  forgetEvents,
+  listEvents,
+  postponeEvents,
+  recordEvent,
+  recordEventIf,
+  settleEvents,
+  unsettledEvents,
+} from '../../src/store/outbox.ts'
 import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
 import { listReferrers } from '../../src/store/referrers.ts'
 import {
@@ -48,6 +75,15 @@ import {
   removeTrustRule,
 } from '../../src/store/trust-rules.ts'
 import { listVisibleRepositories } from '../../src/store/visible-repositories.ts'
+import {
+  createWebhook,
+  findWebhook,
+  listWebhooks,
+  removeWebhook,
+  updateWebhook,
+} from '../../src/store/webhooks.ts'
+import { anEvent } from '../events/support.ts'
+import { anyEvent } from '../support/any-event.ts'
 import { anyBlob, anyDigest, anyManifest, db } from './support.ts'
 
 /** The database, which remembers every statement that it prepares. */
@@ -137,6 +173,46 @@ async function logIn(watched: D1Database): Promise<void> {
   await dropTokenKeys(watched, 0)
 }
 
+/** What events are carried by: the outbox, endpoints, deliveries, dead letters. */
+async function carryEvents(watched: D1Database): Promise<void> {
+  const by = { actor: '', address: '', requestId: '', at: 1 }
+  const event = anEvent()
+  const key = { endpoint: 'var:a', eventId: event.id }
+  const delivery = { ...newDelivery(key.endpoint, event, 1), event: '{}', nextAt: 1 }
+  await watched.batch([
+    recordEvent(watched, event),
+    recordEventIf(watched, event, { repository: 'a', tag: 't' }),
+    recordEventIf(watched, event, { repository: 'a', manifest: 'm' }),
+    recordEventIf(watched, event, { repository: 'a', blob: 'b' }),
+    eventsById(watched, [event.id]),
+    postponeEvents(watched, [event.id], 1),
+    settleEvents(watched, [event.id], 1),
+    saveEndpointStates(watched, [{ endpoint: 'var:a', failures: 1, openUntil: null }], 1),
+    endpointStates(watched),
+    ...putDeliveries(watched, [delivery], 1),
+    deliveryKeysOf(watched, [event.id]),
+    deliveriesByKey(watched, [key]),
+    postponeDeliveries(watched, [key], 1),
+    ...buryDeliveries(watched, [key], 1),
+  ])
+  await unsettledEvents(watched, 1, 1)
+  await listEvents(watched, { since: 0, limit: 1 })
+  await overdueDeliveries(watched, 1, 1)
+  await listDeliveries(watched, 'var:a', ['dead'], 1)
+  await trimDeliveries(watched, ['var:a'])
+  const [letter] = await listDeadLetters(watched, 'var:a', 1e9, 1)
+  await replayDeadLetters(watched, { endpoint: 'var:a', id: letter?.id ?? 0 }, 1)
+  await replayDeadLetters(watched, { endpoint: 'var:a', since: 0, limit: 1 }, 1)
+  await forgetEvents(watched, 1, 1)
+  await forgetDeadLetters(watched, 1, 1)
+  const webhook = { name: 'a', config: {}, secrets: null, disabled: false }
+  await createWebhook(watched, by, webhook, {})
+  await updateWebhook(watched, by, webhook, {})
+  await findWebhook(watched, 'a')
+  await listWebhooks(watched, '', 1)
+  await removeWebhook(watched, by, 'a')
+}
+
 const statements = new Set<string>()
 
 beforeAll(async () => {
@@ -148,11 +224,11 @@ beforeAll(async () => {
     content: { storageKey: 'manifests/x' },
     subject: anyDigest(),
   })
-  await commitBlob(watched, 'a', blob)
+  await commitBlob(watched, 'a', blob, anyEvent())
   await findBlob(watched, 'a', blob.digest)
   await repositoriesWithBlob(watched, blob.digest)
-  await mountBlob(watched, 'b', blob.digest, 'a')
-  await unlinkBlob(watched, 'b', blob.digest)
+  await mountBlob(watched, 'b', blob.digest, 'a', anyEvent())
+  await unlinkBlob(watched, 'b', blob.digest, anyEvent())
   await putManifest(watched, 'a', manifest)
   await putManifest(watched, 'a', { ...manifest, mayMoveTags: false })
   await putManifest(watched, 'a', anyManifest({ children: [manifest.digest] }))
@@ -168,13 +244,14 @@ beforeAll(async () => {
     limit: 10,
   })
   await listTags(watched, 'a', '', 10)
-  await removeTag(watched, 'a', 't')
-  await removeManifest(watched, 'a', manifest.digest)
+  await removeTag(watched, 'a', 't', anyEvent())
+  await removeManifest(watched, 'a', manifest.digest, anyEvent())
   await signingKey(watched, 'k')
   await listVisibleRepositories(watched, null, { last: '', limit: 10 })
   await listVisibleRepositories(watched, ['team/*'], { last: '', limit: 10 })
   await administer(watched)
   await logIn(watched)
+  await carryEvents(watched)
   await dueTombstones(watched, 0, 10)
   await forgetTombstones(watched, [])
 })
@@ -182,7 +259,7 @@ beforeAll(async () => {
 describe('the query plans', () => {
   it('are of every statement that the store has', () => {
     // As many as src/store names; a new one belongs into the calls above.
-    expect(statements.size).toBe(71)
+    expect(statements.size).toBe(103)
   })
 
   it('go by an index', async () => {

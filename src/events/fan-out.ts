@@ -107,7 +107,11 @@ export async function findDue(
   const [webhooks, states, known, recorded] = await db.batch<never>([
     ...endpointStatements(db),
     deliveryKeysOf(db, ids),
-    eventsById(db, ids),
+    eventsById(
+      db,
+      ids,
+      messages.flatMap((message) => ('event' in message ? [] : [message.eventId])),
+    ),
   ])
   const endpoints = readEndpoints(webhooks?.results ?? [], states?.results ?? [], settings, now())
   const knownKeys: DeliveryKeyRow[] = known?.results ?? []

@@ -4,7 +4,12 @@
  */
 import { forgetDeadLetters } from '../store/dead-letters.ts'
 import { overdueDeliveries, postponeDeliveries, trimDeliveries } from '../store/deliveries.ts'
-import { forgetEvents, postponeEvents, unsettledEvents } from '../store/outbox.ts'
+import {
+  forgetEvents,
+  postponeEvents,
+  type UnsettledEvent,
+  unsettledEvents,
+} from '../store/outbox.ts'
 import { loadEndpoints } from './endpoints.ts'
 import type { EventContext } from './lanes.ts'
 import { type EventMessage, eventMessage, sendAll, storedEvent } from './messages.ts'
@@ -13,7 +18,7 @@ import { type EventMessage, eventMessage, sendAll, storedEvent } from './message
 const OVERDUE_MS = 2 * 60_000
 
 /** An event that was sent again is not sent once more before this: the queue may only be slow. */
-const AGAIN_AFTER_MS = 5 * 60_000
+const AGAIN_AFTER_MS = 2 * 60_000
 
 /** Of each kind, in one run. */
 const AT_ONCE = 1000
@@ -55,9 +60,9 @@ async function resendEvents({ db, events, now }: EventContext): Promise<number> 
   return ids.length
 }
 
-/** By its id alone where it is not readable; then the consumer says so. */
-function messageOf({ id, event }: { id: string; event: string }): EventMessage {
-  const read = storedEvent(event)
+/** By its id alone where it is large, or not readable, which the consumer will say. */
+function messageOf({ id, event }: UnsettledEvent): EventMessage {
+  const read = event === null ? null : storedEvent(event)
   return read === null ? { eventId: id } : eventMessage(read)
 }
 

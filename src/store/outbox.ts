@@ -29,7 +29,7 @@ const SQL = {
     JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
     WHERE repositories.name = ?7 AND repository_blobs.digest = ?8 ON CONFLICT (id) DO NOTHING`,
   unsettled: `
-    SELECT id, event FROM events
+    SELECT id, iif(length(event) <= ?3, event, NULL) AS event FROM events
     WHERE settled_at IS NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`,
   postpone: `
     UPDATE events SET due_at = ?2
@@ -38,7 +38,8 @@ const SQL = {
     UPDATE events SET settled_at = ?2
     WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`,
   find: `
-    SELECT id, event, settled_at FROM events WHERE id IN (SELECT value FROM json_each(?1))`,
+    SELECT id, iif(id IN (SELECT value FROM json_each(?2)), event, NULL) AS event, settled_at
+    FROM events WHERE id IN (SELECT value FROM json_each(?1))`,
   list: `
     SELECT seq, event FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`,
   forget: `
@@ -101,9 +102,11 @@ export function eventJson(event: OutboxEvent): string {
 
 export interface UnsettledEvent {
   id: string
-  /** JSON. */
-  event: string
+  /** JSON; null where it is large: a thousand of those have no room in memory. */
+  event: string | null
 }
+
+const LARGE_CHARACTERS = 30_000
 
 /** Up to `limit` events that should be settled and are not. */
 export async function unsettledEvents(
@@ -111,7 +114,10 @@ export async function unsettledEvents(
   before: number,
   limit: number,
 ): Promise<UnsettledEvent[]> {
-  const { results } = await db.prepare(SQL.unsettled).bind(before, limit).all<UnsettledEvent>()
+  const { results } = await db
+    .prepare(SQL.unsettled)
+    .bind(before, limit, LARGE_CHARACTERS)
+    .all<UnsettledEvent>()
   return results
 }
 
@@ -135,13 +141,18 @@ export function settleEvents(
 
 export interface EventRow {
   id: string
-  event: string
+  /** JSON; null where it was not asked for. */
+  event: string | null
   settled_at: number | null
 }
 
-/** Of EventRow. */
-export function eventsById(db: D1Database, ids: readonly string[]): D1PreparedStatement {
-  return db.prepare(SQL.find).bind(JSON.stringify(ids))
+/** Of EventRow: those of `ids` that there are, and of `wanted` with the event. */
+export function eventsById(
+  db: D1Database,
+  ids: readonly string[],
+  wanted: readonly string[],
+): D1PreparedStatement {
+  return db.prepare(SQL.find).bind(JSON.stringify(ids), JSON.stringify(wanted))
 }
 
 export interface FeedEvent {

@@ -1,7 +1,9 @@
 /** The outbox: an event is there exactly when its change is, once, and in order. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import {
+  type EventRow,
   eventJson,
+  eventsById,
   forgetEvents,
   listEvents,
   type OutboxEvent,
@@ -111,6 +113,22 @@ describe('what is not settled', () => {
     await db.batch([postponeEvents(db, [two.id], due + 1000)])
     expect(await unsettledEvents(db, due + 999, 10)).toEqual([])
     expect(await unsettledEvents(db, due + 1000, 10)).toHaveLength(1)
+  })
+
+  it('is told without what is large', async () => {
+    const large = anyEvent()
+    const target = { ...large.target, references: ['x'.repeat(30_000)] }
+    await db.batch([recordEvent(db, anyEvent()), recordEvent(db, { ...large, target })])
+    const events = await unsettledEvents(db, Number.MAX_SAFE_INTEGER, 10)
+    expect(events.map(({ event }) => event === null)).toEqual([false, true])
+    const ids = events.map(({ id }) => id)
+    const { results } = await eventsById(db, ids, [large.id]).all<EventRow>()
+    expect(results.map(({ id, event }) => [id, event === null])).toEqual(
+      expect.arrayContaining([
+        [ids[0], true],
+        [large.id, false],
+      ]),
+    )
   })
 
   it('is never forgotten; the rest is, the oldest first', async () => {

@@ -184,7 +184,7 @@ async function carryEvents(watched: D1Database): Promise<void> {
     recordEventIf(watched, event, { repository: 'a', tag: 't' }),
     recordEventIf(watched, event, { repository: 'a', manifest: 'm' }),
     recordEventIf(watched, event, { repository: 'a', blob: 'b' }),
-    eventsById(watched, [event.id]),
+    eventsById(watched, [event.id], []),
     postponeEvents(watched, [event.id], 1),
     settleEvents(watched, [event.id], 1),
     saveEndpointStates(watched, [{ endpoint: 'var:a', failures: 1, openUntil: null }], 1),

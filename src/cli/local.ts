@@ -26,6 +26,8 @@ export interface LocalOptions {
   state: string
   /** Variables beside those of wrangler.toml, which they override. */
   vars?: Record<string, string>
+  /** Milliseconds between two sweeps of the outbox: a minute, as Cloudflare's cron has it, unless a test is in a hurry. */
+  sweepMs?: number
 }
 
 export interface LocalRegistry {
@@ -38,7 +40,7 @@ export interface LocalRegistry {
  * @throws where the Worker does not build, a migration fails, or the port is taken
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
-  const { port = 0, vars = {} } = options
+  const { port = 0, vars = {}, sweepMs = 60_000 } = options
   const state = resolve(options.state)
   // Asked first: building takes seconds, and Miniflare's own error names an option that is not ours.
   await checkPort(port)
@@ -70,7 +72,14 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
     })
     try {
       const url = await miniflare.ready
-      return { url, stop: () => miniflare.dispose() }
+      const stopCron = await startCron(miniflare, sweepMs)
+      return {
+        url,
+        stop: () => {
+          stopCron()
+          return miniflare.dispose()
+        },
+      }
     } catch (error) {
       await miniflare.dispose()
       throw error
@@ -78,6 +87,21 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
   } finally {
     await rm(bundle, { recursive: true, force: true })
   }
+}
+
+/** Miniflare runs no cron triggers by itself. Returns what ends them. */
+async function startCron(miniflare: Miniflare, sweepMs: number): Promise<() => void> {
+  const worker = await miniflare.getWorker('berth')
+  const run = (cron: string) => () => {
+    worker.scheduled({ scheduledTime: new Date(), cron }).catch((error: unknown) => {
+      console.error(`the sweep ${cron} failed: ${error}`)
+    })
+  }
+  const timers = [
+    setInterval(run('* * * * *'), sweepMs),
+    setInterval(run('17 * * * *'), 60 * 60_000),
+  ]
+  return () => timers.forEach(clearInterval)
 }
 
 async function checkPort(port: number): Promise<void> {

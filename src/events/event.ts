@@ -5,12 +5,13 @@
 import * as z from 'zod/mini'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
+import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
 
 export const EVENT_ACTIONS = ['push', 'pull', 'mount', 'delete'] as const
 export type EventAction = (typeof EVENT_ACTIONS)[number]
 
 /** The media type of every blob's event, whatever the blob is: only manifests say what they are. */
-export const BLOB_MEDIA_TYPE = 'application/octet-stream'
+export const BLOB_MEDIA_TYPE = MEDIA_TYPE_OCTET_STREAM
 
 export interface EventTarget {
   mediaType?: string

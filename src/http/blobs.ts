@@ -1,4 +1,5 @@
 /** Blobs: pulling (OCI distribution spec, end-2) and deleting (end-10). */
+import { BLOB_MEDIA_TYPE } from '../events/event.ts'
 import { entityTag, noneMatch, rangeApplies } from '../lib/conditional.ts'
 import { parseRange } from '../lib/range.ts'
 import { parseDigest } from '../oci/digest.ts'
@@ -6,8 +7,8 @@ import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
 import { EdgeCache } from '../store/edge-cache.ts'
 import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
-import { announce, eventOf } from './change-events.ts'
 import { factory } from './context.ts'
+import { announce, blobUrl, eventOf, notePull } from './events.ts'
 import { allow } from './guard.ts'
 
 /** A blob may be a page with a script: a browser that opens it must not run it in the registry's origin. */
@@ -39,6 +40,7 @@ export const blobs = factory
       'Content-Length': String(size),
       ...DOWNLOAD_ONLY,
     }
+    notePull(c, 'blobs', { mediaType: BLOB_MEDIA_TYPE, size, digest, url: blobUrl(c, digest) })
     if (c.req.method === 'HEAD') return c.body(null, 200, whole)
 
     const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)

@@ -11,8 +11,8 @@ import {
   type StoredManifest,
 } from '../store/manifests.ts'
 import { removeTag } from '../store/tags.ts'
-import { announce, eventOf } from './change-events.ts'
 import { type AppEnv, factory } from './context.ts'
+import { announce, eventOf, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
@@ -32,9 +32,12 @@ export const manifests = factory
     if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
       return c.body(null, 304, digestHeaders(stored.digest))
     }
-    if ('digest' in reference) return respond(c, stored)
-    c.header('Vary', 'Accept')
-    return respond(c, await resolvePlatform(c, stored))
+    const byTag = 'tag' in reference
+    if (byTag) c.header('Vary', 'Accept')
+    const served = byTag ? await resolvePlatform(c, stored) : stored
+    const { mediaType, size, digest } = served
+    notePull(c, 'manifests', { mediaType, size, digest, ...reference, url: manifestUrl(c, digest) })
+    return respond(c, served)
   })
   .put('/', allow('push'), async (c) => {
     const reference = parseReference(c.var.reference)

@@ -19,9 +19,8 @@ import {
   manifestSizes,
   putManifest,
 } from '../store/put-manifest.ts'
-import { eventOf } from './change-events.ts'
 import type { AppEnv } from './context.ts'
-import { absoluteUrl } from './locations.ts'
+import { eventOf, manifestUrl } from './events.ts'
 import { settled } from './settled.ts'
 
 /** A URL has room for about so many; the spec asks for 10 at least. */
@@ -73,7 +72,7 @@ export async function pushManifest(
 /** One for each tag, as the original has them; one without a tag where there is none. */
 function eventsOf(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): RegistryEvent[] {
   const { mediaType } = manifest
-  const url = absoluteUrl(c, `/v2/${c.var.repository}/manifests/${digest}`)
+  const url = manifestUrl(c, digest)
   const references = referencesOf(manifest)
   const target = { mediaType, size: bytes.length, digest, url, references }
   if (tags.length === 0) return [eventOf(c, 'push', target)]

@@ -1,19 +1,18 @@
 /** Pushing blobs: OCI distribution spec, end-4 to end-6, mounting (end-11), status (end-13) and cancelling (end-14). */
 import type { Context } from 'hono'
-import type { RegistryEvent } from '../events/event.ts'
+import { BLOB_MEDIA_TYPE, type RegistryEvent } from '../events/event.ts'
 import { withBody } from '../lib/read-body.ts'
 import { matchesPattern } from '../lib/repository-pattern.ts'
 import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, mountBlob, repositoriesWithBlob, withSize } from '../store/blobs.ts'
 import type { Chunk } from '../uploads/upload-session.ts'
-import { announce, eventOf } from './change-events.ts'
 import { type AppEnv, factory } from './context.ts'
+import { announce, blobUrl, eventOf } from './events.ts'
 import { allow } from './guard.ts'
-import { absoluteUrl, location } from './locations.ts'
+import { location } from './locations.ts'
 import { settled } from './settled.ts'
 import { openUpload, progressHeaders, readChunk, refusal, startUpload } from './upload-requests.ts'
 
@@ -171,8 +170,7 @@ function created(c: Context<AppEnv>, digest: Digest): Response {
 }
 
 function blobTarget(c: Context<AppEnv>, digest: Digest) {
-  const url = absoluteUrl(c, blobPath(c, digest))
-  return { mediaType: MEDIA_TYPE_OCTET_STREAM, digest, url }
+  return { mediaType: BLOB_MEDIA_TYPE, digest, url: blobUrl(c, digest) }
 }
 
 function blobPath(c: Context<AppEnv>, digest: Digest): string {

@@ -1,14 +1,13 @@
 /** I2: a push answered 201 is readable at once, by any client and after any crash of the process. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { type LocalRegistry, startLocal } from '../../src/cli/local.ts'
-import { findWorkerd } from '../bench/process-memory.ts'
+import { startLocal } from '../../src/cli/local.ts'
 import {
   type Bytes,
   beginUpload,
   digestOf,
   eventually,
-  isRunning,
+  kill,
   newBytes,
   pulledDigest,
   sendAndLeave,
@@ -88,13 +87,6 @@ async function expectReadable(url: URL, { blobs, tags }: Acknowledged): Promise<
     const response = await fetch(new URL(`/v2/${REPOSITORY}/manifests/${tag}`, url))
     expect(digestOf(Buffer.from(await response.arrayBuffer()))).toBe(digest)
   }
-}
-
-async function kill(registry: LocalRegistry): Promise<void> {
-  const workerd = { pid: findWorkerd(process.pid), name: 'workerd' }
-  process.kill(workerd.pid, 'SIGKILL')
-  await eventually(() => !isRunning(workerd), 'the end of workerd')
-  await registry.stop().catch(() => undefined)
 }
 
 it('survives kill -9 at any moment', async () => {

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
+import type { LocalRegistry } from '../../src/cli/local.ts'
+import { findWorkerd } from '../bench/process-memory.ts'
 
 /** An empty folder that goes when the test is over. */
 export function temporaryFolder(): string {
@@ -60,6 +62,14 @@ export async function eventually(check: () => boolean, what: string, millisecond
     if (Date.now() > deadline) throw new Error(`${what}: not within ${milliseconds} ms`)
     await wait(20)
   }
+}
+
+/** Ends the registry's runtime at once, as a crash does. */
+export async function kill(registry: LocalRegistry): Promise<void> {
+  const workerd = { pid: findWorkerd(process.pid), name: 'workerd' }
+  process.kill(workerd.pid, 'SIGKILL')
+  await eventually(() => !isRunning(workerd), 'the end of workerd')
+  await registry.stop().catch(() => undefined)
 }
 
 export interface Bytes {

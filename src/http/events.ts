@@ -1,0 +1,57 @@
+/**
+ * The events of what requests do. Those of a change are made before it, so that the outbox takes them in the same batch, and queued
+ * after it; those of pulls are only collected.
+ */
+import type { Context } from 'hono'
+import type { PullInterest } from '../events/endpoint-filter.ts'
+import {
+  type EventAction,
+  type EventTarget,
+  newEvent,
+  type RegistryEvent,
+} from '../events/event.ts'
+import { eventMessage, sendAll } from '../events/messages.ts'
+import { pullEvents } from '../events/pull-events.ts'
+import { logError } from '../lib/log.ts'
+import type { Digest } from '../oci/digest.ts'
+import { type AppEnv, eventContext } from './context.ts'
+import { absoluteUrl } from './locations.ts'
+
+type Target = Omit<EventTarget, 'repository' | 'length'>
+
+/** The event of what this request is about to do, or did. */
+export function eventOf(c: Context<AppEnv>, action: EventAction, target: Target): RegistryEvent {
+  const { repository, requestId, caller, address } = c.var
+  const request = {
+    id: requestId,
+    addr: address,
+    host: new URL(c.req.url).host,
+    method: c.req.method,
+    useragent: c.req.header('User-Agent') ?? '',
+  }
+  return newEvent(action, { ...target, repository }, request, caller.subject)
+}
+
+/** Hands events that the outbox has to the queue. The answer does not wait for it; what does not arrive, the sweep sends again. */
+export function announce(c: Context<AppEnv>, events: readonly RegistryEvent[]): void {
+  const messages = events.map((event) => ({ body: eventMessage(event) }))
+  c.executionCtx.waitUntil(
+    sendAll(c.env.EVENTS, messages).catch((error: unknown) => {
+      logError({ message: 'events were not queued', ids: events.map(({ id }) => id) }, error)
+    }),
+  )
+}
+
+/** A HEAD counts as a pull, as in docker/distribution; what the client has already (304) does not. */
+export function notePull(c: Context<AppEnv>, kind: keyof PullInterest, target: Target): void {
+  const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+  pullEvents.note(kind, () => eventOf(c, 'pull', target), eventContext(c.env), keepAlive)
+}
+
+export function manifestUrl(c: Context<AppEnv>, digest: Digest): string {
+  return absoluteUrl(c, `/v2/${c.var.repository}/manifests/${digest}`)
+}
+
+export function blobUrl(c: Context<AppEnv>, digest: Digest): string {
+  return absoluteUrl(c, `/v2/${c.var.repository}/blobs/${digest}`)
+}

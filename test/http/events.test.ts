@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RegistryEvent } from '../../src/events/event.ts'
 import { type EventMessage, storedEvent } from '../../src/events/messages.ts'
-import { digestOf } from '../../src/oci/digest.ts'
+import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { counted } from '../support/counting.ts'
 import {
   bindings,
@@ -17,7 +17,7 @@ import {
 } from '../support/registry.ts'
 
 const REPOSITORY = 'events/app'
-const UNKNOWN = `sha256:${'0'.repeat(64)}`
+const UNKNOWN: Digest = `sha256:${'0'.repeat(64)}`
 
 const queued: RegistryEvent[] = []
 

@@ -1,6 +1,7 @@
 /** The feed of events over HTTP: what its readers are shown, what not, and how they go on. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type EventTarget, newEvent, type RegistryEvent } from '../../../src/events/event.ts'
+import { readEvents } from '../../../src/store/event-feed.ts'
 import { recordEvent } from '../../../src/store/outbox.ts'
 import { bindings, pushImage } from '../../support/registry.ts'
 import { type Credentials, call, environment, failure } from './support.ts'
@@ -164,6 +165,12 @@ describe('the feed', () => {
     await record(anEvent('team/app', 'push', { references }))
     const { events } = await read()
     expect(JSON.stringify(events)).not.toContain('references')
+    expect(events).toHaveLength(1)
+    const [whole] = (await db.prepare('SELECT event FROM events').all()).results
+    expect(JSON.stringify(whole)).toContain('references')
+    // Nor does the database send them: a page of such events would not fit into memory.
+    const [kept] = await readEvents(db, [1])
+    expect(kept).not.toContain('references')
   })
 
   it('passes over what cannot be read', async () => {

@@ -49,11 +49,13 @@ function isolate(...endpoints: ReturnType<typeof endpointFor>[]) {
 
 describe('pulls that an endpoint wants', () => {
   it('are sent after a second, together', async () => {
-    const { note, done, transport } = isolate(endpointFor(ONE))
+    const { note, done, transport, work } = isolate(endpointFor(ONE))
     const send = vi.spyOn(transport.context.events, 'sendBatch')
     const events = Array.from({ length: 10 }, manifestPull)
     for (const event of events) note(event)
     expect(transport.bodies(EVENTS)).toEqual([])
+    // One reads the endpoints, one waits.
+    expect(work).toHaveLength(2)
     expect(await done()).toEqual(events.map((event) => ({ event })))
     expect(send).toHaveBeenCalledTimes(1)
   })
@@ -117,6 +119,7 @@ describe('the interest', () => {
     const calls = await recordCalls(async () => {
       for (let pull = 0; pull < 20; pull++) note(manifestPull())
       await done()
+      passTime(50_000)
       for (let pull = 0; pull < 20; pull++) note(manifestPull())
       await done()
     })

@@ -136,6 +136,23 @@ describe('the breaker', () => {
     expect(await standing('one')).toEqual({ delivered: 50 })
   })
 
+  it('counts from nought after a success, and events come by the fast lane again', async () => {
+    const one = receiver('one', FAIL)
+    const transport = new Transport([endpointFor(one, { threshold: 2, backoff: '10m' })])
+    await failedFirst(transport, 1)
+    one.answer = OK
+    await transport.run(HOUR)
+    const [next] = await failedFirst(transport, 1)
+    expect(one.received.at(-1)?.id).toBe(next?.id)
+    // Once more is not twice in a row.
+    one.answer = FAIL
+    const [failed] = await failedFirst(transport, 1)
+    one.answer = OK
+    await transport.run(MINUTE)
+    expect(one.received.at(-1)?.id).toBe(failed?.id)
+    expect(await standing('one')).toEqual({ delivered: 3 })
+  })
+
   it('does not touch other endpoints', async () => {
     const [bad, good] = [receiver('bad', FAIL), receiver('good')]
     const transport = new Transport([

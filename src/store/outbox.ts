@@ -40,8 +40,6 @@ const SQL = {
   find: `
     SELECT id, iif(id IN (SELECT value FROM json_each(?2)), event, NULL) AS event, settled_at
     FROM events WHERE id IN (SELECT value FROM json_each(?1))`,
-  list: `
-    SELECT seq, event FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`,
   forget: `
     DELETE FROM events WHERE seq IN (
       SELECT seq FROM events WHERE settled_at IS NOT NULL AND at < ?1 ORDER BY at LIMIT ?2)`,
@@ -153,22 +151,6 @@ export function eventsById(
   wanted: readonly string[],
 ): D1PreparedStatement {
   return db.prepare(SQL.find).bind(JSON.stringify(ids), JSON.stringify(wanted))
-}
-
-export interface FeedEvent {
-  /** Greater than that of every event before it. */
-  seq: number
-  /** JSON. */
-  event: string
-}
-
-/** The feed: up to `limit` events after `since` (0 begins at the oldest that is kept), in the order in which they happened. */
-export async function listEvents(
-  db: D1Database,
-  { since, limit }: { since: number; limit: number },
-): Promise<FeedEvent[]> {
-  const { results } = await db.prepare(SQL.list).bind(since, limit).all<FeedEvent>()
-  return results
 }
 
 /** Removes up to `limit` settled events that happened before `before`. Returns how many went. */

@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { RegistryEvent } from '../../src/events/event.ts'
 import { generateSecret, rotateSecret } from '../../src/events/signature.ts'
 import { listDeliveries } from '../../src/store/deliveries.ts'
+import { createManagedWebhook } from '../../src/store/manage-webhooks.ts'
 import { recordEvent } from '../../src/store/outbox.ts'
-import { createWebhook } from '../../src/store/webhooks.ts'
 import { withFault } from '../invariants/faults.ts'
 import { deliveryProblem } from '../support/standard-webhooks.ts'
 import {
@@ -298,22 +298,22 @@ describe('poison', () => {
   })
 })
 
+/** Makes a webhook as the API does, but of anything. */
+async function createWebhook(name: string, config: object, secrets: object | null): Promise<void> {
+  const webhook = {
+    name,
+    config: JSON.stringify(config),
+    secrets: JSON.stringify(secrets),
+    disabled: false,
+  }
+  expect(await createManagedWebhook(db, BY, webhook, 100, {})).toEqual({ id: expect.any(String) })
+}
+
 it('an endpoint of the API signs with two secrets while one is replaced, then with one', async () => {
   const one = receiver('one')
   const [old, current] = [generateSecret(), generateSecret()]
   const secrets = rotateSecret({ current: old, previous: null }, current, Date.now(), HOUR)
-  const made = await createWebhook(
-    db,
-    BY,
-    {
-      name: 'one',
-      config: { name: 'one', url: 'https://one.example/' },
-      secrets: { ...secrets, previous: { ...secrets.previous } },
-      disabled: false,
-    },
-    {},
-  )
-  expect(made).toBe(true)
+  await createWebhook('one', { name: 'one', url: 'https://one.example/' }, secrets)
   const transport = new Transport([])
   transport.send(EVENTS, messagesOf(await recordedEvents(1)))
   await transport.deliver(EVENTS)
@@ -331,8 +331,7 @@ it('an endpoint of the API signs with two secrets while one is replaced, then wi
 
 it('a webhook that is not valid is passed over, and the others get theirs', async () => {
   const good = receiver('good')
-  const invalid = { name: 'bad', config: { url: 3 }, secrets: null, disabled: false }
-  await createWebhook(db, BY, invalid, {})
+  await createWebhook('bad', { url: 3 }, null)
   const transport = new Transport([endpointFor(good)])
   transport.send(EVENTS, messagesOf(await recordedEvents(1)))
   await transport.deliver(EVENTS)

@@ -27,6 +27,8 @@ beforeAll(async () => {
   image = await pushImage(REPOSITORY, 'latest')
   // The first upload of an isolate reads the key that signs upload ids.
   await beginUpload(REPOSITORY)
+  // And once a minute a pull asks, beside its answer, whether any endpoint wants to hear of pulls.
+  await send('GET', `/v2/${REPOSITORY}/manifests/latest`)
 })
 
 describe('pulling', () => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { operations } from '../../../src/http/api/index.ts'
 import { configureWebhook, replaceWebhookSecrets } from '../../../src/store/manage-webhooks.ts'
-import { findWebhook } from '../../../src/store/webhooks.ts'
+import { type WebhookRow, webhookOf, webhookRows } from '../../../src/store/webhooks.ts'
 import { bindings } from '../../support/registry.ts'
 import { type CallOptions, call as callApi, environment, failure as failApi } from './support.ts'
 
@@ -82,6 +82,11 @@ afterEach(async () => {
   expect(answered).not.toContain(SECRET)
 })
 
+async function findWebhook(name: string) {
+  const { results } = await webhookRows(db, '', 100).all<WebhookRow>()
+  return results.map(webhookOf).find((webhook) => webhook.name === name)
+}
+
 describe('a webhook', () => {
   it('is shown with its defaults, and with its secret only once', async () => {
     const created = await create()
@@ -104,7 +109,7 @@ describe('a webhook', () => {
     })
     const { secret = '', ...shown } = created
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/)
-    expect(await findWebhook(db, 'ci')).toMatchObject({
+    expect(await findWebhook('ci')).toMatchObject({
       id: created.id,
       secrets: { current: secret, previous: null },
     })
@@ -124,7 +129,7 @@ describe('a webhook', () => {
       })
     ).body
     expect(secret).toBe(SECRET)
-    const { config } = (await findWebhook(db, 'own')) ?? {}
+    const { config } = (await findWebhook('own')) ?? {}
     expect(JSON.stringify(config)).not.toContain(SECRET)
     await list()
   })
@@ -159,7 +164,7 @@ describe('a webhook', () => {
       references: true,
       format: 'cloudevents',
     })
-    const { config } = (await findWebhook(db, 'ci')) ?? {}
+    const { config } = (await findWebhook('ci')) ?? {}
     expect(config).toMatchObject({ headers: { Authorization: [TOKEN] }, timeout: '1s' })
     const [entry] = await audited()
     expect(entry).toEqual({

@@ -32,7 +32,8 @@ export function openApiDocument(operations: readonly Operation[], serverUrl: str
     info: {
       title: 'Berth administration API',
       version: '1',
-      description: 'Accounts, access tokens, grants, trust rules and repositories of the registry.',
+      description:
+        'Accounts, access tokens, grants, trust rules, repositories, webhooks and events of the registry.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: serverUrl }],

@@ -40,8 +40,11 @@ export const blobs = factory
       'Content-Length': String(size),
       ...DOWNLOAD_ONLY,
     }
-    notePull(c, 'blobs', { mediaType: BLOB_MEDIA_TYPE, size, digest, url: blobUrl(c, digest) })
-    if (c.req.method === 'HEAD') return c.body(null, 200, whole)
+    const target = () => ({ mediaType: BLOB_MEDIA_TYPE, size, digest, url: blobUrl(c, digest) })
+    if (c.req.method === 'HEAD') {
+      notePull(c, 'blobs', target)
+      return c.body(null, 200, whole)
+    }
 
     const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
     const source = { cache: new EdgeCache(c.var.blobStore, keepAlive), key: storageKey, size }
@@ -50,13 +53,14 @@ export const blobs = factory
       rangeHeader !== undefined && rangeApplies(c.req.header('If-Range'), digest)
         ? parseRange(rangeHeader, size)
         : null
-    if (ranges === null) return c.body(await wholeBody(source), 200, whole)
     if (ranges === 'unsatisfiable') {
       throw new RegistryError('RANGE_INVALID', {
         message: `the blob has ${size} bytes`,
         headers: { 'Content-Range': `bytes */${size}` },
       })
     }
+    notePull(c, 'blobs', target)
+    if (ranges === null) return c.body(await wholeBody(source), 200, whole)
     const [only, ...others] = ranges
     const ranged =
       only !== undefined && others.length === 0

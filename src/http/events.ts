@@ -42,10 +42,18 @@ export function announce(c: Context<AppEnv>, events: readonly RegistryEvent[]): 
   )
 }
 
-/** A HEAD counts as a pull, as in docker/distribution; what the client has already (304) does not. */
-export function notePull(c: Context<AppEnv>, kind: keyof PullInterest, target: Target): void {
+/**
+ * A HEAD counts as a pull, as in docker/distribution; what the client has already (304) does not. `targetOf` is called only where an
+ * endpoint may want to hear of it.
+ */
+export function notePull(
+  c: Context<AppEnv>,
+  kind: keyof PullInterest,
+  targetOf: () => Target,
+): void {
   const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-  pullEvents.note(kind, () => eventOf(c, 'pull', target), eventContext(c.env), keepAlive)
+  const make = () => eventOf(c, 'pull', targetOf())
+  pullEvents.note(kind, make, eventContext(c.env), keepAlive)
 }
 
 export function manifestUrl(c: Context<AppEnv>, digest: Digest): string {

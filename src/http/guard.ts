@@ -112,9 +112,8 @@ function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
   switch (access) {
     case 'pull':
       return [on(repository, 'pull')]
-    case 'push': {
+    case 'push':
       return [on(repository, 'pull', 'push'), ...mountSource(c)]
-    }
     case 'delete':
       return [on(repository, 'delete')]
     case 'catalog':

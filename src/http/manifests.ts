@@ -35,9 +35,12 @@ export const manifests = factory
     const byTag = 'tag' in reference
     if (byTag) c.header('Vary', 'Accept')
     const served = byTag ? await resolvePlatform(c, stored) : stored
-    const { mediaType, size, digest } = served
-    notePull(c, 'manifests', { mediaType, size, digest, ...reference, url: manifestUrl(c, digest) })
-    return respond(c, served)
+    const answer = await respond(c, served)
+    notePull(c, 'manifests', () => {
+      const { mediaType, size, digest } = served
+      return { mediaType, size, digest, ...reference, url: manifestUrl(c, digest) }
+    })
+    return answer
   })
   .put('/', allow('push'), async (c) => {
     const reference = parseReference(c.var.reference)

@@ -7,7 +7,7 @@ export const logRequest = factory.createMiddleware(async function logRequest(c, 
   await next()
   const { settings, requestId, repository, caller, address } = c.var
   if (settings?.logRequests === false) return
-  const length = c.res.headers.get('Content-Length')
+  const length = c.req.method === 'HEAD' ? '0' : c.res.headers.get('Content-Length')
   logInfo({
     message: 'request',
     requestId,

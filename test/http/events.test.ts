@@ -19,6 +19,9 @@ import {
 const REPOSITORY = 'events/app'
 const UNKNOWN: Digest = `sha256:${'0'.repeat(64)}`
 
+/** Stands for the header with the digest that the test pushed. */
+const IF_NONE_MATCH = {}
+
 const queued: RegistryEvent[] = []
 
 /** A queue that keeps what it is sent. */
@@ -240,5 +243,39 @@ describe('a change', () => {
     expect(tagged).toMatchObject({ d1: 2 })
     const removed = await counted(() => change('DELETE', `/v2/${REPOSITORY}/manifests/counted`))
     expect(removed).toMatchObject({ d1: 1 })
+  })
+})
+
+describe('a pull that an endpoint asks for', () => {
+  const WEBHOOKS = JSON.stringify([
+    { name: 'pulls', url: 'https://hooks.example.com/', blobPulls: true },
+  ])
+  const blobPath = () => `blobs/${image.layer.digest}`
+  const manifestTarget = () => ({ digest: image.digest, size: image.bytes.length })
+  const blobTarget = () => ({ mediaType: 'application/octet-stream', ...image.layer })
+
+  it.each<[string, string, () => string, Record<string, string>, number, (() => object) | null]>([
+    ['a manifest by tag', 'GET', () => 'manifests/latest', {}, 200, manifestTarget],
+    ['a manifest by digest', 'GET', () => `manifests/${image.digest}`, {}, 200, manifestTarget],
+    ['its headers', 'HEAD', () => 'manifests/latest', {}, 200, manifestTarget],
+    ['what the client has', 'GET', () => 'manifests/latest', IF_NONE_MATCH, 304, null],
+    ['no manifest', 'GET', () => 'manifests/none', {}, 404, null],
+    ['a blob', 'GET', blobPath, {}, 200, blobTarget],
+    ["a blob's headers", 'HEAD', blobPath, {}, 200, blobTarget],
+    ['a part of a blob', 'GET', blobPath, { Range: 'bytes=0-9' }, 206, blobTarget],
+    ['a part that is not there', 'GET', blobPath, { Range: 'bytes=5000-' }, 416, null],
+    ['no blob', 'GET', () => `blobs/${UNKNOWN}`, {}, 404, null],
+  ])('%s (%s)', async (_, method, path, headers, status, target) => {
+    queued.length = 0
+    const given = headers === IF_NONE_MATCH ? { 'If-None-Match': `"${image.digest}"` } : headers
+    const environment = { ...observed, WEBHOOKS }
+    const url = `/v2/${REPOSITORY}/${path()}`
+    const response = await send(method, url, { headers: given }, environment)
+    expect(response.status).toBe(status)
+    const expected = target && [
+      { action: 'pull', target: { repository: REPOSITORY, ...target() }, request: { method } },
+    ]
+    expect(queued).toMatchObject(expected ?? [])
+    expect(queued).toHaveLength(expected?.length ?? 0)
   })
 })

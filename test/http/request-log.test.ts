@@ -37,6 +37,12 @@ describe('a request', () => {
     ])
   })
 
+  it('for headers alone sends no bytes', async () => {
+    await pushImage('log/app', 'latest')
+    const lines = await linesOf(() => send('HEAD', '/v2/log/app/manifests/latest', {}, environment))
+    expect(lines).toMatchObject([{ method: 'HEAD', status: 200, bytes: 0 }])
+  })
+
   it.each([
     ['/v2/log/app/manifests/none', 404],
     ['/nowhere', 404],

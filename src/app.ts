@@ -15,6 +15,7 @@ import { renderError } from './http/render-error.ts'
 import { logRequest } from './http/request-log.ts'
 import { readSettings, SettingError } from './http/settings.ts'
 import { token } from './http/token.ts'
+import { readUnread } from './http/unread-body.ts'
 import { upload, uploads } from './http/uploads.ts'
 import { RegistryError } from './oci/errors.ts'
 import { parseRepositoryName } from './oci/name.ts'
@@ -56,14 +57,15 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
 
 export const app = new Hono<AppEnv>({ getPath: routeOf })
 
-function respond(c: Context<AppEnv>, error: unknown): Response {
+async function refuse(c: Context<AppEnv>, error: unknown): Promise<Response> {
+  await readUnread(c.req.raw)
   const rendered = renderError(error, c.var.requestId)
   return c.newResponse(rendered.body, rendered)
 }
 
-app.onError((error, c) => respond(c, error))
+app.onError((error, c) => refuse(c, error))
 // Answered, not thrown: methodNotAllowed passes over what came from an error.
-app.notFound((c) => respond(c, unknownEndpoint()))
+app.notFound((c) => refuse(c, unknownEndpoint()))
 
 app.use(logRequest)
 app.use(prepare)

@@ -1,0 +1,58 @@
+/** A client that is refused while it sends a large manifest reads the answer, and not that its connection was reset. */
+import { connect } from 'node:net'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type LocalRegistry, startLocal } from '../../src/cli/local.ts'
+import { stateFolder } from './support.ts'
+
+const TIMES = 20
+const LARGEST = Buffer.alloc(4 * 1024 * 1024, 'A')
+
+const folder = stateFolder()
+let registry: LocalRegistry
+
+beforeAll(async () => {
+  const vars = {
+    OPEN_ACCESS: 'false',
+    ADMIN_PASSWORD: 'correct-horse-battery',
+    LOG_REQUESTS: 'false',
+  }
+  registry = await startLocal({ state: folder.path, vars })
+})
+
+afterAll(async () => {
+  await registry.stop()
+  await folder.remove()
+})
+
+it.each([
+  ['without a password', '/v2/a/manifests/latest', 401],
+  ['to no endpoint', '/v2/a/nothing/here', 404],
+])('a push %s', async (_, path, status) => {
+  const answers = new Map<string, number>()
+  for (let time = 0; time < TIMES; time++) {
+    const answer = await put(path)
+    answers.set(answer, (answers.get(answer) ?? 0) + 1)
+  }
+  expect(Object.fromEntries(answers)).toEqual({ [status]: TIMES })
+})
+
+/** The answer's status, as a client has it that writes its request to the end before it reads; or the error's code. */
+function put(path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(registry.url.port), registry.url.hostname)
+    socket.pause()
+    const head = [
+      `PUT ${path} HTTP/1.1`,
+      `Host: ${registry.url.host}`,
+      `Content-Length: ${LARGEST.length}`,
+    ]
+    socket.write(`${head.join('\r\n')}\r\n\r\n`)
+    socket.write(LARGEST, () => socket.resume())
+    socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message))
+    socket.on('close', () => resolve('closed'))
+    socket.on('data', (bytes) => {
+      resolve(bytes.toString('latin1').split(' ')[1] ?? '')
+      socket.destroy()
+    })
+  })
+}

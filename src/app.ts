@@ -17,12 +17,22 @@ import { readSettings, SettingError } from './http/settings.ts'
 import { token } from './http/token.ts'
 import { readUnread } from './http/unread-body.ts'
 import { upload, uploads } from './http/uploads.ts'
+import { Usage } from './lib/usage.ts'
 import { RegistryError } from './oci/errors.ts'
 import { parseRepositoryName } from './oci/name.ts'
+import { CountedBlobStore } from './store/counted-blob-store.ts'
+import { CountedDatabase } from './store/database.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
 
+const targets = new WeakMap<Request, Target>()
+
+/** Read once for each request, though both the router and the handlers ask. */
 function targetOf(request: Request, env: Env): Target {
-  return matchPath(new URL(request.url).pathname, readSettings(env).pathPrefix)
+  const known = targets.get(request)
+  if (known !== undefined) return known
+  const target = matchPath(new URL(request.url).pathname, readSettings(env).pathPrefix)
+  targets.set(request, target)
+  return target
 }
 
 /** Routing is by the noun of the path, not by the path itself: see path.ts. */
@@ -49,7 +59,10 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
   const { repository, reference } = targetOf(c.req.raw, c.env)
   c.set('settings', settings)
   c.set('address', clientAddress(c))
-  c.set('blobStore', new R2BlobStore(c.env.BUCKET))
+  const usage = new Usage()
+  c.set('usage', usage)
+  c.set('db', new CountedDatabase(c.env.DB, usage))
+  c.set('blobStore', new CountedBlobStore(new R2BlobStore(c.env.BUCKET), usage))
   c.set('repository', repository === null ? '' : parseRepositoryName(repository))
   c.set('reference', reference)
   await next()

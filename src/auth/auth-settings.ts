@@ -1,5 +1,6 @@
 /** What authentication takes from the settings and the bindings. */
 
+import type { Database } from '../store/database.ts'
 import type { TokenService } from './external-tokens.ts'
 import type { Htpasswd } from './htpasswd.ts'
 import type { LoginGuard } from './login-guard.ts'
@@ -23,7 +24,7 @@ export interface AuthSettings {
 }
 
 export interface AuthContext {
-  db: D1Database
+  db: Database
   logins: DurableObjectNamespace<LoginGuard>
   settings: AuthSettings
   /** The client's address; '' where the runtime does not tell. */

@@ -1,7 +1,9 @@
 /** Bearer tokens, which carry the whole decision (docker/distribution, "Token Authentication Specification: JWT"): what may be done. */
+
 import type { JWTPayload } from 'jose'
 import * as z from 'zod/mini'
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
+import type { Database } from '../store/database.ts'
 import type { AuthSettings } from './auth-settings.ts'
 import { openToken, type SignedToken, signToken, type TokenPurpose } from './signed-tokens.ts'
 import type { Access, VerifiedToken } from './verified-token.ts'
@@ -24,7 +26,7 @@ export interface TokenGrant {
 
 /** A token for these rights, as they are now; valid for settings.tokenTtlSeconds. */
 export function issueToken(
-  db: D1Database,
+  db: Database,
   settings: AuthSettings,
   { subject, access, visible }: TokenGrant,
 ): Promise<SignedToken> {
@@ -34,7 +36,7 @@ export function issueToken(
 
 /** What the token says; null where it is not one of this registry's, or not valid now. It is not told why. */
 export async function verifyToken(
-  db: D1Database,
+  db: Database,
   settings: AuthSettings,
   token: string,
 ): Promise<VerifiedToken | null> {

@@ -2,6 +2,7 @@
  * Who somebody is that shows a name and a password or an access token. What is refused is refused alike, and in the same time,
  * whether the name is unknown, the account disabled or the password wrong.
  */
+
 import { logError } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import {
@@ -13,6 +14,7 @@ import {
   noteTokenUse,
   type TokenCredentials,
 } from '../store/credentials.ts'
+import type { Database } from '../store/database.ts'
 import type { Grant } from '../store/grants.ts'
 import { hashAccessToken, isAccessToken } from './access-tokens.ts'
 import type { AuthContext, AuthSettings } from './auth-settings.ts'
@@ -37,7 +39,7 @@ type PasswordHolder = Identity & { verifier: string }
 const known = new KnownCredentials()
 
 /** Databases that were found to have an account. */
-const peopled = new WeakSet<D1Database>()
+const peopled = new WeakSet<Database>()
 
 /**
  * @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS with `Retry-After` after too
@@ -64,7 +66,7 @@ export async function identityOf(context: AuthContext, subject: string): Promise
   return token !== null && isValid(token) ? tokenIdentity(owner, token) : null
 }
 
-export async function anonymousIdentity(db: D1Database): Promise<Identity> {
+export async function anonymousIdentity(db: Database): Promise<Identity> {
   const rights = new Rights(await anonymousGrants(db))
   return { kind: 'anonymous', subject: '', rights, verifier: null }
 }
@@ -166,7 +168,7 @@ function tokenIdentity(owner: string, token: TokenCredentials): Identity {
   }
 }
 
-async function noteUse(db: D1Database, { id, lastUsedAt }: TokenCredentials): Promise<void> {
+async function noteUse(db: Database, { id, lastUsedAt }: TokenCredentials): Promise<void> {
   const now = Date.now()
   if (lastUsedAt !== null && now - lastUsedAt < USE_NOTED_MS) return
   try {

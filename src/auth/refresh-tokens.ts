@@ -2,7 +2,9 @@
  * Refresh tokens (RFC 6749, 6), which `docker login` keeps instead of the password. They say who it was, not what it might do:
  * that is looked up when one is used. A new password, a withdrawn access token or a disabled account ends them.
  */
+
 import * as z from 'zod/mini'
+import type { Database } from '../store/database.ts'
 import { signingKey } from '../store/signing-keys.ts'
 import type { AuthContext, AuthSettings } from './auth-settings.ts'
 import type { Identity } from './identity.ts'
@@ -14,7 +16,7 @@ const CLAIMS = z.object({ sub: z.string(), cred: z.string() })
 
 /** Null for whom none is given: anonymous, and CI jobs, which have a fresh ID token each time. */
 export async function issueRefreshToken(
-  db: D1Database,
+  db: Database,
   settings: AuthSettings,
   { subject, verifier }: Identity,
 ): Promise<string | null> {
@@ -39,7 +41,7 @@ export async function redeemRefreshToken(
 }
 
 /** Tells one verifier from another to the registry alone: the bearer of a token can read its claims. */
-async function fingerprint(db: D1Database, verifier: string): Promise<string> {
+async function fingerprint(db: Database, verifier: string): Promise<string> {
   const key = await signingKey(db, 'refresh')
   const mac = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(verifier))
   return new Uint8Array(mac).toBase64({ alphabet: 'base64url', omitPadding: true })

@@ -3,10 +3,12 @@
  * checks, a token has to be written in the one way in which the registry writes it: two programs that read the same token
  * differently are an attack.
  */
+
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod/mini'
 import { RegistryError } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
+import type { Database } from '../store/database.ts'
 import { currentKey, verificationKey } from './token-keys.ts'
 
 /** RFC 7518, 3.4: the only algorithm, whatever a token says of itself. */
@@ -47,7 +49,7 @@ export interface SignedToken {
 
 /** Signs the claims, with iss, aud, iat, nbf, exp and jti. */
 export async function signToken(
-  db: D1Database,
+  db: Database,
   { typ, issuer, audience, lifetimeSeconds }: TokenPurpose,
   claims: JWTPayload & { sub: string },
 ): Promise<SignedToken> {
@@ -67,7 +69,7 @@ export async function signToken(
 
 /** The claims of a token of this purpose; those that are its own are still to be read. Null where it is not valid. */
 export async function openToken(
-  db: D1Database,
+  db: Database,
   { typ, issuer, audience, lifetimeSeconds }: TokenPurpose,
   token: string,
 ): Promise<JWTPayload | null> {
@@ -96,7 +98,7 @@ export async function openToken(
  * (jwk, jku, x5c, x5u), is none of the registry's.
  */
 async function keyOf(
-  db: D1Database,
+  db: Database,
   header: JWTHeaderParameters,
   typ: TokenPurpose['typ'],
   lifetimeSeconds: number,

@@ -2,6 +2,7 @@
  * The keys that sign the registry's own tokens (ES256, RFC 7518, 3.4). They are made when the first token is, and changed every
  * 30 days; each isolate keeps them, so that a request with a token asks D1 nothing.
  */
+import { boundDatabase, type Database } from '../store/database.ts'
 import {
   addTokenKey,
   dropTokenKeys,
@@ -48,10 +49,10 @@ interface Cached {
 }
 
 // Values, no promises: a request may not wait for what another one began.
-const cache = new WeakMap<D1Database, Cached>()
+const cache = new WeakMap<object, Cached>()
 
 /** The key that signs; the first call in a registry's life makes it. */
-export async function currentKey(db: D1Database): Promise<TokenKey> {
+export async function currentKey(db: Database): Promise<TokenKey> {
   const [known] = (await cached(db)).keys
   if (known !== undefined) return known
   await create(db, Date.now(), null)
@@ -65,7 +66,7 @@ export async function currentKey(db: D1Database): Promise<TokenKey> {
  * isolate does not know is looked for in D1.
  */
 export async function verificationKey(
-  db: D1Database,
+  db: Database,
   kid: string,
   lifetimeMs: number,
 ): Promise<TokenKey | null> {
@@ -80,7 +81,7 @@ export async function verificationKey(
  * can be alive. Returns whether it made one; none before the first is needed.
  */
 export async function rotateTokenKeys(
-  db: D1Database,
+  db: Database,
   now: number,
   when: 'due' | 'now' = 'due',
 ): Promise<boolean> {
@@ -92,24 +93,27 @@ export async function rotateTokenKeys(
   return made
 }
 
-async function cached(db: D1Database): Promise<Cached> {
-  const known = cache.get(db)
+async function cached(db: Database): Promise<Cached> {
+  const known = cache.get(boundDatabase(db))
   const isFresh = known !== undefined && Date.now() - known.loadedAt < CACHE_MS
   return isFresh ? known : load(db)
 }
 
-async function load(db: D1Database, soughtAt = cache.get(db)?.soughtAt ?? 0): Promise<Cached> {
+async function load(
+  db: Database,
+  soughtAt = cache.get(boundDatabase(db))?.soughtAt ?? 0,
+): Promise<Cached> {
   const stored = await listTokenKeys(db)
   const keys = await Promise.all(
     stored.map((key, index) => importKey(key, stored[index - 1]?.createdAt ?? null)),
   )
   const loaded = { keys, loadedAt: Date.now(), soughtAt }
-  cache.set(db, loaded)
+  cache.set(boundDatabase(db), loaded)
   return loaded
 }
 
-async function seek(db: D1Database, kid: string): Promise<TokenKey | undefined> {
-  const known = cache.get(db)
+async function seek(db: Database, kid: string): Promise<TokenKey | undefined> {
+  const known = cache.get(boundDatabase(db))
   const now = Date.now()
   if (known !== undefined && now - known.soughtAt < RELOAD_MS) return undefined
   if (known !== undefined) known.soughtAt = now
@@ -117,7 +121,7 @@ async function seek(db: D1Database, kid: string): Promise<TokenKey | undefined> 
   return keys.find((key) => key.kid === kid)
 }
 
-async function create(db: D1Database, now: number, newest: number | null): Promise<boolean> {
+async function create(db: Database, now: number, newest: number | null): Promise<boolean> {
   const pair = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   if (!('privateKey' in pair)) throw new Error('ECDSA did not make a pair of keys')
   const [jwk, spki] = await Promise.all([

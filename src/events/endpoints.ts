@@ -1,6 +1,8 @@
 /** The endpoints of a registry, of the WEBHOOKS variable and of the administration API, with how each of them is doing. */
+
 import * as z from 'zod/mini'
 import { logError } from '../lib/log.ts'
+import type { Database, Statement } from '../store/database.ts'
 import { type EndpointStateRow, endpointStates } from '../store/endpoint-states.ts'
 import { type WebhookRow, webhookOf, webhookRows } from '../store/webhooks.ts'
 import { type Endpoint, endpointOf } from './endpoint.ts'
@@ -27,7 +29,7 @@ const StoredSecrets = z.nullable(
 )
 
 /** Two statements for a batch; readEndpoints takes what they answer. */
-export function endpointStatements(db: D1Database): [D1PreparedStatement, D1PreparedStatement] {
+export function endpointStatements(db: Database): [Statement, Statement] {
   return [webhookRows(db, '', MAX_WEBHOOKS), endpointStates(db)]
 }
 
@@ -48,7 +50,7 @@ export function readEndpoints(
 
 /** All endpoints, those that are disabled, too. */
 export async function loadEndpoints(
-  db: D1Database,
+  db: Database,
   settings: EventSettings,
   now: number,
 ): Promise<KnownEndpoint[]> {

@@ -1,4 +1,5 @@
 /** What both lanes share: what they are given, how endpoints are served beside each other, and what is done when D1 is away. */
+import type { Database, Statement } from '../store/database.ts'
 import type { Delivery, DeliveryKey } from '../store/deliveries.ts'
 import { saveEndpointStates } from '../store/endpoint-states.ts'
 import type { KnownEndpoint } from './endpoints.ts'
@@ -8,7 +9,7 @@ import { type EventMessage, queueDelay, type RetryMessage } from './messages.ts'
 import { type BreakerState, CLOSED, postponeSeconds } from './retry-schedule.ts'
 
 export interface EventContext {
-  db: D1Database
+  db: Database
   /** The fast lane: events, each for all endpoints. */
   events: Queue<EventMessage>
   /** The slow lane: deliveries that wait. */
@@ -44,11 +45,7 @@ export interface Turn {
 }
 
 /** None where nothing changed: an endpoint that is well costs no write. */
-export function changedStates(
-  db: D1Database,
-  turns: readonly Turn[],
-  now: number,
-): D1PreparedStatement[] {
+export function changedStates(db: Database, turns: readonly Turn[], now: number): Statement[] {
   const changed = turns.filter(
     ({ endpoint, state }) => state !== endpoint.state && !isWell(endpoint.state, state),
   )

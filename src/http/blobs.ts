@@ -21,7 +21,7 @@ export const blobs = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
     const digest = parseDigest(c.var.reference)
-    const blob = await findBlob(c.env.DB, c.var.repository, digest)
+    const blob = await findBlob(c.var.db, c.var.repository, digest)
     if (blob === null) throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
 
     const { size, storageKey } = blob
@@ -71,7 +71,7 @@ export const blobs = factory
   .delete('/', allow('delete'), async (c) => {
     const digest = parseDigest(c.var.reference)
     const event = eventOf(c, 'delete', { digest, kind: 'blob' })
-    const outcome = await unlinkBlob(c.env.DB, c.var.repository, digest, event)
+    const outcome = await unlinkBlob(c.var.db, c.var.repository, digest, event)
     if (outcome === 'unknown') throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {

@@ -6,7 +6,9 @@ import type { Caller } from '../auth/caller.ts'
 import type { LoginGuard } from '../auth/login-guard.ts'
 import type { EventContext } from '../events/lanes.ts'
 import type { EventMessage, RetryMessage } from '../events/messages.ts'
+import type { Usage } from '../lib/usage.ts'
 import type { BlobStore } from '../store/blob-store.ts'
+import type { Database } from '../store/database.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
 import { readSettings, type Settings, type SettingVariables } from './settings.ts'
 
@@ -26,6 +28,10 @@ export interface AppEnv {
   Bindings: Env
   Variables: {
     settings: Settings
+    /** What this request asks of the services behind it. */
+    usage: Usage
+    /** The bound D1 database; what is asked of it counts. */
+    db: Database
     blobStore: BlobStore
     /** A valid repository name; '' on routes without one. */
     repository: string
@@ -48,7 +54,7 @@ export function clientAddress(c: Context<AppEnv>): string {
 
 export function authContext(c: Context<AppEnv>): AuthContext {
   const { settings, address } = c.var
-  return { db: c.env.DB, logins: c.env.LOGINS, settings, address }
+  return { db: c.var.db, logins: c.env.LOGINS, settings, address }
 }
 
 export function eventContext(env: Env): EventContext {

@@ -81,7 +81,7 @@ async function anonymousCaller(c: Context<AppEnv>, access: Access): Promise<Call
   if (tokenEndpoint(c, access) !== null || access === 'any' || access === 'catalog') {
     return null
   }
-  return callerByIdentity(await anonymousIdentity(c.env.DB), 'none')
+  return callerByIdentity(await anonymousIdentity(c.var.db), 'none')
 }
 
 function hasRight(caller: Caller, repository: string, access: Access): boolean {

@@ -16,7 +16,7 @@ export const tags = factory.createApp().get('/', allow('pull'), async (c) => {
   const size = parsePageSize(c.req.query('n'), { default: max, max, above: 'clamp' })
   const last = c.req.query('last') || ''
   if (last !== '') parseTag(last)
-  const found = await listTags(c.env.DB, repository, last, size + 1)
+  const found = await listTags(c.var.db, repository, last, size + 1)
   if (found === null) throw new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
   const { entries, next } = cutPage(found, size)
   if (next !== undefined) {
@@ -33,7 +33,7 @@ export const catalog = factory.createApp().get('/', allow('catalog'), async (c) 
   const last = c.req.query('last') || ''
   if (last !== '') parseRepositoryName(last)
   const { visible } = c.var.caller
-  const found = await listVisibleRepositories(c.env.DB, visible, { last, limit: size + 1 })
+  const found = await listVisibleRepositories(c.var.db, visible, { last, limit: size + 1 })
   const { entries, next } = cutPage(found, size)
   if (next !== undefined) {
     c.header('Link', nextLink(prefixedPath(settings, '/v2/_catalog'), { n: size, last: next }))

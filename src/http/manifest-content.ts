@@ -41,7 +41,7 @@ export async function resolvePlatform(
     stored.mediaType,
   )
   const child = platformChild(index)
-  const manifest = child && (await findManifestByDigest(c.env.DB, c.var.repository, child.digest))
+  const manifest = child && (await findManifestByDigest(c.var.db, c.var.repository, child.digest))
   if (manifest) return manifest
   throw new RegistryError('MANIFEST_UNKNOWN', {
     message: 'the tag is an index, which the client does not accept, and has no linux/amd64 image',

@@ -21,13 +21,12 @@ import { pushManifest } from './push-manifest.ts'
 export const manifests = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
-    const { DB } = c.env
-    const { repository } = c.var
+    const { db, repository } = c.var
     const reference = parseReference(c.var.reference)
     const stored =
       'digest' in reference
-        ? await findManifestByDigest(DB, repository, reference.digest)
-        : await findManifestByTag(DB, repository, reference.tag)
+        ? await findManifestByDigest(db, repository, reference.digest)
+        : await findManifestByTag(db, repository, reference.tag)
     if (stored === null) throw unknownManifest(reference)
     if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
       return c.body(null, 304, digestHeaders(stored.digest))
@@ -59,18 +58,17 @@ export const manifests = factory
     return c.body(null, 201)
   })
   .delete('/', allow('delete'), async (c) => {
-    const { DB } = c.env
-    const { repository } = c.var
+    const { db, repository } = c.var
     const reference = parseReference(c.var.reference)
     if ('tag' in reference) {
       const event = eventOf(c, 'delete', { tag: reference.tag })
-      const removed = await removeTag(DB, repository, reference.tag, event)
+      const removed = await removeTag(db, repository, reference.tag, event)
       if (!removed) throw unknownManifest(reference)
       announce(c, [event])
       return c.body(null, 202)
     }
     const event = eventOf(c, 'delete', { digest: reference.digest, kind: 'manifest' })
-    const outcome = await removeManifest(DB, repository, reference.digest, event)
+    const outcome = await removeManifest(db, repository, reference.digest, event)
     if (outcome === 'unknown') throw unknownManifest(reference)
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {

@@ -100,7 +100,7 @@ async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<
   if (wanted.length === 0) return
   const digests = [...new Set(wanted.map(({ digest }) => digest))]
   const find = manifest.kind === 'index' ? manifestSizes : blobSizes
-  const found = await find(c.env.DB, c.var.repository, digests)
+  const found = await find(c.var.db, c.var.repository, digests)
   const missing = digests.filter((digest) => !found.has(digest))
   if (missing.length > 0) {
     throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
@@ -137,7 +137,7 @@ async function store(
   { bytes, digest, manifest, tags }: Push,
   events: readonly RegistryEvent[],
 ): Promise<void> {
-  const outcome = await putManifest(c.env.DB, c.var.repository, {
+  const outcome = await putManifest(c.var.db, c.var.repository, {
     digest,
     mediaType: manifest.mediaType,
     size: bytes.length,

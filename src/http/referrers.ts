@@ -22,7 +22,7 @@ export const referrers = factory.createApp().get('/', allow('pull'), async (c) =
   const last = c.req.query('last') || ''
   if (last !== '') parseDigest(last)
 
-  const page = await listReferrers(c.env.DB, repository, {
+  const page = await listReferrers(c.var.db, repository, {
     subject,
     fallbackTag: fallbackTag(subject),
     artifactType,

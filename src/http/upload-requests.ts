@@ -1,8 +1,10 @@
 /** What an upload's requests say of themselves, and what the session's answers look like. */
+
 import type { Context } from 'hono'
 import { formatCommitted, parseContentRange } from '../lib/range.ts'
 import type { Algorithm } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { boundDatabase, type Database } from '../store/database.ts'
 import { signingKey } from '../store/signing-keys.ts'
 import { newUploadId, type UploadOwner, verifyUploadId } from '../uploads/upload-id.ts'
 import type { Chunk, SessionAnswer, UploadSession } from '../uploads/upload-session.ts'
@@ -10,19 +12,19 @@ import type { AppEnv } from './context.ts'
 import { location } from './locations.ts'
 
 /** The signing key, once it was loaded: it never changes, and each isolate asks for it once. */
-const keys = new WeakMap<D1Database, CryptoKey>()
+const keys = new WeakMap<object, CryptoKey>()
 
-async function uploadKey(db: D1Database): Promise<CryptoKey> {
-  const known = keys.get(db)
+async function uploadKey(db: Database): Promise<CryptoKey> {
+  const known = keys.get(boundDatabase(db))
   if (known !== undefined) return known
   const key = await signingKey(db, 'uploads')
-  keys.set(db, key)
+  keys.set(boundDatabase(db), key)
   return key
 }
 
 /** A new upload's id. No Durable Object is asked: one comes into being with the first bytes. */
 export async function startUpload(c: Context<AppEnv>, algorithm: Algorithm): Promise<string> {
-  return newUploadId(await uploadKey(c.env.DB), ownerOf(c), algorithm)
+  return newUploadId(await uploadKey(c.var.db), ownerOf(c), algorithm)
 }
 
 function ownerOf(c: Context<AppEnv>): UploadOwner {
@@ -38,7 +40,7 @@ export interface Upload {
 /** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN unless this repository and subject were given the path's upload id */
 export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
   const id = c.var.reference
-  const algorithm = await verifyUploadId(await uploadKey(c.env.DB), ownerOf(c), id)
+  const algorithm = await verifyUploadId(await uploadKey(c.var.db), ownerOf(c), id)
   if (algorithm === null) throw unknownUpload(id)
   return { id, algorithm, session: c.env.UPLOADS.getByName(id) }
 }

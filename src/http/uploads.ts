@@ -26,7 +26,7 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
     const digest = parseDigest(mount)
     const from = await mountSource(c, digest)
     const event = eventOf(c, 'mount', { ...blobTarget(c, digest), fromRepository: from })
-    const mounted = await settled(c, mountBlob(c.env.DB, c.var.repository, digest, from, event))
+    const mounted = await settled(c, mountBlob(c.var.db, c.var.repository, digest, from, event))
     // A mount that fails is an upload that begins, whatever the reason.
     if (!mounted) return accepted(c)
     announce(c, [event])
@@ -47,7 +47,7 @@ async function mountSource(c: Context<AppEnv>, digest: Digest): Promise<string> 
   if (from) return mayPull(from) ? from : ''
   // A bearer token names few repositories, but says by patterns what its bearer may pull.
   const isVisible = (name: string) => visible?.some((pattern) => matchesPattern(pattern, name))
-  const holders = await repositoriesWithBlob(c.env.DB, digest)
+  const holders = await repositoriesWithBlob(c.var.db, digest)
   return holders.find((name) => mayPull(name) || isVisible(name)) ?? ''
 }
 
@@ -129,7 +129,7 @@ async function writeWhole(
     : withBody(body, size, (bytes) => blobStore.write(storageKey, bytes, digest)))
   if (!written) return false
   const blob = { digest, size, storageKey }
-  const committed = commitBlob(c.env.DB, c.var.repository, blob, event)
+  const committed = commitBlob(c.var.db, c.var.repository, blob, event)
   if (await settled(c, committed)) return true
   throw new Error(`the fresh storage key ${storageKey} is buried`)
 }

@@ -1,5 +1,7 @@
 /** The sweep: bytes whose rows are gone long enough go too. Run by the cron trigger; it may stop anywhere and begin again. */
+
 import type { BlobStore } from '../store/blob-store.ts'
+import type { Database } from '../store/database.ts'
 import { dueTombstones, forgetTombstones } from '../store/tombstones.ts'
 
 /** What one deletion takes (R2: 1,000 keys), and how many of them one run makes, within a Worker's limit of subrequests. */
@@ -8,7 +10,7 @@ const ROUNDS_AT_MOST = 20
 
 /** Deletes buried bytes that are due; returns how many objects went. */
 export async function sweepTombstones(
-  db: D1Database,
+  db: Database,
   store: BlobStore,
   now: number,
 ): Promise<number> {

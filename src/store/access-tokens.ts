@@ -1,5 +1,7 @@
 /** Access tokens as they are made, listed and revoked; what a login asks of them is in credentials.ts. */
+
 import { type ChangedBy, noteChange } from './audit.ts'
+import type { Database } from './database.ts'
 import type { Grant } from './grants.ts'
 import { grantToNew } from './manage-grants.ts'
 
@@ -82,7 +84,7 @@ interface Row {
 
 /** By the account's name, then by the token's. */
 export async function listAccessTokens(
-  db: D1Database,
+  db: Database,
   { account, last, limit }: TokensWanted,
 ): Promise<AccessToken[]> {
   const from = account ?? last?.account ?? ''
@@ -93,7 +95,7 @@ export async function listAccessTokens(
   return results.map(tokenOf)
 }
 
-export async function findAccessToken(db: D1Database, id: string): Promise<AccessToken | null> {
+export async function findAccessToken(db: Database, id: string): Promise<AccessToken | null> {
   const row = await db.prepare(SQL.find).bind(id).first<Row>()
   return row && tokenOf(row)
 }
@@ -105,7 +107,7 @@ export type NewAccessToken = Pick<AccessToken, 'account' | 'name' | 'grants' | '
 
 /** The token; or why there is none: its owner does not exist, has a token of this name, or as many as an account may have. */
 export async function createAccessToken(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   { account, name, grants, expiresAt, secretHash }: NewAccessToken,
 ): Promise<AccessToken | 'no account' | 'name taken' | 'too many'> {
@@ -140,7 +142,7 @@ export async function createAccessToken(
 
 /** Ends the token for good. It stays in the list for a while. */
 export async function revokeAccessToken(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   { id, account, name }: AccessToken,
 ): Promise<void> {

@@ -1,5 +1,7 @@
 /** Accounts as the administration API manages them; what a login asks of them is in credentials.ts. */
+
 import { type ChangedBy, noteChange } from './audit.ts'
+import type { Database, Statement } from './database.ts'
 
 const ACCOUNT = `
   SELECT name, password_hash IS NOT NULL AS has_password, disabled, created_at FROM accounts`
@@ -32,23 +34,19 @@ interface Row {
 }
 
 /** Up to `limit` accounts by name, after the name `last` ('' begins at the first). */
-export async function listAccounts(
-  db: D1Database,
-  last: string,
-  limit: number,
-): Promise<Account[]> {
+export async function listAccounts(db: Database, last: string, limit: number): Promise<Account[]> {
   const { results } = await db.prepare(SQL.list).bind(last, limit).all<Row>()
   return results.map(accountOf)
 }
 
-export async function findAccount(db: D1Database, name: string): Promise<Account | null> {
+export async function findAccount(db: Database, name: string): Promise<Account | null> {
   const row = await db.prepare(SQL.find).bind(name).first<Row>()
   return row && accountOf(row)
 }
 
 /** @returns null where there is an account of this name already */
 export async function createAccount(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   { name, passwordHash }: { name: string; passwordHash: string | null },
 ): Promise<Account | null> {
@@ -69,12 +67,12 @@ export interface AccountChanges {
 
 /** @returns the account as it is then; null where there is none */
 export async function updateAccount(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   name: string,
   { passwordHash, disabled }: AccountChanges,
 ): Promise<Account | null> {
-  const statements: D1PreparedStatement[] = []
+  const statements: Statement[] = []
   if (passwordHash !== undefined) {
     const action = passwordHash === null ? 'account.remove-password' : 'account.set-password'
     statements.push(
@@ -95,7 +93,7 @@ export async function updateAccount(
 }
 
 /** Its access tokens and all grants of both go with it. Returns false where there is no such account. */
-export async function removeAccount(db: D1Database, by: ChangedBy, name: string): Promise<boolean> {
+export async function removeAccount(db: Database, by: ChangedBy, name: string): Promise<boolean> {
   const [, noted] = await db.batch([
     db.prepare(SQL.remove).bind(name),
     noteChange(db, by, { action: 'account.delete', target: name, detail: {} }),

@@ -1,5 +1,7 @@
 /** The audit log: one row for each change by the administration API, written in the same batch as the change. */
+
 import type { Json } from '../oci/errors.ts'
+import type { Database, Statement } from './database.ts'
 
 const SQL = {
   note: `
@@ -37,20 +39,20 @@ export interface AuditRow extends ChangedBy, Change {
 }
 
 /** Stands in a batch directly after the statement that makes the change, and notes it if that changed a row. */
-export function noteChange(db: D1Database, by: ChangedBy, change: Change): D1PreparedStatement {
+export function noteChange(db: Database, by: ChangedBy, change: Change): Statement {
   return bind(db.prepare(SQL.note), by, change)
 }
 
 /** Notes a change that has been made, in no batch of its own: that of the keys that sign tokens. */
-export async function noteMade(db: D1Database, by: ChangedBy, change: Change): Promise<void> {
+export async function noteMade(db: Database, by: ChangedBy, change: Change): Promise<void> {
   await bind(db.prepare(SQL.noteMade), by, change).run()
 }
 
 function bind(
-  statement: D1PreparedStatement,
+  statement: Statement,
   { at, actor, address, requestId }: ChangedBy,
   { action, target, detail }: Change,
-): D1PreparedStatement {
+): Statement {
   return statement.bind(at, actor, address, requestId, action, target, JSON.stringify(detail))
 }
 
@@ -66,11 +68,7 @@ interface Row {
 }
 
 /** Up to `limit` rows before the row `before`, the newest first. */
-export async function listAudit(
-  db: D1Database,
-  before: number,
-  limit: number,
-): Promise<AuditRow[]> {
+export async function listAudit(db: Database, before: number, limit: number): Promise<AuditRow[]> {
   const { results } = await db.prepare(SQL.list).bind(before, limit).all<Row>()
   return results.map(({ request_id, detail, ...row }) => ({
     ...row,

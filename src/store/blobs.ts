@@ -2,7 +2,9 @@
  * Blobs: which repository may serve which content, and where its bytes lie. An object is stored once for all repositories;
  * a repository has it by a link. One function, one round trip.
  */
+
 import type { Digest } from '../oci/digest.ts'
+import type { Database } from './database.ts'
 import { type OutboxEvent, recordEvent, recordEventIf } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
 import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from './tombstones.ts'
@@ -63,7 +65,7 @@ const SQL = {
 
 /** The blob, where `repository` has a link to it. */
 export async function findBlob(
-  db: D1Database,
+  db: Database,
   repository: string,
   digest: Digest,
 ): Promise<StoredBlob | null> {
@@ -80,7 +82,7 @@ export async function findBlob(
  * @returns false, with nothing changed, where an earlier commit of the same bytes was undone: they are buried, and may go any moment
  */
 export async function commitBlob(
-  db: D1Database,
+  db: Database,
   repository: string,
   blob: StoredBlob,
   event: OutboxEvent,
@@ -107,7 +109,7 @@ export function withSize<E extends OutboxEvent>(event: E, size: number): E {
 }
 
 /** Names of up to 1,000 repositories that have the blob. */
-export async function repositoriesWithBlob(db: D1Database, digest: Digest): Promise<string[]> {
+export async function repositoriesWithBlob(db: Database, digest: Digest): Promise<string[]> {
   const { results } = await db.prepare(SQL.holders).bind(digest, 1000).all<{ name: string }>()
   return results.map(({ name }) => name)
 }
@@ -117,7 +119,7 @@ export async function repositoriesWithBlob(db: D1Database, digest: Digest): Prom
  * @returns false where there is no such blob; then nothing is changed
  */
 export async function mountBlob(
-  db: D1Database,
+  db: Database,
   repository: string,
   digest: Digest,
   from: string,
@@ -137,7 +139,7 @@ export async function mountBlob(
  * @returns 'in use' where a manifest of the repository refers to it: the schema refuses, and nothing is changed
  */
 export async function unlinkBlob(
-  db: D1Database,
+  db: Database,
   repository: string,
   digest: Digest,
   event: OutboxEvent,

@@ -1,4 +1,5 @@
 /** What a login is checked against, each in one query with the grants that it brings. Times are milliseconds since the epoch. */
+import type { Database, Statement } from './database.ts'
 import type { Grant } from './grants.ts'
 
 export interface AccountCredentials {
@@ -72,10 +73,7 @@ const SQL = {
   anyAccount: `SELECT id FROM accounts WHERE id > 0 LIMIT 1`,
 } as const
 
-export async function findAccount(
-  db: D1Database,
-  name: string,
-): Promise<AccountCredentials | null> {
+export async function findAccount(db: Database, name: string): Promise<AccountCredentials | null> {
   const row = await db.prepare(SQL.account).bind(name).first<AccountRow>()
   if (row === null) return null
   return {
@@ -87,7 +85,7 @@ export async function findAccount(
 
 /** The token of this secret, if the account of the name `owner` has it. */
 export function findTokenBySecret(
-  db: D1Database,
+  db: Database,
   owner: string,
   secretHash: string,
 ): Promise<TokenCredentials | null> {
@@ -95,14 +93,14 @@ export function findTokenBySecret(
 }
 
 export function findTokenByName(
-  db: D1Database,
+  db: Database,
   owner: string,
   name: string,
 ): Promise<TokenCredentials | null> {
   return findToken(db.prepare(SQL.tokenByName).bind(owner, name))
 }
 
-async function findToken(statement: D1PreparedStatement): Promise<TokenCredentials | null> {
+async function findToken(statement: Statement): Promise<TokenCredentials | null> {
   const row = await statement.first<TokenRow>()
   if (row === null) return null
   return {
@@ -119,16 +117,16 @@ async function findToken(statement: D1PreparedStatement): Promise<TokenCredentia
 }
 
 /** What everybody may do. */
-export async function anonymousGrants(db: D1Database): Promise<readonly Grant[]> {
+export async function anonymousGrants(db: Database): Promise<readonly Grant[]> {
   const row = await db.prepare(SQL.anonymous).first<{ grants: string }>()
   return parseGrants(row?.grants ?? '[]')
 }
 
-export async function noteTokenUse(db: D1Database, id: string, now: number): Promise<void> {
+export async function noteTokenUse(db: Database, id: string, now: number): Promise<void> {
   await db.prepare(SQL.used).bind(id, now).run()
 }
 
-export async function hasAccounts(db: D1Database): Promise<boolean> {
+export async function hasAccounts(db: Database): Promise<boolean> {
   return (await db.prepare(SQL.anyAccount).first()) !== null
 }
 

@@ -1,4 +1,5 @@
 /** Dead letters: deliveries that were given up, with the last error. They can be replayed, one or all of an endpoint since a time. */
+import type { Database, Statement } from './database.ts'
 import type { DeliveryKey } from './deliveries.ts'
 
 const SQL = {
@@ -47,11 +48,11 @@ const SQL = {
  * statements stand in one batch, in this order.
  */
 export function buryDeliveries(
-  db: D1Database,
+  db: Database,
   keys: readonly DeliveryKey[],
   now: number,
   otherwise = 'it was not tried',
-): D1PreparedStatement[] {
+): Statement[] {
   if (keys.length === 0) return []
   const json = JSON.stringify(keys)
   return [SQL.add, SQL.close].map((sql) => db.prepare(sql).bind(json, now, otherwise))
@@ -82,7 +83,7 @@ interface Row {
 
 /** Up to `limit` of an endpoint before the id `before`, the newest first. */
 export async function listDeadLetters(
-  db: D1Database,
+  db: Database,
   endpoint: string,
   before: number,
   limit: number,
@@ -103,7 +104,7 @@ export type Replay = { endpoint: string } & ({ id: number } | { since: number; l
  * to be sent to the queue of retries, else the sweep does it later.
  */
 export async function replayDeadLetters(
-  db: D1Database,
+  db: Database,
   replay: Replay,
   now: number,
 ): Promise<DeliveryKey[]> {
@@ -126,7 +127,7 @@ export async function replayDeadLetters(
 
 /** Removes up to `limit` that were given up before `before`. Returns how many went. */
 export async function forgetDeadLetters(
-  db: D1Database,
+  db: Database,
   before: number,
   limit: number,
 ): Promise<number> {

@@ -2,6 +2,7 @@
  * Deliveries: what is known of one event for one endpoint. A pending one has the event with it; once it is delivered, or a dead
  * letter, that goes.
  */
+import type { Database, Statement } from './database.ts'
 
 /** So many of an endpoint's last deliveries are kept, and of those that died as many. */
 const KEPT_OF_AN_ENDPOINT = 100
@@ -98,10 +99,10 @@ export interface DeliveryRow {
 
 /** Writes them, new or changed. What is no longer pending stays as it is. */
 export function putDeliveries(
-  db: D1Database,
+  db: Database,
   deliveries: readonly Delivery[],
   now: number,
-): D1PreparedStatement[] {
+): Statement[] {
   return chunksOf(deliveries.map((delivery) => JSON.stringify(delivery))).map((chunk) =>
     db.prepare(SQL.put).bind(`[${chunk.join(',')}]`, now),
   )
@@ -122,7 +123,7 @@ function chunksOf(texts: readonly string[]): string[][] {
 }
 
 /** Of DeliveryKeyRow: the deliveries that there are of these events. */
-export function deliveryKeysOf(db: D1Database, eventIds: readonly string[]): D1PreparedStatement {
+export function deliveryKeysOf(db: Database, eventIds: readonly string[]): Statement {
   return db.prepare(SQL.keysOfEvents).bind(JSON.stringify(eventIds))
 }
 
@@ -132,13 +133,13 @@ export interface DeliveryKeyRow {
 }
 
 /** Of DeliveryRow. */
-export function deliveriesByKey(db: D1Database, keys: readonly DeliveryKey[]): D1PreparedStatement {
+export function deliveriesByKey(db: Database, keys: readonly DeliveryKey[]): Statement {
   return db.prepare(SQL.find).bind(JSON.stringify(keys))
 }
 
 /** Up to `limit` pending deliveries that should have been tried by `before`, the longest overdue first. */
 export async function overdueDeliveries(
-  db: D1Database,
+  db: Database,
   before: number,
   limit: number,
 ): Promise<DeliveryKey[]> {
@@ -148,16 +149,16 @@ export async function overdueDeliveries(
 
 /** They are to be tried at `nextAt`. */
 export function postponeDeliveries(
-  db: D1Database,
+  db: Database,
   keys: readonly DeliveryKey[],
   nextAt: number,
-): D1PreparedStatement {
+): Statement {
   return db.prepare(SQL.postpone).bind(JSON.stringify(keys), nextAt)
 }
 
 /** Up to `limit` deliveries of an endpoint in any of the states, those first that changed last. */
 export async function listDeliveries(
-  db: D1Database,
+  db: Database,
   endpoint: string,
   states: readonly DeliveryState[],
   limit: number,
@@ -171,7 +172,7 @@ export async function listDeliveries(
 }
 
 /** Removes what is more than the last deliveries of each endpoint; pending ones stay. */
-export async function trimDeliveries(db: D1Database, endpoints: readonly string[]): Promise<void> {
+export async function trimDeliveries(db: Database, endpoints: readonly string[]): Promise<void> {
   if (endpoints.length === 0) return
   await db.batch(
     endpoints.flatMap((endpoint) =>

@@ -1,4 +1,5 @@
 /** How endpoints are doing, as the circuit breaker counts it: no row is an endpoint that did not fail. */
+import type { Database, Statement } from './database.ts'
 
 const SQL = {
   all: `SELECT endpoint, failures, open_until FROM endpoint_states WHERE endpoint > ''`,
@@ -24,14 +25,14 @@ export interface EndpointState {
 }
 
 /** Of EndpointStateRow: all of them, about as many as there are endpoints. */
-export function endpointStates(db: D1Database): D1PreparedStatement {
+export function endpointStates(db: Database): Statement {
   return db.prepare(SQL.all)
 }
 
 export function saveEndpointStates(
-  db: D1Database,
+  db: Database,
   states: readonly EndpointState[],
   now: number,
-): D1PreparedStatement {
+): Statement {
   return db.prepare(SQL.save).bind(JSON.stringify(states), now)
 }

@@ -2,6 +2,7 @@
  * The feed of events, read in two steps: what a number of rows are about, which is little whatever the events hold, and then
  * those events that the reader may see.
  */
+import type { Database } from './database.ts'
 
 const SQL = {
   scan: `SELECT seq, action, repository FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2`,
@@ -20,7 +21,7 @@ export interface EventSubject {
 
 /** Up to `limit` events after `since` (0 begins at the oldest that is kept), in the order in which they happened. */
 export async function scanEvents(
-  db: D1Database,
+  db: Database,
   since: number,
   limit: number,
 ): Promise<EventSubject[]> {
@@ -29,7 +30,7 @@ export async function scanEvents(
 }
 
 /** JSON of these events without their references, in order; '' for what is no JSON. */
-export async function readEvents(db: D1Database, seqs: readonly number[]): Promise<string[]> {
+export async function readEvents(db: Database, seqs: readonly number[]): Promise<string[]> {
   if (seqs.length === 0) return []
   const { results } = await db
     .prepare(SQL.read)

@@ -1,4 +1,5 @@
 /** The trust rules of one issuer, as they are read to judge an ID token; the administration API changes them. */
+import type { Database } from './database.ts'
 import type { Grant } from './grants.ts'
 
 export interface TrustRule {
@@ -39,7 +40,7 @@ const SQL = {
 } as const
 
 /** In one query. `issuer` is compared as it is written. */
-export async function rulesOfIssuer(db: D1Database, issuer: string): Promise<IssuerRules> {
+export async function rulesOfIssuer(db: Database, issuer: string): Promise<IssuerRules> {
   const { results } = await db.prepare(SQL.rules).bind(issuer).all<Row>()
   const rules = new Map<string, TrustRule>()
   const anonymous: Grant[] = []

@@ -1,5 +1,7 @@
 /** Grants as the administration API manages them; what a request is decided by is read elsewhere (credentials.ts). */
+
 import { type ChangedBy, noteChange } from './audit.ts'
+import type { Database, Statement } from './database.ts'
 import { ACTIONS, type Action, type Grant, type Principal, type PrincipalKind } from './grants.ts'
 
 const GRANT = `SELECT principal_kind, principal, pattern, actions, created_at FROM grants`
@@ -60,7 +62,7 @@ interface Row {
 
 /** By kind and name of the principal, then by pattern. */
 export async function listGrants(
-  db: D1Database,
+  db: Database,
   { principal, pattern, last, limit }: GrantsWanted,
 ): Promise<StoredGrant[]> {
   const { kind, name } = principal ?? last?.principal ?? { kind: '', name: '' }
@@ -77,7 +79,7 @@ export async function listGrants(
  * @returns null where there is no such principal
  */
 export async function putGrant(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   { principal, pattern, actions }: Grant & { principal: Principal },
 ): Promise<StoredGrant | null> {
@@ -98,7 +100,7 @@ export async function putGrant(
 
 /** Returns false where there is no such grant. */
 export async function removeGrant(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   { principal, pattern }: { principal: Principal; pattern: string },
 ): Promise<boolean> {
@@ -118,11 +120,11 @@ export async function removeGrant(
  * not made, nothing was noted, and nothing is granted.
  */
 export function grantToNew(
-  db: D1Database,
+  db: Database,
   { kind, name }: Principal,
   grants: readonly Grant[],
   now: number,
-): D1PreparedStatement {
+): Statement {
   return db.prepare(SQL.putAll).bind(kind, name, JSON.stringify(grants), now)
 }
 

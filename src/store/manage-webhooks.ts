@@ -2,7 +2,9 @@
  * Webhooks as the administration API changes them: by their id, and only where they still are as the caller read them, so that
  * of two changes at once none undoes the other. Configurations and secrets are JSON here, as webhooks.ts reads them.
  */
+
 import { type ChangedBy, noteChange } from './audit.ts'
+import type { Database } from './database.ts'
 
 const SQL = {
   create: `
@@ -32,7 +34,7 @@ export type WebhookDetail = Record<string, string | number | boolean | string[] 
 
 /** Its id; or why there is none: the name is taken, or there are `max` webhooks. */
 export async function createManagedWebhook(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   { name, config, secrets, disabled }: NewManagedWebhook,
   max: number,
@@ -57,7 +59,7 @@ export interface Reconfiguration {
 
 /** Returns false where the configuration is not `before` any more, or the webhook is gone. */
 export async function configureWebhook(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   id: string,
   { before, after, disabled }: Reconfiguration,
@@ -72,7 +74,7 @@ export async function configureWebhook(
 
 /** Returns false where the secrets are not `before` any more, or the webhook is gone. */
 export async function replaceWebhookSecrets(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   id: string,
   { before, after }: { before: string | null; after: string },
@@ -87,7 +89,7 @@ export async function replaceWebhookSecrets(
 
 /** Its deliveries and dead letters go with it. Returns false where there is no such webhook. */
 export async function removeManagedWebhook(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   id: string,
 ): Promise<boolean> {

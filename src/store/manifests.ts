@@ -2,8 +2,10 @@
  * Manifests: stored byte for byte, found by digest or tag in one query, and removed with their tags. What is put is in
  * put-manifest.ts.
  */
+
 import type { Digest } from '../oci/digest.ts'
 import { isForeignKeyError } from './blobs.ts'
+import type { Database } from './database.ts'
 import { type OutboxEvent, recordEventIf } from './outbox.ts'
 import { TOMBSTONE_GRACE_MS } from './tombstones.ts'
 
@@ -55,7 +57,7 @@ const SQL = {
 } as const
 
 export async function findManifestByDigest(
-  db: D1Database,
+  db: Database,
   repository: string,
   digest: Digest,
 ): Promise<StoredManifest | null> {
@@ -63,7 +65,7 @@ export async function findManifestByDigest(
 }
 
 export async function findManifestByTag(
-  db: D1Database,
+  db: Database,
   repository: string,
   tag: string,
 ): Promise<StoredManifest | null> {
@@ -75,7 +77,7 @@ export async function findManifestByTag(
  * @returns 'in use' where an index of the repository refers to it: the schema refuses, and nothing is changed
  */
 export async function removeManifest(
-  db: D1Database,
+  db: Database,
   repository: string,
   digest: Digest,
   event: OutboxEvent,

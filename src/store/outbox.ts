@@ -2,6 +2,7 @@
  * The outbox, which is the feed, too: an event is written in the batch of the change that it tells of, so that there is neither one
  * without the other. It is settled when nothing has to be sent any more, and forgotten when it is old.
  */
+import type { Database, Statement } from './database.ts'
 
 /** An event that no consumer settled is sent again after so long: a queue has usually delivered it by then. */
 export const FIRST_SWEEP_AFTER_MS = 30_000
@@ -61,7 +62,7 @@ export type Witness =
   | { repository: string; blob: string }
 
 /** Stands in the batch of a change that either happens or fails the batch: a push. */
-export function recordEvent(db: D1Database, event: OutboxEvent): D1PreparedStatement {
+export function recordEvent(db: Database, event: OutboxEvent): Statement {
   return db.prepare(SQL.record).bind(...columns(event))
 }
 
@@ -69,17 +70,13 @@ export function recordEvent(db: D1Database, event: OutboxEvent): D1PreparedState
  * Stands in the batch of a change that may find nothing to change: before a delete, with what is deleted as the witness, or after
  * a mount, with the blob of the repository that it comes from.
  */
-export function recordEventIf(
-  db: D1Database,
-  event: OutboxEvent,
-  witness: Witness,
-): D1PreparedStatement {
+export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness): Statement {
   const { repository } = witness
   if ('tag' in witness) return conditional(SQL.recordWithTag, witness.tag)
   if ('manifest' in witness) return conditional(SQL.recordWithManifest, witness.manifest)
   return conditional(SQL.recordWithBlob, witness.blob)
 
-  function conditional(sql: string, name: string): D1PreparedStatement {
+  function conditional(sql: string, name: string): Statement {
     return db.prepare(sql).bind(...columns(event), repository, name)
   }
 }
@@ -108,7 +105,7 @@ const LARGE_CHARACTERS = 30_000
 
 /** Up to `limit` events that should be settled and are not. */
 export async function unsettledEvents(
-  db: D1Database,
+  db: Database,
   before: number,
   limit: number,
 ): Promise<UnsettledEvent[]> {
@@ -120,20 +117,12 @@ export async function unsettledEvents(
 }
 
 /** They were sent again, and are not due before `until`. */
-export function postponeEvents(
-  db: D1Database,
-  ids: readonly string[],
-  until: number,
-): D1PreparedStatement {
+export function postponeEvents(db: Database, ids: readonly string[], until: number): Statement {
   return db.prepare(SQL.postpone).bind(JSON.stringify(ids), until)
 }
 
 /** Ids of events that have no row, such as those of pulls, are left alone. */
-export function settleEvents(
-  db: D1Database,
-  ids: readonly string[],
-  now: number,
-): D1PreparedStatement {
+export function settleEvents(db: Database, ids: readonly string[], now: number): Statement {
   return db.prepare(SQL.settle).bind(JSON.stringify(ids), now)
 }
 
@@ -146,15 +135,15 @@ export interface EventRow {
 
 /** Of EventRow: those of `ids` that there are, and of `wanted` with the event. */
 export function eventsById(
-  db: D1Database,
+  db: Database,
   ids: readonly string[],
   wanted: readonly string[],
-): D1PreparedStatement {
+): Statement {
   return db.prepare(SQL.find).bind(JSON.stringify(ids), JSON.stringify(wanted))
 }
 
 /** Removes up to `limit` settled events that happened before `before`. Returns how many went. */
-export async function forgetEvents(db: D1Database, before: number, limit: number): Promise<number> {
+export async function forgetEvents(db: Database, before: number, limit: number): Promise<number> {
   const { meta } = await db.prepare(SQL.forget).bind(before, limit).run()
   return meta.changes
 }

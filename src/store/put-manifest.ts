@@ -2,8 +2,10 @@
  * Putting a manifest: with its references and tags, in one transaction. Up to 64 KiB the bytes stand in the row itself; larger
  * ones lie in the blob store.
  */
+
 import type { Digest } from '../oci/digest.ts'
 import { isForeignKeyError } from './blobs.ts'
+import type { Database, Statement } from './database.ts'
 import type { StoredManifest } from './manifests.ts'
 import { type OutboxEvent, recordEvent } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
@@ -72,7 +74,7 @@ const SQL = {
 
 /** The sizes in bytes of those blobs of `digests` that the repository has. */
 export function blobSizes(
-  db: D1Database,
+  db: Database,
   repository: string,
   digests: readonly Digest[],
 ): Promise<Map<string, number>> {
@@ -81,7 +83,7 @@ export function blobSizes(
 
 /** The sizes in bytes of those manifests of `digests` that the repository has. */
 export function manifestSizes(
-  db: D1Database,
+  db: Database,
   repository: string,
   digests: readonly Digest[],
 ): Promise<Map<string, number>> {
@@ -93,7 +95,7 @@ export function manifestSizes(
  * Where it is not `stored`, nothing is changed: the schema refuses.
  */
 export async function putManifest(
-  db: D1Database,
+  db: Database,
   repository: string,
   manifest: NewManifest,
 ): Promise<PutOutcome> {
@@ -147,7 +149,7 @@ function isTagTakenError(error: unknown): boolean {
   return error instanceof Error && error.message.includes('NOT NULL constraint failed: tags.digest')
 }
 
-async function sizes(statement: D1PreparedStatement): Promise<Map<string, number>> {
+async function sizes(statement: Statement): Promise<Map<string, number>> {
   const { results } = await statement.all<{ digest: string; size: number }>()
   return new Map(results.map((row) => [row.digest, row.size]))
 }

@@ -1,5 +1,7 @@
 /** Referrers: the manifests whose subject is a given digest. OCI distribution spec, "Listing Referrers". */
+
 import type { Digest } from '../oci/digest.ts'
+import type { Database } from './database.ts'
 import { type ContentRow, type ManifestContent, toContent } from './manifests.ts'
 
 export interface Referrer {
@@ -68,7 +70,7 @@ export interface ReferrersQuery {
 
 /** One page in the order of digests, and the fallback tag's manifest, in one round trip. */
 export async function listReferrers(
-  db: D1Database,
+  db: Database,
   repository: string,
   { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
 ): Promise<ReferrersPage> {

@@ -1,4 +1,5 @@
 /** Repositories come into being with their first blob or manifest. */
+import type { Database, Statement } from './database.ts'
 
 const SQL = {
   ensure: `
@@ -7,6 +8,6 @@ const SQL = {
 } as const
 
 /** The statement that makes sure of a repository, to stand first in the batch that puts something into it. */
-export function ensureRepository(db: D1Database, name: string, now: number): D1PreparedStatement {
+export function ensureRepository(db: Database, name: string, now: number): Statement {
   return db.prepare(SQL.ensure).bind(name, now)
 }

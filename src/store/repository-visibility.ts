@@ -2,8 +2,10 @@
  * Whether a repository is public. That is nothing of its own: it is public when the grants of `anonymous` let everybody pull, by
  * its exact name or by a pattern around it. Making it public makes the exact grant.
  */
+
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
+import type { Database, Statement } from './database.ts'
 import { patternsAround } from './visible-repositories.ts'
 
 export type Visibility = 'public' | 'private'
@@ -38,7 +40,7 @@ const SQL = {
 
 /** Those of the repositories that everybody may pull. */
 export async function publicAmong(
-  db: D1Database,
+  db: Database,
   names: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const around = new Map(names.map((name) => [name, [name, ...patternsAround(name)]]))
@@ -49,7 +51,7 @@ export async function publicAmong(
 
 /** Of the patterns, those on which everybody may pull. */
 async function publicPatternsOf(
-  db: D1Database,
+  db: Database,
   patterns: readonly RepositoryPattern[],
 ): Promise<RepositoryPattern[]> {
   const statement = patternsStatement(db, [...new Set(patterns)])
@@ -57,10 +59,7 @@ async function publicPatternsOf(
   return results.map(({ pattern }) => pattern)
 }
 
-function patternsStatement(
-  db: D1Database,
-  patterns: readonly RepositoryPattern[],
-): D1PreparedStatement {
+function patternsStatement(db: Database, patterns: readonly RepositoryPattern[]): Statement {
   return db.prepare(SQL.patterns).bind(JSON.stringify(patterns))
 }
 
@@ -71,10 +70,7 @@ export interface RepositoryFacts {
 }
 
 /** @returns null where there is no such repository */
-export async function findRepository(
-  db: D1Database,
-  name: string,
-): Promise<RepositoryFacts | null> {
+export async function findRepository(db: Database, name: string): Promise<RepositoryFacts | null> {
   const row = await db.prepare(SQL.find).bind(name).first<{ created_at: number; tags: number }>()
   return row && { createdAt: row.created_at, tags: row.tags }
 }
@@ -84,7 +80,7 @@ export async function findRepository(
  * nothing is changed, and those patterns are returned.
  */
 export async function setVisibility(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   name: string,
   visibility: Visibility,

@@ -1,4 +1,5 @@
 /** Keys that the registry makes for itself on first use and keeps in D1, so that no operator has to. */
+import type { Database } from './database.ts'
 
 const SQL = {
   find: `SELECT key FROM signing_keys WHERE name = ?1`,
@@ -9,7 +10,7 @@ const SQL = {
 } as const
 
 /** The HMAC-SHA256 key of this name; the same for every Worker that shares the database. */
-export async function signingKey(db: D1Database, name: string): Promise<CryptoKey> {
+export async function signingKey(db: Database, name: string): Promise<CryptoKey> {
   const found = await db.prepare(SQL.find).bind(name).first<{ key: string }>()
   const row = found ?? (await createKey(db, name))
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
@@ -17,7 +18,7 @@ export async function signingKey(db: D1Database, name: string): Promise<CryptoKe
   return crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign', 'verify'])
 }
 
-async function createKey(db: D1Database, name: string): Promise<{ key: string }> {
+async function createKey(db: Database, name: string): Promise<{ key: string }> {
   const fresh = crypto.getRandomValues(new Uint8Array(32)).toBase64()
   const row = await db.prepare(SQL.create).bind(name, fresh, Date.now()).first<{ key: string }>()
   if (row === null) throw new Error(`the signing key ${name} could not be stored`)

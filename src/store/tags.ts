@@ -1,4 +1,5 @@
 /** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+import type { Database } from './database.ts'
 import { type OutboxEvent, recordEventIf } from './outbox.ts'
 
 const SQL = {
@@ -18,7 +19,7 @@ const SQL = {
  * @returns null where there is no such repository
  */
 export async function listTags(
-  db: D1Database,
+  db: Database,
   repository: string,
   last: string,
   limit: number,
@@ -34,7 +35,7 @@ export async function listTags(
 
 /** Removes a tag; the manifest stays. Returns false where there is no such tag. */
 export async function removeTag(
-  db: D1Database,
+  db: Database,
   repository: string,
   tag: string,
   event: OutboxEvent,

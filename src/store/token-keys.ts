@@ -1,4 +1,5 @@
 /** The private keys that sign tokens, in D1: every Worker that shares the database signs with the same one. */
+import type { Database } from './database.ts'
 
 const SQL = {
   list: `SELECT kid, jwk, created_at FROM token_keys ORDER BY created_at DESC`,
@@ -18,7 +19,7 @@ export interface StoredTokenKey {
 }
 
 /** The newest first. */
-export async function listTokenKeys(db: D1Database): Promise<StoredTokenKey[]> {
+export async function listTokenKeys(db: Database): Promise<StoredTokenKey[]> {
   const { results } = await db
     .prepare(SQL.list)
     .all<{ kid: string; jwk: string; created_at: number }>()
@@ -30,7 +31,7 @@ export async function listTokenKeys(db: D1Database): Promise<StoredTokenKey[]> {
  * one at the same time, one wins. Returns whether it was this one.
  */
 export async function addTokenKey(
-  db: D1Database,
+  db: Database,
   { kid, jwk, createdAt }: StoredTokenKey,
   newest: number | null,
 ): Promise<boolean> {
@@ -39,6 +40,6 @@ export async function addTokenKey(
 }
 
 /** Removes the keys that were followed by another at `time` or before. */
-export async function dropTokenKeys(db: D1Database, time: number): Promise<void> {
+export async function dropTokenKeys(db: Database, time: number): Promise<void> {
   await db.prepare(SQL.drop).bind(time).run()
 }

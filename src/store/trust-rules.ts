@@ -1,5 +1,7 @@
 /** Trust rules as the administration API manages them; what an ID token is judged by is in issuer-rules.ts. */
+
 import { type ChangedBy, noteChange } from './audit.ts'
+import type { Database } from './database.ts'
 import type { Grant } from './grants.ts'
 import { grantToNew } from './manage-grants.ts'
 
@@ -44,7 +46,7 @@ interface Row {
 
 /** Up to `limit` rules by name, after the name `last` ('' begins at the first). */
 export async function listTrustRules(
-  db: D1Database,
+  db: Database,
   last: string,
   limit: number,
 ): Promise<StoredTrustRule[]> {
@@ -52,14 +54,14 @@ export async function listTrustRules(
   return results.map(ruleOf)
 }
 
-export async function findTrustRule(db: D1Database, name: string): Promise<StoredTrustRule | null> {
+export async function findTrustRule(db: Database, name: string): Promise<StoredTrustRule | null> {
   const row = await db.prepare(SQL.find).bind(name).first<Row>()
   return row && ruleOf(row)
 }
 
 /** @returns null where there is a rule of this name already */
 export async function createTrustRule(
-  db: D1Database,
+  db: Database,
   by: ChangedBy,
   rule: NewTrustRule,
 ): Promise<StoredTrustRule | null> {
@@ -77,11 +79,7 @@ export async function createTrustRule(
 }
 
 /** Its grants go with it. Returns false where there is no such rule. */
-export async function removeTrustRule(
-  db: D1Database,
-  by: ChangedBy,
-  name: string,
-): Promise<boolean> {
+export async function removeTrustRule(db: Database, by: ChangedBy, name: string): Promise<boolean> {
   const [, noted] = await db.batch([
     db.prepare(SQL.remove).bind(name),
     noteChange(db, by, { action: 'trust-rule.delete', target: name, detail: {} }),

@@ -2,7 +2,9 @@
  * The list of those repositories that a caller may see. Its patterns become ranges of names, in order and apart from each other,
  * and one statement walks them by the index: what lies between them is not read, however much it is.
  */
+
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
+import type { Database } from './database.ts'
 
 /**
  * `walk` takes one seek a step, so that its rows come in order. ?1 is a JSON array of [from, to, depth]: names from `from` and
@@ -53,7 +55,7 @@ export interface NamesWanted {
 
 /** The repositories of any of the `patterns` (null: all that there are), by name in byte order. */
 export async function listVisibleRepositories(
-  db: D1Database,
+  db: Database,
   patterns: readonly RepositoryPattern[] | null,
   { last, limit, contains = '' }: NamesWanted,
 ): Promise<string[]> {

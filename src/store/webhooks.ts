@@ -1,4 +1,5 @@
 /** Endpoints that the administration API manages, as rows (manage-webhooks.ts changes them). What their JSON means is not known here. */
+import type { Database, Statement } from './database.ts'
 
 const SQL = {
   list: `
@@ -30,7 +31,7 @@ export interface WebhookRow {
 }
 
 /** Of WebhookRow: up to `limit` by name, after the name `last` ('' begins at the first). */
-export function webhookRows(db: D1Database, last: string, limit: number): D1PreparedStatement {
+export function webhookRows(db: Database, last: string, limit: number): Statement {
   return db.prepare(SQL.list).bind(last, limit)
 }
 

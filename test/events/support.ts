@@ -2,6 +2,7 @@
  * What the tests of deliveries share: receivers behind `fetch`, a transport that carries messages as a queue does but in the time
  * of a clock that can be put forward, and looks at what is kept. Real sockets and real queues: test/node/events.test.ts.
  */
+
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import { consumeEvents } from '../../src/events/consumer.ts'
@@ -11,10 +12,11 @@ import { type EventTarget, newEvent, type RegistryEvent } from '../../src/events
 import type { EventSettings } from '../../src/events/event-settings.ts'
 import type { EventContext } from '../../src/events/lanes.ts'
 import type { EventMessage, RetryMessage } from '../../src/events/messages.ts'
+import type { Database } from '../../src/store/database.ts'
 import { type DeliveryState, listDeliveries } from '../../src/store/deliveries.ts'
 import { recordEvent } from '../../src/store/outbox.ts'
 
-export const db: D1Database = env.DB
+export const db: Database = env.DB
 
 export const EVENTS = 'berth-events'
 export const RETRIES = 'berth-retries'

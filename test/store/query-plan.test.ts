@@ -1,4 +1,5 @@
 /** Every statement of the store goes by an index: none scans a table or sorts what it found. */
+
 import { beforeAll, describe, expect, it } from 'vitest'
 import { newDelivery } from '../../src/events/lanes.ts'
 import {
@@ -23,6 +24,7 @@ import {
   unlinkBlob,
 } from '../../src/store/blobs.ts'
 import * as credentials from '../../src/store/credentials.ts'
+import type { Database } from '../../src/store/database.ts'
 import {
   buryDeliveries,
   forgetDeadLetters,
@@ -87,7 +89,7 @@ import { anyEvent } from '../support/any-event.ts'
 import { anyBlob, anyDigest, anyManifest, db } from './support.ts'
 
 /** The database, which remembers every statement that it prepares. */
-function remembering(statements: Set<string>): D1Database {
+function remembering(statements: Set<string>): Database {
   return new Proxy(db, {
     get(target, name) {
       if (name === 'prepare') {
@@ -122,7 +124,7 @@ function isSlow(step: string): boolean {
 }
 
 /** What the administration API does. */
-async function administer(watched: D1Database): Promise<void> {
+async function administer(watched: Database): Promise<void> {
   const by = { actor: '', address: '', requestId: '', at: 1 }
   const principal: Principal = { kind: 'account', name: 'a' }
   await createAccount(watched, by, { name: 'a', passwordHash: null })
@@ -160,7 +162,7 @@ async function administer(watched: D1Database): Promise<void> {
 }
 
 /** What a login and a token ask. */
-async function logIn(watched: D1Database): Promise<void> {
+async function logIn(watched: Database): Promise<void> {
   await credentials.findAccount(watched, 'a')
   await credentials.findTokenBySecret(watched, 'a', 's')
   await credentials.findTokenByName(watched, 'a', 't')
@@ -174,7 +176,7 @@ async function logIn(watched: D1Database): Promise<void> {
 }
 
 /** What events are carried by: the outbox, endpoints, deliveries, dead letters. */
-async function carryEvents(watched: D1Database): Promise<void> {
+async function carryEvents(watched: Database): Promise<void> {
   const by = { actor: '', address: '', requestId: '', at: 1 }
   const event = anEvent()
   const key = { endpoint: 'var:a', eventId: event.id }

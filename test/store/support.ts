@@ -1,12 +1,14 @@
 /** What the tests of the store share: digests of nothing in particular, rows put in without HTTP, and looks at the tables. */
+
 import { env } from 'cloudflare:workers'
 import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { commitBlob, type StoredBlob } from '../../src/store/blobs.ts'
+import type { Database } from '../../src/store/database.ts'
 import { type NewManifest, putManifest } from '../../src/store/put-manifest.ts'
 import { anyEvent } from '../support/any-event.ts'
 
-export const db: D1Database = env.DB
+export const db: Database = env.DB
 
 let made = 0
 

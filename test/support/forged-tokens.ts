@@ -1,4 +1,5 @@
 /** JWTs made by hand, so that anything can be wrong with them: with the registry's own key, another one, or none. */
+import type { Database } from '../../src/store/database.ts'
 import { listTokenKeys } from '../../src/store/token-keys.ts'
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' }
@@ -48,7 +49,7 @@ async function forgerOf(kid: string, privateJwk: JsonWebKey): Promise<Forger> {
 }
 
 /** The registry itself, which has to have a key already. */
-export async function registryForger(db: D1Database): Promise<Forger> {
+export async function registryForger(db: Database): Promise<Forger> {
   const [key] = await listTokenKeys(db)
   if (key === undefined) throw new Error('the registry has no key yet')
   return forgerOf(key.kid, JSON.parse(key.jwk))

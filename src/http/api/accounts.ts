@@ -55,7 +55,7 @@ export const accounts = [
       const found = await page(
         c,
         n,
-        (limit) => listAccounts(c.env.DB, last, limit),
+        (limit) => listAccounts(c.var.db, last, limit),
         ({ name }) => ({ last: name }),
       )
       return { accounts: found.map(show) }
@@ -78,7 +78,7 @@ export const accounts = [
     async handle({ body: { name, password } }, c) {
       refuseTakenName(c, name)
       const passwordHash = password === undefined ? null : await hashPassword(password)
-      const created = await createAccount(c.env.DB, changedBy(c), { name, passwordHash })
+      const created = await createAccount(c.var.db, changedBy(c), { name, passwordHash })
       if (created === null) throw taken(name, 'there is such an account already')
       return show(created)
     },
@@ -97,7 +97,7 @@ export const accounts = [
     errors: [403, 404],
     async handle({ params: { name } }, c) {
       requireAccount(c, name)
-      const found = await findAccount(c.env.DB, name)
+      const found = await findAccount(c.var.db, name)
       if (found === null) throw unknownAccount(name)
       return show(found)
     },
@@ -132,7 +132,7 @@ export const accounts = [
       }
       const passwordHash = typeof password === 'string' ? await hashPassword(password) : password
       const changes = { passwordHash, disabled }
-      const updated = await updateAccount(c.env.DB, changedBy(c), name, changes)
+      const updated = await updateAccount(c.var.db, changedBy(c), name, changes)
       if (updated === null) throw unknownAccount(name)
       return show(updated)
     },
@@ -149,7 +149,7 @@ export const accounts = [
     answer: NO_CONTENT,
     errors: [404],
     async handle({ params: { name } }, c) {
-      if (!(await removeAccount(c.env.DB, changedBy(c), name))) throw unknownAccount(name)
+      if (!(await removeAccount(c.var.db, changedBy(c), name))) throw unknownAccount(name)
       return null
     },
   }),

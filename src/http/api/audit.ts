@@ -39,7 +39,7 @@ export const audit = [
       const found = await page(
         c,
         n,
-        (limit) => listAudit(c.env.DB, before, limit),
+        (limit) => listAudit(c.var.db, before, limit),
         ({ id }) => ({ before: id }),
       )
       return { entries: found.map((row) => ({ ...row, at: formatTime(row.at) })) }

@@ -75,14 +75,14 @@ export const events = [
     status: 200,
     answer: z.object({ events: z.array(event), next: z.int() }),
     async handle({ query: { since = 0, n = PAGE_DEFAULT, ...wanted } }, c) {
-      const scanned = await scanEvents(c.env.DB, since, SCANNED_MAX)
+      const scanned = await scanEvents(c.var.db, since, SCANNED_MAX)
       const shown = scanned.filter((one) => mayPull(c, one.repository) && isWanted(one, wanted))
       const page = shown.slice(0, n)
       const last = shown.length > n ? page.at(-1) : scanned.at(-1)
       const next = last?.seq ?? since
       if (shown.length > n || scanned.length === SCANNED_MAX) linkTo(c, next, n)
       const found = await readEvents(
-        c.env.DB,
+        c.var.db,
         page.map(({ seq }) => seq),
       )
       return { events: found.flatMap((json) => show(c, storedEvent(json))), next }

@@ -54,7 +54,7 @@ export const grants = [
       const found = await page(
         c,
         n,
-        (limit) => listGrants(c.env.DB, { principal, pattern, last, limit }),
+        (limit) => listGrants(c.var.db, { principal, pattern, last, limit }),
         ({ principal, pattern }) => ({
           lastPrincipal: formatPrincipal(principal),
           lastPattern: pattern,
@@ -79,7 +79,7 @@ export const grants = [
     async handle({ body }, c) {
       const grant = { ...body, principal: parsePrincipal(body.principal) }
       refuseAdminForAll(grant.principal, grant.actions)
-      const stored = await putGrant(c.env.DB, changedBy(c), grant)
+      const stored = await putGrant(c.var.db, changedBy(c), grant)
       if (stored === null) throw unknown('no such principal', { principal: body.principal })
       return show(stored)
     },
@@ -99,7 +99,7 @@ export const grants = [
     errors: [404],
     async handle({ query }, c) {
       const key = { ...query, principal: parsePrincipal(query.principal) }
-      if (!(await removeGrant(c.env.DB, changedBy(c), key))) throw unknown('no such grant', query)
+      if (!(await removeGrant(c.var.db, changedBy(c), key))) throw unknown('no such grant', query)
       return null
     },
   }),

@@ -57,10 +57,10 @@ export const repositories = [
         c,
         n,
         (limit) =>
-          listVisibleRepositories(c.env.DB, c.var.caller.visible, { last, limit, contains: q }),
+          listVisibleRepositories(c.var.db, c.var.caller.visible, { last, limit, contains: q }),
         (name) => ({ last: name }),
       )
-      const publicNames = await publicAmong(c.env.DB, names)
+      const publicNames = await publicAmong(c.var.db, names)
       return { repositories: names.map((name) => ({ name, visibility: of(publicNames, name) })) }
     },
   }),
@@ -99,7 +99,7 @@ export const repositories = [
       if (!c.var.caller.rights.on(name).has('admin')) {
         throw new RegistryError('DENIED', { message: 'this takes the action admin on it' })
       }
-      const patterns = await setVisibility(c.env.DB, changedBy(c), name, body.visibility)
+      const patterns = await setVisibility(c.var.db, changedBy(c), name, body.visibility)
       if (patterns.length === 0) return show(c, name, facts)
       throw new RegistryError('CONFLICT', {
         message: `${name} stays public: anonymous may pull from ${patterns.join(', ')}`,
@@ -112,7 +112,7 @@ export const repositories = [
 /** @throws {RegistryError} NAME_UNKNOWN, whether the repository does not exist or the caller may not know that it does */
 async function findPullable(c: Context<AppEnv>, name: string): Promise<RepositoryFacts> {
   const mayPull = c.var.caller.rights.on(name).has('pull')
-  const facts = mayPull ? await findRepository(c.env.DB, name) : null
+  const facts = mayPull ? await findRepository(c.var.db, name) : null
   if (facts !== null) return facts
   throw new RegistryError('NAME_UNKNOWN', { detail: { name } })
 }
@@ -122,7 +122,7 @@ async function show(
   name: string,
   { tags, createdAt }: RepositoryFacts,
 ): Promise<z.input<typeof repository>> {
-  const publicNames = await publicAmong(c.env.DB, [name])
+  const publicNames = await publicAmong(c.var.db, [name])
   return { name, visibility: of(publicNames, name), tags, createdAt: formatTime(createdAt) }
 }
 

@@ -20,9 +20,9 @@ export const tokenKeys = [
     }),
     async handle(_, c) {
       const by = changedBy(c)
-      const rotated = await rotateTokenKeys(c.env.DB, by.at, 'now')
+      const rotated = await rotateTokenKeys(c.var.db, by.at, 'now')
       const change = { action: 'token-keys.rotate', target: '', detail: {} }
-      if (rotated) await noteMade(c.env.DB, by, change)
+      if (rotated) await noteMade(c.var.db, by, change)
       return { rotated }
     },
   }),

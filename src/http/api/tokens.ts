@@ -96,7 +96,7 @@ export const tokens = [
       const found = await page(
         c,
         n,
-        (limit) => listAccessTokens(c.env.DB, { account, last: tokenAfter(last), limit }),
+        (limit) => listAccessTokens(c.var.db, { account, last: tokenAfter(last), limit }),
         ({ account, name }) => ({ last: `${account}/${name}` }),
       )
       return { tokens: found.map(show) }
@@ -119,7 +119,7 @@ export const tokens = [
       requireAccount(c, account)
       const by = changedBy(c)
       const { secret, hash } = await newAccessToken()
-      const created = await createAccessToken(c.env.DB, by, {
+      const created = await createAccessToken(c.var.db, by, {
         account,
         name: body.name,
         grants: body.grants === undefined ? null : mergeGrants(body.grants),
@@ -143,11 +143,11 @@ export const tokens = [
     answer: NO_CONTENT,
     errors: [404],
     async handle({ params: { id } }, c) {
-      const found = await findAccessToken(c.env.DB, id)
+      const found = await findAccessToken(c.var.db, id)
       const mine = found !== null && (isAdministrator(c) || ownAccount(c) === found.account)
       // Whether others have such a token is not told.
       if (!mine) throw new RegistryError('NOT_FOUND', { message: 'no such token', detail: { id } })
-      await revokeAccessToken(c.env.DB, changedBy(c), found)
+      await revokeAccessToken(c.var.db, changedBy(c), found)
       return null
     },
   }),

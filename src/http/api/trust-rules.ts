@@ -57,7 +57,7 @@ export const trustRules = [
       const found = await page(
         c,
         n,
-        (limit) => listTrustRules(c.env.DB, last, limit),
+        (limit) => listTrustRules(c.var.db, last, limit),
         ({ name }) => ({ last: name }),
       )
       return { trustRules: found.map(show) }
@@ -88,7 +88,7 @@ export const trustRules = [
       refuse('issuer', issuerProblem(issuer, c.var.settings.allowLoopback))
       refuse('claims', claimConditionProblem(claims))
       const asked = { name, issuer, audience, claims, grants: mergeGrants(grants) }
-      const created = await createTrustRule(c.env.DB, changedBy(c), asked)
+      const created = await createTrustRule(c.var.db, changedBy(c), asked)
       if (created !== null) return show(created)
       throw new RegistryError('CONFLICT', {
         message: `there is a trust rule ${name} already`,
@@ -108,7 +108,7 @@ export const trustRules = [
     answer: trustRule,
     errors: [404],
     async handle({ params: { name } }, c) {
-      const found = await findTrustRule(c.env.DB, name)
+      const found = await findTrustRule(c.var.db, name)
       if (found === null) throw unknownRule(name)
       return show(found)
     },
@@ -125,7 +125,7 @@ export const trustRules = [
     answer: NO_CONTENT,
     errors: [404],
     async handle({ params: { name } }, c) {
-      if (!(await removeTrustRule(c.env.DB, changedBy(c), name))) throw unknownRule(name)
+      if (!(await removeTrustRule(c.var.db, changedBy(c), name))) throw unknownRule(name)
       return null
     },
   }),

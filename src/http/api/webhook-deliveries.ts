@@ -96,7 +96,7 @@ export const webhookDeliveries = [
         addressOptions(c.var.settings),
       )
       const detail = { name: endpoint.name, eventId: event.id, status }
-      await noteMade(c.env.DB, changedBy(c), { action: 'webhook.ping', target: id, detail })
+      await noteMade(c.var.db, changedBy(c), { action: 'webhook.ping', target: id, detail })
       return { eventId: event.id, status, ms, error, excerpt: showExcerpt(excerpt, endpoint) }
     },
   }),
@@ -114,7 +114,7 @@ export const webhookDeliveries = [
     async handle({ params: { id }, query: { state } }, c) {
       const { endpoint } = await findWebhook(c, id)
       const wanted = state === undefined ? states.options : [state]
-      const found = await listDeliveries(c.env.DB, id, wanted, LISTED_MAX)
+      const found = await listDeliveries(c.var.db, id, wanted, LISTED_MAX)
       return { deliveries: found.map((one) => showDelivery(one, endpoint)) }
     },
   }),
@@ -147,7 +147,7 @@ export const webhookDeliveries = [
       const found = await page(
         c,
         n ?? LISTED_MAX,
-        (limit) => listDeadLetters(c.env.DB, id, before, limit),
+        (limit) => listDeadLetters(c.var.db, id, before, limit),
         (last) => ({ before: last.id }),
       )
       return { deadLetters: found.map(showDeadLetter) }
@@ -176,12 +176,12 @@ export const webhookDeliveries = [
       refuseDisabled(endpoint)
       const wanted = wantedOf(deadLetter, since)
       const by = changedBy(c)
-      const keys = await replayDeadLetters(c.env.DB, { endpoint: id, ...wanted }, by.at)
+      const keys = await replayDeadLetters(c.var.db, { endpoint: id, ...wanted }, by.at)
       if ('id' in wanted && keys.length === 0) throw unknownLetter(wanted.id)
       const replayed = keys.length
       const which = 'id' in wanted ? { deadLetter: wanted.id } : { since: formatTime(wanted.since) }
       const detail = { name: endpoint.name, ...which, replayed }
-      await noteMade(c.env.DB, by, { action: 'webhook.replay', target: id, detail })
+      await noteMade(c.var.db, by, { action: 'webhook.replay', target: id, detail })
       await queue(c, keys)
       return { replayed, more: replayed === REPLAYED_MAX }
     },

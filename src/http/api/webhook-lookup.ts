@@ -14,7 +14,7 @@ export interface Webhook {
 /** First those of the variable, in its order; then the others by name. */
 export async function readWebhooks(c: Context<AppEnv>): Promise<Webhook[]> {
   // As in loadEndpoints: a batch cannot tell which rows each of its results has.
-  const [webhooks, states] = await c.env.DB.batch<never>(endpointStatements(c.env.DB))
+  const [webhooks, states] = await c.var.db.batch<never>(endpointStatements(c.var.db))
   const rows: WebhookRow[] = webhooks?.results ?? []
   const rowOf = new Map(rows.map((row) => [row.id, row]))
   return readEndpoints(rows, states?.results ?? [], c.var.settings, Date.now()).map((endpoint) => ({

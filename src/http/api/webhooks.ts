@@ -74,7 +74,7 @@ export const webhooks = [
       }
       const detail = { host: hostOf(config.url), disabled }
       const created = await createManagedWebhook(
-        c.env.DB,
+        c.var.db,
         changedBy(c),
         asked,
         MAX_WEBHOOKS,
@@ -123,7 +123,7 @@ export const webhooks = [
       const url = changes.url ?? before.url
       const after = { name, ...merge(merge({}, before), changes), url }
       const updated = await configureWebhook(
-        c.env.DB,
+        c.var.db,
         changedBy(c),
         id,
         { before: row.config, after: JSON.stringify(after), disabled },
@@ -160,7 +160,7 @@ export const webhooks = [
           ? { current: secret, previous: null }
           : rotateSecret({ current, previous: null }, secret, by.at, millisecondsOf(overlap))
       const replaced = await replaceWebhookSecrets(
-        c.env.DB,
+        c.var.db,
         by,
         id,
         { before: row.secrets, after: JSON.stringify(rotated) },
@@ -183,7 +183,7 @@ export const webhooks = [
     errors: [404, 409],
     async handle({ params: { id } }, c) {
       await findManagedWebhook(c, id)
-      if (!(await removeManagedWebhook(c.env.DB, changedBy(c), id))) throw unknownWebhook(id)
+      if (!(await removeManagedWebhook(c.var.db, changedBy(c), id))) throw unknownWebhook(id)
       return null
     },
   }),

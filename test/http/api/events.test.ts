@@ -1,6 +1,8 @@
 /** The feed of events over HTTP: what its readers are shown, what not, and how they go on. */
+
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type EventTarget, newEvent, type RegistryEvent } from '../../../src/events/event.ts'
+import type { Database } from '../../../src/store/database.ts'
 import { readEvents } from '../../../src/store/event-feed.ts'
 import { recordEvent } from '../../../src/store/outbox.ts'
 import { bindings, pushImage } from '../../support/registry.ts'
@@ -11,7 +13,7 @@ interface Feed {
   next: number
 }
 
-const db = bindings.DB
+const db: Database = bindings.DB
 const DIGEST = `sha256:${'a'.repeat(64)}` as const
 const CLIENT = 'docker/29 of a secret machine'
 

@@ -1,8 +1,10 @@
 /** Deliveries over HTTP: a test of an endpoint, what became of its events, and what is sent again. */
+
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { newEvent } from '../../../src/events/event.ts'
 import { newDelivery } from '../../../src/events/lanes.ts'
 import type { RetryMessage } from '../../../src/events/messages.ts'
+import type { Database } from '../../../src/store/database.ts'
 import { buryDeliveries } from '../../../src/store/dead-letters.ts'
 import { type DeliveryKey, putDeliveries } from '../../../src/store/deliveries.ts'
 import { bindings } from '../../support/registry.ts'
@@ -10,7 +12,7 @@ import { deliveryProblem } from '../../support/standard-webhooks.ts'
 import { call, environment, failure } from './support.ts'
 
 const CREDENTIAL = 'a-token-that-nobody-may-see'
-const db = bindings.DB
+const db: Database = bindings.DB
 
 const VARIABLE = 'var:fixed'
 const WEBHOOKS = JSON.stringify([

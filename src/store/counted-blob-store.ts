@@ -1,0 +1,46 @@
+/** A blob store that counts what a request asks of it. */
+import type { Usage } from '../lib/usage.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { BlobBody, BlobStore, ByteRange, Part } from './blob-store.ts'
+
+export class CountedBlobStore implements BlobStore {
+  readonly #store: BlobStore
+  readonly #usage: Usage
+
+  constructor(store: BlobStore, usage: Usage) {
+    this.#store = store
+    this.#usage = usage
+  }
+
+  read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null> {
+    return this.#usage.call('r2Reads', () => this.#store.read(key, range))
+  }
+
+  size(key: string): Promise<number | null> {
+    return this.#usage.call('r2Reads', () => this.#store.size(key))
+  }
+
+  write(key: string, body: BlobBody, digest: Digest): Promise<boolean> {
+    return this.#usage.call('r2Writes', () => this.#store.write(key, body, digest))
+  }
+
+  remove(keys: readonly string[]): Promise<void> {
+    return this.#usage.call('r2Deletes', () => this.#store.remove(keys))
+  }
+
+  beginParts(key: string): Promise<string> {
+    return this.#usage.call('r2Writes', () => this.#store.beginParts(key))
+  }
+
+  writePart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part> {
+    return this.#usage.call('r2Writes', () => this.#store.writePart(key, uploadId, number, bytes))
+  }
+
+  completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<void> {
+    return this.#usage.call('r2Writes', () => this.#store.completeParts(key, uploadId, parts))
+  }
+
+  abortParts(key: string, uploadId: string): Promise<void> {
+    return this.#usage.call('r2Deletes', () => this.#store.abortParts(key, uploadId))
+  }
+}

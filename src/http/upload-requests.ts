@@ -6,6 +6,7 @@ import type { Algorithm } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { boundDatabase, type Database } from '../store/database.ts'
 import { signingKey } from '../store/signing-keys.ts'
+import { countedSession } from '../uploads/counted-session.ts'
 import { newUploadId, type UploadOwner, verifyUploadId } from '../uploads/upload-id.ts'
 import type { Chunk, SessionAnswer, UploadSession } from '../uploads/upload-session.ts'
 import type { AppEnv } from './context.ts'
@@ -42,7 +43,12 @@ export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
   const id = c.var.reference
   const algorithm = await verifyUploadId(await uploadKey(c.var.db), ownerOf(c), id)
   if (algorithm === null) throw unknownUpload(id)
-  return { id, algorithm, session: c.env.UPLOADS.getByName(id) }
+  return { id, algorithm, session: uploadSession(c, id) }
+}
+
+/** The Durable Object of an upload; calls of it count. */
+export function uploadSession(c: Context<AppEnv>, id: string): DurableObjectStub<UploadSession> {
+  return countedSession(c.env.UPLOADS.getByName(id), c.var.usage)
 }
 
 /**

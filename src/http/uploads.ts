@@ -14,7 +14,14 @@ import { announce, blobUrl, eventOf } from './events.ts'
 import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { settled } from './settled.ts'
-import { openUpload, progressHeaders, readChunk, refusal, startUpload } from './upload-requests.ts'
+import {
+  openUpload,
+  progressHeaders,
+  readChunk,
+  refusal,
+  startUpload,
+  uploadSession,
+} from './upload-requests.ts'
 
 /** R2 writes an object of up to 5 GiB in one go. */
 const SINGLE_WRITE_BYTES = 4.9 * 1024 ** 3
@@ -98,7 +105,7 @@ async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> 
   }
   // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
   const id = await startUpload(c, algorithmOf(digest))
-  const session = c.env.UPLOADS.getByName(id)
+  const session = uploadSession(c, id)
   const answer = await session.finish(c.var.repository, digest, chunk, event)
   if (answer.kind !== 'created') throw refusal(c, id, answer)
   return pushed(c, digest, event, answer.size)

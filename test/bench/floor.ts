@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { HttpClient } from './http.ts'
+import type { RunningServer } from './server-process.ts'
 
 const ANSWER = 1024
 
@@ -45,13 +46,8 @@ export class FloorClient {
   }
 }
 
-export interface RunningFloor {
-  url: URL
-  stop(): Promise<void>
-}
-
 /** @param state an empty folder for its R2 and D1 state */
-export async function startFloor(state: string): Promise<RunningFloor> {
+export async function startFloor(state: string): Promise<RunningServer> {
   const bundle = await build({
     entryPoints: [join(import.meta.dirname, 'floor-worker.ts')],
     bundle: true,

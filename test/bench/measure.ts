@@ -1,36 +1,50 @@
 /** Times one row: the subjects take turns sample by sample, so that whatever else the machine does hits all of them alike. */
-import type { Operation, Row } from './rows.ts'
+import { performance } from 'node:perf_hooks'
+import type { Operation, Row } from './row.ts'
 import type { Subject } from './subjects.ts'
 
-/** Milliseconds an operation, a value for each sample, or why there are none. */
-export type Outcome = { samples: number[] } | { failure: string }
+export interface Sample {
+  /** Elapsed, divided by the operations. */
+  milliseconds: number
+  /** Part of the time in which this process was busy, 0 to 1: near 1 it is the client that was measured. */
+  client: number
+}
+
+/** What a subject's samples were, or why there are none. */
+export type Outcome = { samples: Sample[] } | { failure: string }
 
 export interface Result {
-  row: Row
+  row: Pick<Row<unknown>, 'id' | 'title' | 'bars'>
+  /** How many operations were under way at a time. */
+  atOnce: number
   /** By the subject's name. */
   outcomes: Map<string, Outcome>
 }
 
 interface Runner {
   name: string
-  samples: number[]
+  samples: Sample[]
   prepare: () => Promise<Operation>
 }
 
+/** Each worker does so many operations in a sample, at least: fewer would time the start and the end. */
+const OPERATIONS_EACH = 8
+
 /** A subject that fails drops out of the row and takes nothing from the others. */
-export async function measure(
-  row: Row,
-  subjects: readonly Subject[],
-  runs: number,
+export async function measure<R extends Row<never>>(
+  row: R,
+  subjects: readonly Subject<R>[],
+  { runs, atOnce }: { runs: number; atOnce: number },
 ): Promise<Result> {
+  const batch = atOnce === 1 ? row.batch : Math.max(row.batch, atOnce * OPERATIONS_EACH)
   const outcomes = new Map<string, Outcome>()
   const runners: Runner[] = []
   for (const { name, setup } of subjects) {
     try {
       const prepare = await setup(row)
-      // The first operation pays for connections and just-in-time compilation.
-      await sample(prepare, 1)
-      const samples: number[] = []
+      // The first operations pay for connections and just-in-time compilation.
+      await sample(prepare, batch, atOnce)
+      const samples: Sample[] = []
       runners.push({ name, samples, prepare })
       outcomes.set(name, { samples })
     } catch (error) {
@@ -43,20 +57,29 @@ export async function measure(
     for (const { name, samples, prepare } of turn) {
       if ('failure' in (outcomes.get(name) ?? {})) continue
       try {
-        samples.push(await sample(prepare, row.batch))
+        samples.push(await sample(prepare, batch, atOnce))
       } catch (error) {
         outcomes.set(name, { failure: String(error) })
       }
     }
   }
-  return { row, outcomes }
+  return { row, atOnce, outcomes }
 }
 
-/** @returns milliseconds an operation */
-async function sample(prepare: () => Promise<Operation>, batch: number): Promise<number> {
+async function sample(
+  prepare: () => Promise<Operation>,
+  batch: number,
+  atOnce: number,
+): Promise<Sample> {
   const operations: Operation[] = []
   while (operations.length < batch) operations.push(await prepare())
+  const next = operations.values()
+  const work = async () => {
+    for (const operation of next) await operation()
+  }
+  const idle = performance.eventLoopUtilization()
   const start = performance.now()
-  for (const operation of operations) await operation()
-  return (performance.now() - start) / batch
+  await Promise.all(Array.from({ length: atOnce }, work))
+  const milliseconds = (performance.now() - start) / batch
+  return { milliseconds, client: performance.eventLoopUtilization(idle).utilization }
 }

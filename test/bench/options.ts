@@ -1,8 +1,15 @@
-/** The command line of `npm run bench`. */
+/** The command line of `npm run bench` and `npm run bench:peers`. */
 import { parseArgs } from 'node:util'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  commonUsage,
+  readCommon,
+  readNumbers,
+} from './command-line.ts'
 import type { Credentials } from './registry-client.ts'
-import { ROWS, type Row } from './rows.ts'
-import { BERTH, BERTH_AUTH, FLOOR } from './subjects.ts'
+import { ROWS } from './rows.ts'
+import { BERTH, BERTH_AUTH, DOCKER_REGISTRY, FLOOR, type FlooredRow } from './subjects.ts'
 
 export interface Peer {
   name: string
@@ -10,59 +17,45 @@ export interface Peer {
   credentials?: Credentials
 }
 
-export interface Options {
-  json: boolean
+export interface Options extends CommonOptions<FlooredRow> {
   /** Whether a Berth that asks for a login does the same work beside the open one. */
   auth: boolean
-  rows: readonly Row[]
-  /** Samples a row; each row has its own number where this is left out. */
-  runs?: number
+  /** How many operations are under way at a time in the rows of small requests, one after the other. */
+  concurrency: readonly number[]
   peers: readonly Peer[]
 }
 
-const MOST_RUNS = 1000
+const MOST_AT_ONCE = 256
+const RESERVED = [FLOOR, BERTH, BERTH_AUTH, DOCKER_REGISTRY]
 
-export const USAGE = `npm run bench -- [--json] [--auth] [--only ROW,ROW] [--runs N] [--peer NAME=URL]...
-  ROW   ${ROWS.map(({ id }) => id).join(' ')}
-  URL   http://host:port or user:password@http://host:port; what is pushed there (some 2 GB) stays there`
+export const USAGE = `npm run bench[:peers] -- [--json] [--auth] [--only ROW,ROW] [--runs N] [--concurrency C,C] [--peer NAME=URL]...
+${commonUsage(ROWS)}
+  C     small operations at once, 1,8,32 where it is left out
+  URL   http://host:port or user:password@http://host:port; what is pushed there (some 4 GB) stays there`
 
 /** @throws {Error} for anything that is not understood */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
-      json: { type: 'boolean', default: false },
+      ...COMMON_OPTIONS,
       auth: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      runs: { type: 'string' },
+      concurrency: { type: 'string', default: '1,8,32' },
       peer: { type: 'string', multiple: true, default: [] },
     },
   })
   return {
-    json: values.json,
+    ...readCommon(values, ROWS),
     auth: values.auth,
-    rows: values.only === undefined ? ROWS : values.only.split(',').map(findRow),
-    ...(values.runs === undefined ? {} : { runs: readRuns(values.runs) }),
+    concurrency: readNumbers('--concurrency', values.concurrency, MOST_AT_ONCE),
     peers: values.peer.map(readPeer),
   }
-}
-
-function findRow(id: string): Row {
-  const row = ROWS.find((candidate) => candidate.id === id)
-  if (row === undefined) throw new Error(`--only ${id}: no such row`)
-  return row
-}
-
-function readRuns(text: string): number {
-  const runs = Number(text)
-  if (Number.isInteger(runs) && runs >= 1 && runs <= MOST_RUNS) return runs
-  throw new Error(`--runs ${text}: not a number from 1 to ${MOST_RUNS}`)
 }
 
 function readPeer(text: string): Peer {
   const [, name, user, password, url = ''] =
     /^([\w.-]+)=(?:([^:@/]+):(.*)@)?(https?:\/\/.+)$/.exec(text) ?? []
-  if (name === undefined || [FLOOR, BERTH, BERTH_AUTH].includes(name) || !URL.canParse(url)) {
+  if (name === undefined || RESERVED.includes(name) || !URL.canParse(url)) {
     throw new Error(`--peer ${text}: not NAME=URL`)
   }
   const peer = { name, url: new URL(url) }

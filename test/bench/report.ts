@@ -1,95 +1,137 @@
-/** What `npm run bench` prints: one table, or the same data as JSON. */
-import type { Outcome, Result } from './measure.ts'
+/** What a benchmark prints: one table, or the same data as JSON. */
+import type { Outcome, Result, Sample } from './measure.ts'
+import type { Bar, Ratio } from './row.ts'
 import { median } from './stats.ts'
-import { BERTH, FLOOR } from './subjects.ts'
 import { formatTable, milliseconds, ratio } from './table.ts'
+
+/** From this part of the time on the client is what a sample measures. */
+const CLIENT_IS_BUSY = 0.8
 
 export interface Failure {
   row: string
+  atOnce: number
   subject: string
   message: string
 }
 
 export function failuresOf(results: readonly Result[]): Failure[] {
-  return results.flatMap(({ row, outcomes }) =>
+  return results.flatMap(({ row, atOnce, outcomes }) =>
     [...outcomes].flatMap(([subject, outcome]) =>
-      'failure' in outcome ? [{ row: row.id, subject, message: outcome.failure }] : [],
+      'failure' in outcome ? [{ row: row.id, atOnce, subject, message: outcome.failure }] : [],
     ),
   )
 }
 
-export function asTable(results: readonly Result[], peers: readonly string[]): string {
-  const header = ['', FLOOR, BERTH, `${BERTH}/${FLOOR}`, 'bar', '', 'fastest']
-  for (const name of peers) header.push(name, `${BERTH}/${name}`)
-  const rows = results.map((result) => cells(result, peers))
+/** @param ratios those to print, a few columns for each */
+export function asTable(results: readonly Result[], ratios: readonly Ratio[]): string {
+  const subjects = [...new Set(results.flatMap(({ outcomes }) => [...outcomes.keys()]))]
+  const beside = ratios.flatMap(({ of, to }) => [`${of}/${to}`, 'fastest', 'bar'])
+  const header = ['', 'at once', ...subjects, ...beside, 'client']
+  const rows = results.map((result) => [
+    result.row.title,
+    String(result.atOnce),
+    ...subjects.map((name) => timeCell(result.outcomes.get(name))),
+    ...ratios.flatMap((wanted) => ratioCells(result, wanted)),
+    clientCell(result),
+  ])
   const failures = failuresOf(results).map(
-    ({ row, subject, message }) => `failed: ${row}, ${subject}: ${message}`,
+    ({ row, atOnce, subject, message }) =>
+      `failed: ${row}, ${atOnce} at once, ${subject}: ${message}`,
   )
   return [
     formatTable(header, rows),
-    'Milliseconds an operation: medians of one run in which all took turns.',
-    `fastest: ${BERTH}/${FLOOR} of the fastest samples, which noise on a busy machine disturbs least.`,
+    'Milliseconds an operation (elapsed, divided by the operations): medians of one run in which all took turns.',
+    'fastest: the ratio of the fastest samples, which noise on a busy machine disturbs least.',
+    `client: the largest part of the time in which the client itself was busy; from ${percent(CLIENT_IS_BUSY)} on (!) it held a server back.`,
     ...failures,
   ].join('\n')
 }
 
-function cells({ row, outcomes }: Result, peers: readonly string[]): string[] {
-  const time = (name: string) => {
-    const value = medianOf(outcomes.get(name))
-    return value === undefined ? 'failed' : milliseconds(value)
-  }
-  const toFloor = ratioTo(FLOOR, outcomes)
-  const bar = row.bar === undefined ? '' : ratio(row.bar)
-  const verdict =
-    row.bar === undefined || toFloor === undefined ? '' : toFloor <= row.bar ? 'met' : 'missed'
-  const beside = peers.flatMap((name) => [time(name), optionalRatio(ratioTo(name, outcomes))])
-  return [
-    row.title,
-    time(FLOOR),
-    time(BERTH),
-    optionalRatio(toFloor),
-    bar,
-    verdict,
-    optionalRatio(ratioTo(FLOOR, outcomes, fastestOf)),
-    ...beside,
-  ]
-}
-
-function optionalRatio(value: number | undefined): string {
-  return value === undefined ? '' : ratio(value)
-}
-
-export function asJson(results: readonly Result[]): string {
-  const rows = results.map(({ row, outcomes }) => ({
-    row: row.id,
-    title: row.title,
-    bar: row.bar ?? null,
-    subjects: [...outcomes].map(([name, outcome]) => ({
+export function asJson(results: readonly Result[], ratios: readonly Ratio[]): string {
+  const rows = results.map((result) => ({
+    row: result.row.id,
+    title: result.row.title,
+    atOnce: result.atOnce,
+    ratios: ratios.map((wanted) => ({
+      ...wanted,
+      median: ratioOf(result, wanted, median) ?? null,
+      fastest: ratioOf(result, wanted, fastest) ?? null,
+      bar: barOf(result, wanted)?.most ?? null,
+      verdict: verdict(result, wanted) ?? null,
+    })),
+    subjects: [...result.outcomes].map(([name, outcome]) => ({
       name,
-      milliseconds: medianOf(outcome) ?? null,
-      berthRatio: ratioTo(name, outcomes) ?? null,
-      fastestRatio: ratioTo(name, outcomes, fastestOf) ?? null,
+      milliseconds: timeOf(outcome, median) ?? null,
+      client: clientOf(outcome) ?? null,
       ...outcome,
     })),
   }))
   return JSON.stringify({ rows }, null, 2)
 }
 
-function medianOf(outcome: Outcome | undefined): number | undefined {
-  return outcome !== undefined && 'samples' in outcome ? median(outcome.samples) : undefined
+function ratioCells(result: Result, wanted: Ratio): string[] {
+  const [middle, best] = [median, fastest].map((of) => ratioOf(result, wanted, of))
+  const bar = barOf(result, wanted)
+  const cells = [middle, best].map((value) => (value === undefined ? '' : ratio(value)))
+  return [...cells, bar === undefined ? '' : `${ratio(bar.most)} ${verdict(result, wanted) ?? '-'}`]
 }
 
-function fastestOf(outcome: Outcome | undefined): number | undefined {
-  return outcome !== undefined && 'samples' in outcome ? Math.min(...outcome.samples) : undefined
+/** Whether a bar is met; a goal that is not reached is none that is missed. */
+function verdict(result: Result, wanted: Ratio): 'met' | 'missed' | 'goal' | undefined {
+  const bar = barOf(result, wanted)
+  const value = ratioOf(result, wanted, median)
+  if (bar === undefined || value === undefined) return undefined
+  if (value <= bar.most) return 'met'
+  return bar.goal ? 'goal' : 'missed'
 }
 
-/** Berth's time as a multiple of another subject's. */
-function ratioTo(
-  name: string,
-  outcomes: ReadonlyMap<string, Outcome>,
-  timeOf = medianOf,
+function barOf({ row, atOnce }: Result, { of, to }: Ratio): Bar | undefined {
+  return row.bars.find((bar) => bar.of === of && bar.to === to && bar.atOnce.includes(atOnce))
+}
+
+type Statistic = (values: readonly number[]) => number
+
+const fastest: Statistic = (values) => Math.min(...values)
+
+function ratioOf(
+  { outcomes }: Result,
+  { of, to }: Ratio,
+  statistic: Statistic,
 ): number | undefined {
-  const berth = timeOf(outcomes.get(BERTH))
-  const other = timeOf(outcomes.get(name))
-  return berth === undefined || other === undefined ? undefined : berth / other
+  const value = timeOf(outcomes.get(of), statistic)
+  const base = timeOf(outcomes.get(to), statistic)
+  return value === undefined || base === undefined ? undefined : value / base
+}
+
+function timeOf(outcome: Outcome | undefined, statistic: Statistic): number | undefined {
+  return statisticOf(outcome, statistic, (sample) => sample.milliseconds)
+}
+
+function clientOf(outcome: Outcome): number | undefined {
+  return statisticOf(outcome, median, (sample) => sample.client)
+}
+
+function statisticOf(
+  outcome: Outcome | undefined,
+  statistic: Statistic,
+  pick: (sample: Sample) => number,
+): number | undefined {
+  return outcome !== undefined && 'samples' in outcome
+    ? statistic(outcome.samples.map(pick))
+    : undefined
+}
+
+function timeCell(outcome: Outcome | undefined): string {
+  const value = timeOf(outcome, median)
+  if (value !== undefined) return milliseconds(value)
+  return outcome === undefined ? '' : 'failed'
+}
+
+function clientCell({ outcomes }: Result): string {
+  const busiest = Math.max(0, ...[...outcomes.values()].map((outcome) => clientOf(outcome) ?? 0))
+  return `${percent(busiest)}${busiest >= CLIENT_IS_BUSY ? ' !' : ''}`
+}
+
+function percent(part: number): string {
+  return `${(part * 100).toFixed(0)}%`
 }

@@ -9,11 +9,14 @@ import { join } from 'node:path'
 /** `berth-auth` is a Berth that asks for a login. */
 export type ServerKind = 'berth' | 'berth-auth' | 'floor'
 
-export interface ServerProcess {
+export interface RunningServer {
   url: URL
+  stop(): Promise<void>
+}
+
+export interface ServerProcess extends RunningServer {
   /** Of the Node process that started workerd. */
   pid: number
-  stop(): Promise<void>
 }
 
 /** Milliseconds to bundle, migrate and start on a busy machine. */

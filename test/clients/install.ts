@@ -29,23 +29,32 @@ const GO_PROGRAMS = [
  *   report as missing
  */
 export async function installClients(): Promise<string> {
-  const path = [
-    ...(process.env.PATH ?? '').split(delimiter),
-    '/usr/sbin',
-    '/sbin',
-    '/usr/local/go/bin',
-  ]
+  const path = [...(await installPackages(DEBIAN_PACKAGES)), '/usr/local/go/bin']
   process.env.PATH = path.join(delimiter)
+  for (const [module, version] of GO_PROGRAMS) path.unshift(await goInstall(module, version))
+  return path.join(delimiter)
+}
 
-  const missing = Object.entries(DEBIAN_PACKAGES)
+/**
+ * Installs those packages of which a program is missing, when run as root.
+ * @param packages a program of each
+ * @returns the folders of the PATH, which from now on is this process's own, too
+ * @throws {Error} when the installation fails
+ */
+export async function installPackages(
+  packages: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  process.env.PATH = path.join(delimiter)
+  const missing = Object.entries(packages)
     .filter(([, program]) => !path.some((folder) => existsSync(join(folder, program))))
     .map(([name]) => name)
   if (missing.length > 0 && process.getuid?.() === 0) {
-    console.log(`apt-get install ${missing.join(' ')}`)
+    // On standard error: what a benchmark prints may be data.
+    console.error(`apt-get install ${missing.join(' ')}`)
     const apt = $with({ env: { DEBIAN_FRONTEND: 'noninteractive' }, timeout: 600_000 })
     await apt`apt-get update`
     await apt`apt-get install -y --no-install-recommends ${missing}`
   }
-  for (const [module, version] of GO_PROGRAMS) path.unshift(await goInstall(module, version))
-  return path.join(delimiter)
+  return path
 }

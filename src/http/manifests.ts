@@ -4,29 +4,26 @@ import { entityTag, noneMatch } from '../lib/conditional.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseTag } from '../oci/name.ts'
-import {
-  findManifestByDigest,
-  findManifestByTag,
-  removeManifest,
-  type StoredManifest,
-} from '../store/manifests.ts'
+import { findManifestByDigest, removeManifest, type StoredManifest } from '../store/manifests.ts'
 import { removeTag } from '../store/tags.ts'
 import { type AppEnv, factory } from './context.ts'
 import { announce, eventOf, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
+import { digestKey, noteDeleted, readNearest } from './nearest.ts'
 import { pushManifest } from './push-manifest.ts'
+import { settled } from './settled.ts'
+import { changingTags, noteTagDeleted, readTag } from './tag-reads.ts'
 
 export const manifests = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
-    const { db, repository } = c.var
     const reference = parseReference(c.var.reference)
     const stored =
       'digest' in reference
-        ? await findManifestByDigest(db, repository, reference.digest)
-        : await findManifestByTag(db, repository, reference.tag)
+        ? await readDigest(c, reference.digest)
+        : await readTag(c, reference.tag)
     if (stored === null) throw unknownManifest(reference)
     if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
       return c.body(null, 304, digestHeaders(stored.digest))
@@ -62,13 +59,21 @@ export const manifests = factory
     const reference = parseReference(c.var.reference)
     if ('tag' in reference) {
       const event = eventOf(c, 'delete', { tag: reference.tag })
-      const removed = await removeTag(db, repository, reference.tag, event)
+      const removing = removeTag(db, repository, reference.tag, event)
+      const [removed] = await Promise.all([
+        settled(c, changingTags(c, removing)),
+        noteTagDeleted(c, reference.tag),
+      ])
       if (!removed) throw unknownManifest(reference)
       announce(c, [event])
       return c.body(null, 202)
     }
     const event = eventOf(c, 'delete', { digest: reference.digest, kind: 'manifest' })
-    const outcome = await removeManifest(db, repository, reference.digest, event)
+    const removing = removeManifest(db, repository, reference.digest, event)
+    const [outcome] = await Promise.all([
+      settled(c, changingTags(c, removing)),
+      noteDeleted(c, digestKey(repository, reference.digest)),
+    ])
     if (outcome === 'unknown') throw unknownManifest(reference)
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {
@@ -88,6 +93,13 @@ function parseReference(reference: string): Reference {
   return reference.includes(':') ? { digest: parseDigest(reference) } : { tag: parseTag(reference) }
 }
 
+function readDigest(c: Context<AppEnv>, digest: Digest): Promise<StoredManifest | null> {
+  const { repository } = c.var
+  return readNearest(c, digestKey(repository, digest), (db) =>
+    findManifestByDigest(db, repository, digest),
+  )
+}
+
 async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Response> {
   const headers = {
     ...digestHeaders(manifest.digest),
@@ -96,7 +108,7 @@ async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Re
     'Cache-Control': 'no-transform',
   }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
-  return c.body(await readManifestBytes(c.var.blobStore, manifest.content), 200, headers)
+  return c.body(await readManifestBytes(c, manifest.content, manifest.size), 200, headers)
 }
 
 function digestHeaders(digest: Digest): Record<string, string> {

@@ -22,6 +22,7 @@ import {
 import type { AppEnv } from './context.ts'
 import { eventOf, manifestUrl } from './events.ts'
 import { settled } from './settled.ts'
+import { changingTags } from './tag-reads.ts'
 
 /** A URL has room for about so many; the spec asks for 10 at least. */
 const TAGS_AT_MOST = 100
@@ -62,10 +63,12 @@ export async function pushManifest(
     })
   }
   const manifest = parseManifest(bytes, c.req.header('Content-Type'))
-  await checkReferences(c, manifest)
-  const push = { bytes, digest, manifest, tags: reference.tags }
+  // A small one is checked as it is stored; what lies in the blob store must not be written for nothing.
+  if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(c, manifest)
+  const annotations = referrerAnnotations(manifest)
+  const push = { bytes, digest, manifest, annotations, tags: reference.tags }
   const events = eventsOf(c, push)
-  await settled(c, store(c, push, events))
+  await settled(c, changingTags(c, store(c, push, events)))
   return { digest, subject: manifest.subject?.digest ?? null, events }
 }
 
@@ -129,12 +132,13 @@ interface Push {
   bytes: Uint8Array<ArrayBuffer>
   digest: Digest
   manifest: Manifest
+  annotations: string | null
   tags: readonly string[]
 }
 
 async function store(
   c: Context<AppEnv>,
-  { bytes, digest, manifest, tags }: Push,
+  { bytes, digest, manifest, annotations, tags }: Push,
   events: readonly RegistryEvent[],
 ): Promise<void> {
   const outcome = await putManifest(c.var.db, c.var.repository, {
@@ -144,9 +148,9 @@ async function store(
     content: await storeContent(c, bytes, digest),
     artifactType: manifest.artifactType ?? null,
     subject: manifest.subject?.digest ?? null,
-    annotations: referrerAnnotations(manifest),
-    blobs: requiredBlobs(manifest).map((descriptor) => descriptor.digest),
-    children: manifest.manifests.map((descriptor) => descriptor.digest),
+    annotations,
+    blobs: requiredBlobs(manifest),
+    children: manifest.manifests,
     tags,
     events,
     mayMoveTags: c.var.caller.rights.on(c.var.repository).has('push'),
@@ -158,7 +162,7 @@ async function store(
       detail: { tags },
     })
   }
-  // Something was deleted since it was checked: checking again tells what.
+  // What it refers to is not as it says, or was not a moment ago: the check tells what is wrong.
   await checkReferences(c, manifest)
   throw new RegistryError('UNAVAILABLE', { message: 'the repository is changing: push again' })
 }

@@ -35,6 +35,8 @@ export interface SettingVariables {
   WEBHOOK_HOSTS?: string
   WEBHOOK_RETRY?: string
   EVENT_DAYS?: string
+  TAG_READS?: string
+  TAG_HOLD_SECONDS?: string
 }
 
 export interface Settings extends AuthSettings, EventSettings {
@@ -58,6 +60,10 @@ export interface Settings extends AuthSettings, EventSettings {
   corsOrigins: readonly string[]
   /** Whether each request leaves a line in the log. */
   logRequests: boolean
+  /** Where the manifest of a tag is read. */
+  tagReads: 'primary' | 'replica'
+  /** For so long an isolate may answer what a tag meant a moment ago; 0 for not at all. */
+  tagHoldSeconds: number
 }
 
 export class SettingError extends Error {
@@ -102,6 +108,8 @@ export function readSettings(variables: SettingVariables): Settings {
     webhookRetryMs: parsed('WEBHOOK_RETRY', variables.WEBHOOK_RETRY, parseRetryTime) ?? DAY_MS,
     eventDays: number('EVENT_DAYS', variables.EVENT_DAYS, EVENT_DAYS),
     logRequests: flag('LOG_REQUESTS', variables.LOG_REQUESTS, true),
+    tagReads: tagReads(variables.TAG_READS),
+    tagHoldSeconds: number('TAG_HOLD_SECONDS', variables.TAG_HOLD_SECONDS, TAG_HOLD),
   }
   cache.set(variables, settings)
   return settings
@@ -136,6 +144,8 @@ const PAGE: NumberRange = { min: 1, max: 10_000, default: 1000 }
 /** An upper end of 15 minutes: a revocation acts within it. */
 const TOKEN_TTL: NumberRange = { min: 60, max: 900, default: 900 }
 const EVENT_DAYS: NumberRange = { min: 1, max: 365, default: 7 }
+/** A tag that was moved elsewhere must not be hidden for long. */
+const TAG_HOLD: NumberRange = { min: 0, max: 60, default: 0 }
 const DAY_MS = 24 * 60 * 60_000
 const LOGIN_FAILURES: NumberRange = { min: 1, max: 1000, default: 10 }
 
@@ -166,6 +176,12 @@ function challenge(value: string | undefined): 'bearer' | 'basic' {
   if (value === undefined || value === '' || value === 'bearer') return 'bearer'
   if (value === 'basic') return 'basic'
   throw new SettingError('CHALLENGE', '"bearer" or "basic"')
+}
+
+function tagReads(value: string | undefined): 'primary' | 'replica' {
+  if (value === undefined || value === '' || value === 'primary') return 'primary'
+  if (value === 'replica') return 'replica'
+  throw new SettingError('TAG_READS', '"primary" or "replica"')
 }
 
 function origins(name: string, value: string | undefined): string[] {

@@ -19,47 +19,65 @@ export function boundDatabase(db: Database): object {
   return db instanceof CountedDatabase ? db.real : db
 }
 
+/** Is told of each answer who gave it, and what it took. */
+export type AnswerWatch = (meta: D1Result['meta']) => void
+
 export class CountedDatabase implements Database {
   readonly real: Pick<D1Database, 'prepare' | 'batch'>
   readonly #usage: Usage
+  readonly #watch: AnswerWatch | undefined
 
-  constructor(real: Pick<D1Database, 'prepare' | 'batch'>, usage: Usage) {
+  constructor(real: Pick<D1Database, 'prepare' | 'batch'>, usage: Usage, watch?: AnswerWatch) {
     this.real = real
     this.#usage = usage
+    this.#watch = watch
   }
 
   prepare(sql: string): Statement {
-    return new CountedStatement(this.real.prepare(sql), this.#usage)
+    return new CountedStatement(this.real.prepare(sql), this.#usage, this.#watch)
   }
 
-  batch<T>(statements: Statement[]): Promise<D1Result<T>[]> {
-    return this.#usage.call('d1', () => this.real.batch<T>(statements.map(realOf)))
+  async batch<T>(statements: Statement[]): Promise<D1Result<T>[]> {
+    const ask = () => this.real.batch<T>(statements.map(realOf))
+    const results = await this.#usage.call('d1', ask)
+    for (const { meta } of results) this.#watch?.(meta)
+    return results
   }
 }
 
 class CountedStatement implements Statement {
   readonly real: D1PreparedStatement
   readonly #usage: Usage
+  readonly #watch: AnswerWatch | undefined
 
-  constructor(real: D1PreparedStatement, usage: Usage) {
+  constructor(real: D1PreparedStatement, usage: Usage, watch: AnswerWatch | undefined) {
     this.real = real
     this.#usage = usage
+    this.#watch = watch
   }
 
   bind(...values: unknown[]): Statement {
-    return new CountedStatement(this.real.bind(...values), this.#usage)
+    return new CountedStatement(this.real.bind(...values), this.#usage, this.#watch)
   }
 
-  first<T>(): Promise<T | null> {
+  async first<T>(): Promise<T | null> {
+    // D1's own `first` does not hand out the meta data.
+    if (this.#watch !== undefined) return (await this.all<T>()).results[0] ?? null
     return this.#usage.call('d1', () => this.real.first<T>())
   }
 
   all<T>(): Promise<D1Result<T>> {
-    return this.#usage.call('d1', () => this.real.all<T>())
+    return this.#ask(() => this.real.all<T>())
   }
 
   run<T>(): Promise<D1Result<T>> {
-    return this.#usage.call('d1', () => this.real.run<T>())
+    return this.#ask(() => this.real.run<T>())
+  }
+
+  async #ask<T>(ask: () => Promise<D1Result<T>>): Promise<D1Result<T>> {
+    const result = await this.#usage.call('d1', ask)
+    this.#watch?.(result.meta)
+    return result
   }
 }
 

@@ -14,13 +14,20 @@ import { buryUnlessTaken } from './tombstones.ts'
 /** A manifest up to so many bytes stands in its row. */
 export const INLINE_MANIFEST_BYTES = 64 * 1024
 
+/** What a manifest refers to, as its descriptor describes it. */
+export interface Reference {
+  digest: Digest
+  /** Bytes. */
+  size: number
+}
+
 export interface NewManifest extends StoredManifest {
   artifactType: string | null
   subject: Digest | null
   /** JSON text, kept for the referrers list. */
   annotations: string | null
-  blobs: readonly Digest[]
-  children: readonly Digest[]
+  blobs: readonly Reference[]
+  children: readonly Reference[]
   tags: readonly string[]
   /** Whether tags that name another manifest may be moved to this one. */
   mayMoveTags: boolean
@@ -28,7 +35,7 @@ export interface NewManifest extends StoredManifest {
   events: readonly OutboxEvent[]
 }
 
-/** `missing`: something that it refers to is not in the repository. `tag taken`: a tag names another manifest and may not move. */
+/** `missing`: something that it refers to is not in the repository, or not of that size. `tag taken`: a tag names another manifest and may not move. */
 export type PutOutcome = 'stored' | 'missing' | 'tag taken'
 
 const SQL = {
@@ -49,14 +56,23 @@ const SQL = {
     ON CONFLICT (repository_id, digest) DO UPDATE SET
       media_type = excluded.media_type, artifact_type = excluded.artifact_type,
       pushed_at = excluded.pushed_at`,
+  // What is not there, or not of that size, gets no digest, which the schema refuses: the whole batch fails. So it does, by the
+  // foreign key, for a blob that is in other repositories only. OR IGNORE would pass over a digest that is null.
   referToBlobs: `
-    INSERT OR IGNORE INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
-    SELECT repositories.id, ?2, wanted.value FROM repositories, json_each(?3) AS wanted
-    WHERE repositories.name = ?1`,
+    INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
+    SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
+    FROM repositories JOIN json_each(?3) AS wanted
+    LEFT JOIN blobs ON blobs.digest = wanted.value ->> 0
+    WHERE repositories.name = ?1
+    ON CONFLICT DO NOTHING`,
   referToChildren: `
-    INSERT OR IGNORE INTO manifest_children (repository_id, manifest_digest, child_digest)
-    SELECT repositories.id, ?2, wanted.value FROM repositories, json_each(?3) AS wanted
-    WHERE repositories.name = ?1`,
+    INSERT INTO manifest_children (repository_id, manifest_digest, child_digest)
+    SELECT repositories.id, ?2, CASE WHEN child.size = wanted.value ->> 1 THEN child.digest END
+    FROM repositories JOIN json_each(?3) AS wanted
+    LEFT JOIN manifests AS child
+      ON child.repository_id = repositories.id AND child.digest = wanted.value ->> 0
+    WHERE repositories.name = ?1
+    ON CONFLICT DO NOTHING`,
   tag: `
     INSERT INTO tags (repository_id, name, digest, updated_at)
     SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
@@ -92,7 +108,7 @@ export function manifestSizes(
 
 /**
  * Puts a manifest with its references and tags. May be repeated with the same manifest.
- * Where it is not `stored`, nothing is changed: the schema refuses.
+ * Where it is not `stored`, nothing is changed, as the schema refuses; and an object that holds the content is buried.
  */
 export async function putManifest(
   db: Database,
@@ -121,11 +137,11 @@ export async function putManifest(
       ),
   ]
   if (manifest.blobs.length > 0) {
-    const blobs = JSON.stringify(manifest.blobs)
+    const blobs = asPairs(manifest.blobs)
     statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, blobs))
   }
   if (manifest.children.length > 0) {
-    const children = JSON.stringify(manifest.children)
+    const children = asPairs(manifest.children)
     statements.push(db.prepare(SQL.referToChildren).bind(repository, digest, children))
   }
   if (manifest.tags.length > 0) {
@@ -139,14 +155,24 @@ export async function putManifest(
     await db.batch(statements)
     return 'stored'
   } catch (error) {
-    if (isForeignKeyError(error)) return 'missing'
-    if (isTagTakenError(error)) return 'tag taken'
-    throw error
+    const outcome = refusal(error)
+    if (storageKey !== null) await buryUnlessTaken(db, storageKey, now).run()
+    return outcome
   }
 }
 
-function isTagTakenError(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('NOT NULL constraint failed: tags.digest')
+/** Why the schema refused the batch; any other error is thrown again. */
+function refusal(error: unknown): PutOutcome {
+  if (isForeignKeyError(error)) return 'missing'
+  const [, column] = /NOT NULL constraint failed: (\w+\.\w+)/.exec(String(error)) ?? []
+  if (column === 'tags.digest') return 'tag taken'
+  if (column === 'manifest_blobs.blob_digest') return 'missing'
+  if (column === 'manifest_children.child_digest') return 'missing'
+  throw error
+}
+
+function asPairs(references: readonly Reference[]): string {
+  return JSON.stringify(references.map(({ digest, size }) => [digest, size]))
 }
 
 async function sizes(statement: Statement): Promise<Map<string, number>> {

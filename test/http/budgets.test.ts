@@ -97,6 +97,15 @@ describe('pushing a manifest', () => {
     const counts = await counted(async () => {
       expect((await putManifest(REPOSITORY, 'small', bytes)).status).toBe(201)
     })
+    expect(counts).toEqual(cost({ d1: 1 }))
+  })
+
+  it('that refers to what is not there: the batch that fails, and what is wrong', async () => {
+    const missing = { digest: image.digest, size: image.bytes.length }
+    const bytes = imageManifest(image.config, [missing])
+    const counts = await counted(async () => {
+      expect((await putManifest(REPOSITORY, 'small', bytes)).status).toBe(400)
+    })
     expect(counts).toEqual(cost({ d1: 2 }))
   })
 

@@ -35,6 +35,8 @@ const DEFAULTS: Settings = {
   webhookHosts: [],
   webhookRetryMs: 24 * 60 * 60_000,
   eventDays: 7,
+  tagReads: 'primary',
+  tagHoldSeconds: 0,
 }
 
 const VARIABLES = [
@@ -61,6 +63,8 @@ const VARIABLES = [
   'WEBHOOK_HOSTS',
   'WEBHOOK_RETRY',
   'EVENT_DAYS',
+  'TAG_READS',
+  'TAG_HOLD_SECONDS',
 ] as const
 
 describe('a valid setting', () => {
@@ -115,6 +119,9 @@ describe('a valid setting', () => {
     [{ WEBHOOK_HOSTS: 'a.example, *.b.example' }, { webhookHosts: ['a.example', '*.b.example'] }],
     [{ WEBHOOK_RETRY: '48h' }, { webhookRetryMs: 48 * 60 * 60_000 }],
     [{ EVENT_DAYS: '30' }, { eventDays: 30 }],
+    [{ TAG_READS: 'replica' }, { tagReads: 'replica' }],
+    [{ TAG_READS: 'primary' }, { tagReads: 'primary' }],
+    [{ TAG_HOLD_SECONDS: '60' }, { tagHoldSeconds: 60 }],
   ])('%j', (variables, expected) => {
     expect(readSettings(variables)).toEqual({ ...DEFAULTS, ...expected })
   })
@@ -163,6 +170,8 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['WEBHOOK_HOSTS', 'https://a.example', 'hosts'],
   ['WEBHOOK_RETRY', 'a day', 'a duration'],
   ['EVENT_DAYS', '0', 'from 1 to 365'],
+  ['TAG_READS', 'nearest', '"primary" or "replica"'],
+  ['TAG_HOLD_SECONDS', '61', 'from 0 to 60'],
   ['LOG_REQUESTS', 'all', '"true" or "false"'],
 ]
 

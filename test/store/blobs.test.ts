@@ -82,7 +82,7 @@ describe('unlinkBlob', () => {
 
   it('changes nothing while a manifest of the repository refers to the blob', async () => {
     const blob = await committedBlob('a')
-    const manifest = await storedManifest('a', { blobs: [blob.digest] })
+    const manifest = await storedManifest('a', { blobs: [blob] })
     expect(await unlinkBlob(db, 'a', blob.digest, anyEvent())).toBe('in use')
     expect(await findBlob(db, 'a', blob.digest)).toEqual(blob)
     expect(await buried()).toEqual([])
@@ -93,7 +93,7 @@ describe('unlinkBlob', () => {
   it("is not held by another repository's manifest", async () => {
     const blob = await committedBlob('a')
     await mountBlob(db, 'b', blob.digest, 'a', anyEvent())
-    await storedManifest('a', { blobs: [blob.digest] })
+    await storedManifest('a', { blobs: [blob] })
     expect(await unlinkBlob(db, 'b', blob.digest, anyEvent())).toBe('deleted')
     expect(await findBlob(db, 'a', blob.digest)).toEqual(blob)
   })

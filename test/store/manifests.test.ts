@@ -6,9 +6,16 @@ import {
   findManifestByTag,
   removeManifest,
 } from '../../src/store/manifests.ts'
-import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
+import {
+  blobSizes,
+  manifestSizes,
+  type NewManifest,
+  putManifest,
+  type Reference,
+} from '../../src/store/put-manifest.ts'
 import { anyEvent } from '../support/any-event.ts'
 import {
+  anyBlob,
   anyDigest,
   anyManifest,
   buried,
@@ -17,6 +24,11 @@ import {
   db,
   storedManifest,
 } from './support.ts'
+
+/** What a descriptor says that is wrong about the size. */
+function smaller({ digest, size }: Reference): Reference {
+  return { digest, size: size - 1 }
+}
 
 describe('putManifest', () => {
   it('is found by digest and by each tag, in its repository alone', async () => {
@@ -28,30 +40,60 @@ describe('putManifest', () => {
     expect(await findManifestByTag(db, 'put', 'c')).toBeNull()
   })
 
-  it.each<[string, Parameters<typeof anyManifest>[0]]>([
-    ['a blob', { blobs: [anyDigest()] }],
-    ['a child', { children: [anyDigest()] }],
-  ])('is refused by the schema where %s is not there, and changes nothing', async (_, missing) => {
-    const manifest = anyManifest({ ...missing, tags: ['refused'] })
+  it.each<[string, () => Promise<Partial<NewManifest>>]>([
+    ['a blob is nowhere', async () => ({ blobs: [anyBlob()] })],
+    ['a blob is elsewhere', async () => ({ blobs: [await committedBlob('put/elsewhere')] })],
+    ['a blob is larger', async () => ({ blobs: [smaller(await committedBlob('put/refused'))] })],
+    [
+      'one of two sizes of a blob is wrong',
+      async () => {
+        const blob = await committedBlob('put/refused')
+        return { blobs: [blob, smaller(blob)] }
+      },
+    ],
+    [
+      'the last of many blobs is not there',
+      async () => ({ blobs: [await committedBlob('put/refused'), anyBlob()] }),
+    ],
+    ['a child is nowhere', async () => ({ children: [anyManifest()] })],
+    ['a child is elsewhere', async () => ({ children: [await storedManifest('put/elsewhere')] })],
+    [
+      'a child is larger',
+      async () => ({ children: [smaller(await storedManifest('put/refused'))] }),
+    ],
+  ])('is refused by the schema where %s, and changes nothing', async (_, missing) => {
+    const storageKey = newStorageKey('manifests')
+    const extra = { ...(await missing()), content: { storageKey }, tags: ['refused'] }
+    const manifest = anyManifest(extra)
     const repositories = await count('repositories')
     expect(await putManifest(db, 'put/refused', manifest)).toBe('missing')
     expect(await findManifestByDigest(db, 'put/refused', manifest.digest)).toBeNull()
     expect(await findManifestByTag(db, 'put/refused', 'refused')).toBeNull()
     expect(await count('repositories')).toBe(repositories)
+    // What lies in the blob store already is not forgotten there.
+    expect(await buried()).toContain(storageKey)
+  })
+
+  it('refers to each blob and child once, however often it lists it', async () => {
+    const blob = await committedBlob('put')
+    const child = await storedManifest('put')
+    await storedManifest('put', { blobs: [blob, blob], children: [child, child] })
+    expect(await unlinkBlob(db, 'put', blob.digest, anyEvent())).toBe('in use')
+    expect(await removeManifest(db, 'put', child.digest, anyEvent())).toBe('in use')
   })
 
   it('is refused where the blob is in another repository', async () => {
-    const { digest } = await committedBlob('put/with-blob')
-    expect(await putManifest(db, 'put/without', anyManifest({ blobs: [digest] }))).toBe('missing')
+    const blob = await committedBlob('put/with-blob')
+    expect(await putManifest(db, 'put/without', anyManifest({ blobs: [blob] }))).toBe('missing')
   })
 
   it('against the delete of its blob: one of the two wins', async () => {
     for (let round = 0; round < 10; round += 1) {
-      const { digest } = await committedBlob('race')
-      const manifest = anyManifest({ blobs: [digest] })
+      const blob = await committedBlob('race')
+      const manifest = anyManifest({ blobs: [blob] })
       const [put, unlinked] = await Promise.all([
         putManifest(db, 'race', manifest),
-        unlinkBlob(db, 'race', digest, anyEvent()),
+        unlinkBlob(db, 'race', blob.digest, anyEvent()),
       ])
       expect([put, unlinked]).toEqual(
         put === 'stored' ? ['stored', 'in use'] : ['missing', 'deleted'],
@@ -79,7 +121,7 @@ describe('removeManifest', () => {
     const storageKey = newStorageKey('manifests')
     const manifest = await storedManifest('remove', {
       content: { storageKey },
-      blobs: [blob.digest],
+      blobs: [blob],
       tags: ['gone'],
     })
     expect(await removeManifest(db, 'remove', manifest.digest, anyEvent())).toBe('deleted')
@@ -92,7 +134,7 @@ describe('removeManifest', () => {
   it('changes nothing while an index refers to the manifest', async () => {
     const storageKey = newStorageKey('manifests')
     const child = await storedManifest('remove', { content: { storageKey }, tags: ['child'] })
-    const index = await storedManifest('remove', { children: [child.digest] })
+    const index = await storedManifest('remove', { children: [child] })
     expect(await removeManifest(db, 'remove', child.digest, anyEvent())).toBe('in use')
     expect(await findManifestByTag(db, 'remove', 'child')).not.toBeNull()
     expect(await buried()).not.toContain(storageKey)

@@ -60,7 +60,7 @@ describe('an event', () => {
 describe('an event with a witness', () => {
   it('is written where that is there, and not where it is elsewhere or nowhere', async () => {
     const blob = await committedBlob('outbox/a')
-    const manifest = await storedManifest('outbox/a', { blobs: [blob.digest], tags: ['t'] })
+    const manifest = await storedManifest('outbox/a', { blobs: [blob], tags: ['t'] })
     await db.prepare('DELETE FROM events').run()
     const there: Witness[] = [
       { repository: 'outbox/a', tag: 't' },

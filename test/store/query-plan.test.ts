@@ -224,7 +224,7 @@ beforeAll(async () => {
   const watched = remembering(statements)
   const blob = anyBlob()
   const manifest = anyManifest({
-    blobs: [blob.digest],
+    blobs: [blob],
     tags: ['t'],
     content: { storageKey: 'manifests/x' },
     subject: anyDigest(),
@@ -236,7 +236,7 @@ beforeAll(async () => {
   await unlinkBlob(watched, 'b', blob.digest, anyEvent())
   await putManifest(watched, 'a', manifest)
   await putManifest(watched, 'a', { ...manifest, mayMoveTags: false })
-  await putManifest(watched, 'a', anyManifest({ children: [manifest.digest] }))
+  await putManifest(watched, 'a', anyManifest({ children: [manifest] }))
   await findManifestByDigest(watched, 'a', manifest.digest)
   await findManifestByTag(watched, 'a', 't')
   await blobSizes(watched, 'a', [blob.digest])

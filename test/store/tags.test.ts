@@ -50,7 +50,7 @@ describe("a tag's history", () => {
   })
 
   it('has nothing of a push that failed', async () => {
-    const missing = anyManifest().digest
+    const missing = anyManifest()
     const manifest = anyManifest({ blobs: [missing], tags: ['no'] })
     expect(await putManifest(db, 'history', manifest)).toBe('missing')
     expect(await history('history', 'no')).toEqual([])

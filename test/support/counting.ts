@@ -48,6 +48,7 @@ const LOGIN_METHODS: Record<string, keyof Counts> = {
 }
 /** Methods that hand out an object whose calls count too. */
 const FACTORIES = new Set([
+  'withSession',
   'prepare',
   'bind',
   'createMultipartUpload',

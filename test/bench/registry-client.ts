@@ -160,24 +160,35 @@ export class RegistryClient {
     await this.http.expect(200, 'GET', `/v2/${this.repository}/manifests/${reference}`, { headers })
   }
 
-  /** @throws {Error} when the answer does not list as many tags as expected */
   async listTags(expected: number): Promise<void> {
-    const path = `/v2/${this.repository}/tags/list`
-    const { body } = await this.http.expect(200, 'GET', path)
+    await this.expectList(`${this.repository}/tags/list`, 'tags', expected)
+  }
+
+  /**
+   * @param target below `/v2/`
+   * @throws {Error} when the answer does not list as many under `field` as expected
+   */
+  async expectList(target: string, field: string, expected: number): Promise<void> {
+    const { body } = await this.http.expect(200, 'GET', `/v2/${target}`)
     const page: unknown = JSON.parse(body.toString())
-    const tags = typeof page === 'object' && page !== null && 'tags' in page ? page.tags : undefined
-    if (!Array.isArray(tags) || tags.length !== expected)
-      throw new Error(`GET ${path}: not ${expected} tags`)
+    const list: unknown = Reflect.get(Object(page), field)
+    if (!Array.isArray(list) || list.length !== expected)
+      throw new Error(`GET /v2/${target}: not ${expected} ${field}`)
   }
 }
 
-/** An image manifest over `layer`, made unlike any other by `nonce`. The layer's blob stands in for its config. */
-export function imageManifest(layer: Descriptor, nonce: string): Buffer {
+/** An image manifest over `layer`, made unlike any other by `nonce`. The layer's blob stands in for its config, unless it has one. */
+export function imageManifest(
+  layer: Descriptor,
+  nonce: string,
+  { config = layer, subject }: { config?: Descriptor; subject?: Descriptor } = {},
+): Buffer {
   const manifest = {
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
-    config: { ...layer, mediaType: CONFIG_TYPE },
+    config: { ...config, mediaType: CONFIG_TYPE },
     layers: [layer],
+    ...(subject === undefined ? {} : { subject }),
     annotations: { 'org.opencontainers.image.revision': nonce },
   }
   return Buffer.from(JSON.stringify(manifest))

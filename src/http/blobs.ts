@@ -6,10 +6,12 @@ import { parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
 import { EdgeCache } from '../store/edge-cache.ts'
+import { redirectUrl } from './blob-redirect.ts'
 import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
 import { factory } from './context.ts'
 import { announce, blobUrl, eventOf, notePull } from './events.ts'
 import { allow } from './guard.ts'
+import { digestKey, noteDeleted, readNearest } from './nearest.ts'
 
 /** A blob may be a page with a script: a browser that opens it must not run it in the registry's origin. */
 const DOWNLOAD_ONLY = {
@@ -21,7 +23,10 @@ export const blobs = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
     const digest = parseDigest(c.var.reference)
-    const blob = await findBlob(c.var.db, c.var.repository, digest)
+    const { repository, settings, usage } = c.var
+    const blob = await readNearest(c, digestKey(repository, digest), (db) =>
+      findBlob(db, repository, digest),
+    )
     if (blob === null) throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
 
     const { size, storageKey } = blob
@@ -46,8 +51,15 @@ export const blobs = factory
       return c.body(null, 200, whole)
     }
 
+    const elsewhere = await redirectUrl(settings.blobRedirect, storageKey, size)
+    if (elsewhere !== null) {
+      notePull(c, 'blobs', target)
+      return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
+    }
+
     const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-    const source = { cache: new EdgeCache(c.var.blobStore, keepAlive), key: storageKey, size }
+    const cache = new EdgeCache(c.var.blobStore, usage, keepAlive)
+    const source = { cache, key: storageKey, size }
     const rangeHeader = c.req.header('Range')
     const ranges =
       rangeHeader !== undefined && rangeApplies(c.req.header('If-Range'), digest)
@@ -71,7 +83,11 @@ export const blobs = factory
   .delete('/', allow('delete'), async (c) => {
     const digest = parseDigest(c.var.reference)
     const event = eventOf(c, 'delete', { digest, kind: 'blob' })
-    const outcome = await unlinkBlob(c.var.db, c.var.repository, digest, event)
+    const { db, repository } = c.var
+    const [outcome] = await Promise.all([
+      unlinkBlob(db, repository, digest, event),
+      noteDeleted(c, digestKey(repository, digest)),
+    ])
     if (outcome === 'unknown') throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {

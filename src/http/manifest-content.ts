@@ -4,7 +4,7 @@ import { readBody } from '../lib/read-body.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MANIFEST_LIMIT_BYTES, parseManifest } from '../oci/manifest.ts'
 import { needsPlatformChild, platformChild } from '../oci/negotiation.ts'
-import type { BlobStore } from '../store/blob-store.ts'
+import { EdgeCache } from '../store/edge-cache.ts'
 import {
   findManifestByDigest,
   type ManifestContent,
@@ -12,13 +12,19 @@ import {
 } from '../store/manifests.ts'
 import type { AppEnv } from './context.ts'
 
-/** The bytes as they were pushed. */
+/** The bytes as they were pushed; those of a large manifest from the edge cache, where its `size` is known. */
 export async function readManifestBytes(
-  store: BlobStore,
+  c: Context<AppEnv>,
   content: ManifestContent,
+  size?: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if ('payload' in content) return Uint8Array.from(new TextEncoder().encode(content.payload))
-  const stream = await store.read(content.storageKey)
+  const { blobStore, usage } = c.var
+  const cache = new EdgeCache(blobStore, usage, (work) => c.executionCtx.waitUntil(work))
+  const stream =
+    size === undefined
+      ? await blobStore.read(content.storageKey)
+      : await cache.read(content.storageKey, size)
   const bytes = stream && (await readBody(stream, MANIFEST_LIMIT_BYTES))
   if (bytes === null)
     throw new Error(`the manifest ${content.storageKey} is missing from the blob store`)
@@ -37,7 +43,7 @@ export async function resolvePlatform(
   const accept = c.req.header('Accept') ?? null
   if (!needsPlatformChild(accept, stored.mediaType)) return stored
   const index = parseManifest(
-    await readManifestBytes(c.var.blobStore, stored.content),
+    await readManifestBytes(c, stored.content, stored.size),
     stored.mediaType,
   )
   const child = platformChild(index)

@@ -53,7 +53,7 @@ function fallbackTag(subject: Digest): string {
 /** What clients wrote into the fallback tag before the registry listed referrers itself; nothing where it is no index. */
 async function fallbackEntries(c: Context<AppEnv>, page: ReferrersPage): Promise<Entry[]> {
   if (page.fallback === null) return []
-  const bytes = await readManifestBytes(c.var.blobStore, page.fallback)
+  const bytes = await readManifestBytes(c, page.fallback)
   try {
     return parseManifest(bytes, MEDIA_TYPE_OCI_INDEX).manifests
   } catch (error) {

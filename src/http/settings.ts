@@ -9,6 +9,7 @@ import { parseHtpasswd } from '../auth/htpasswd.ts'
 
 import { parseEndpoints } from '../events/endpoint.ts'
 import { type EventSettings, parseHosts, parseRetryTime } from '../events/event-settings.ts'
+import { type BlobRedirect, parseBlobRedirect } from './blob-redirect.ts'
 
 /** The variables as they are bound. Each is optional; README.md, "Configuration", has the meanings. */
 export interface SettingVariables {
@@ -37,6 +38,10 @@ export interface SettingVariables {
   EVENT_DAYS?: string
   TAG_READS?: string
   TAG_HOLD_SECONDS?: string
+  BLOB_REDIRECT?: string
+  BLOB_REDIRECT_MIN_MIB?: string
+  BLOB_REDIRECT_KEY_ID?: string
+  BLOB_REDIRECT_SECRET?: string
 }
 
 export interface Settings extends AuthSettings, EventSettings {
@@ -64,6 +69,8 @@ export interface Settings extends AuthSettings, EventSettings {
   tagReads: 'primary' | 'replica'
   /** For so long an isolate may answer what a tag meant a moment ago; 0 for not at all. */
   tagHoldSeconds: number
+  /** Where large blobs are fetched instead; null for nowhere. */
+  blobRedirect: BlobRedirect | null
 }
 
 export class SettingError extends Error {
@@ -84,6 +91,13 @@ export function readSettings(variables: SettingVariables): Settings {
   const webhookHosts = parsed('WEBHOOK_HOSTS', variables.WEBHOOK_HOSTS, parseHosts) ?? []
   const parseWebhooks = (json: string) =>
     parseEndpoints(json, { allowLoopback, hosts: webhookHosts })
+  const blobRedirect = {
+    keyId: variables.BLOB_REDIRECT_KEY_ID,
+    secret: variables.BLOB_REDIRECT_SECRET,
+    minMebibytes: number('BLOB_REDIRECT_MIN_MIB', variables.BLOB_REDIRECT_MIN_MIB, REDIRECT_MIB),
+    allowHttp: allowLoopback,
+  }
+  const parseRedirect = (url: string) => parseBlobRedirect(url, blobRedirect)
   const settings: Settings = {
     ...publicUrl(variables.PUBLIC_URL),
     trustForwarded: flag('TRUST_FORWARDED', variables.TRUST_FORWARDED, false),
@@ -110,6 +124,7 @@ export function readSettings(variables: SettingVariables): Settings {
     logRequests: flag('LOG_REQUESTS', variables.LOG_REQUESTS, true),
     tagReads: tagReads(variables.TAG_READS),
     tagHoldSeconds: number('TAG_HOLD_SECONDS', variables.TAG_HOLD_SECONDS, TAG_HOLD),
+    blobRedirect: parsed('BLOB_REDIRECT', variables.BLOB_REDIRECT, parseRedirect),
   }
   cache.set(variables, settings)
   return settings
@@ -146,6 +161,7 @@ const TOKEN_TTL: NumberRange = { min: 60, max: 900, default: 900 }
 const EVENT_DAYS: NumberRange = { min: 1, max: 365, default: 7 }
 /** A tag that was moved elsewhere must not be hidden for long. */
 const TAG_HOLD: NumberRange = { min: 0, max: 60, default: 0 }
+const REDIRECT_MIB: NumberRange = { min: 0, max: 10_000, default: 16 }
 const DAY_MS = 24 * 60 * 60_000
 const LOGIN_FAILURES: NumberRange = { min: 1, max: 1000, default: 10 }
 

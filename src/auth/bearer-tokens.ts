@@ -1,19 +1,19 @@
 /** Bearer tokens, which carry the whole decision (docker/distribution, "Token Authentication Specification: JWT"): what may be done. */
 
 import type { JWTPayload } from 'jose'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import type { Database } from '../store/database.ts'
 import type { AuthSettings } from './auth-settings.ts'
 import { openToken, type SignedToken, signToken, type TokenPurpose } from './signed-tokens.ts'
 import type { Access, VerifiedToken } from './verified-token.ts'
 
-const CLAIMS = z.object({
-  sub: z.string(),
-  access: z.array(
-    z.strictObject({ type: z.string(), name: z.string(), actions: z.array(z.string()) }),
+const CLAIMS = v.object({
+  sub: v.string(),
+  access: v.array(
+    v.strictObject({ type: v.string(), name: v.string(), actions: v.array(v.string()) }),
   ),
-  visible: z.optional(z.array(z.string())),
+  visible: v.optional(v.array(v.string())),
 })
 
 export interface TokenGrant {
@@ -45,9 +45,9 @@ export async function verifyToken(
 }
 
 function readClaims(payload: JWTPayload): VerifiedToken | null {
-  const { success, data } = z.safeParse(CLAIMS, payload)
+  const { success, output } = v.safeParse(CLAIMS, payload)
   if (!success) return null
-  return { subject: data.sub, access: data.access, visible: data.visible ?? [] }
+  return { subject: output.sub, access: output.access, visible: output.visible ?? [] }
 }
 
 function purposeOf({ tokenService, tokenTtlSeconds }: AuthSettings): TokenPurpose {

@@ -2,9 +2,10 @@
  * Bearer tokens of an external token service, which this registry then trusts instead of giving out its own: the `auth.token`
  * of docker/distribution, and its "Token Authentication Specification: JWT".
  */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { logInfo } from '../lib/log.ts'
 import { outboundProblem } from '../lib/outbound.ts'
+import { plainObject } from '../lib/schemas.ts'
 import type { AuthSettings } from './auth-settings.ts'
 import {
   FOREIGN_ALGORITHMS,
@@ -27,30 +28,38 @@ export interface TokenService extends TrustedKeys {
 }
 
 /** Fits a quoted string of a challenge (RFC 9110, 5.6.4) without an escape. */
-const Quotable = z.string().check(z.regex(/^[!#-[\]-~][ !#-[\]-~]*$/))
+const Quotable = v.pipe(v.string(), v.regex(/^[!#-[\]-~][ !#-[\]-~]*$/))
 
-const PublicJwk = z
-  .looseObject({ kty: z.enum(['EC', 'RSA', 'OKP']), kid: z.string().check(z.minLength(1)) })
-  .check(z.refine((key) => !Object.hasOwn(key, 'd')))
+const PublicJwk = v.pipe(
+  v.looseObject({ kty: v.picklist(['EC', 'RSA', 'OKP']), kid: v.pipe(v.string(), v.minLength(1)) }),
+  v.check((key) => !Object.hasOwn(key, 'd')),
+)
 
-const KeySet = z
-  .object({ keys: z.array(PublicJwk).check(z.minLength(1)) })
-  .check(z.refine(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length))
+const KeySet = v.pipe(
+  v.object({ keys: v.pipe(v.array(PublicJwk), v.minLength(1)) }),
+  v.check(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length),
+)
 
 /** Whether this machine may be asked is not known here, but when it is asked. */
-const KeySetUrl = z.string().check(z.refine((url) => outboundProblem(url, true) === null))
+const KeySetUrl = v.pipe(
+  v.string(),
+  v.check((url) => outboundProblem(url, true) === null),
+)
 
 /** What docker/distribution reads too, and nothing else: a misspelt name is not to be ignored. */
-const Configuration = z.strictObject({
-  realm: Quotable.check(z.regex(/^https?:\/\/./)),
-  service: Quotable,
-  issuer: z.string().check(z.minLength(1)),
-  rootcertbundle: z.optional(z.string()),
-  jwks: z.optional(z.union([KeySetUrl, KeySet])),
-  signingalgorithms: z.optional(z.array(z.enum(FOREIGN_ALGORITHMS))),
-})
+const Configuration = v.pipe(
+  plainObject(),
+  v.strictObject({
+    realm: v.pipe(Quotable, v.regex(/^https?:\/\/./)),
+    service: Quotable,
+    issuer: v.pipe(v.string(), v.minLength(1)),
+    rootcertbundle: v.optional(v.string()),
+    jwks: v.optional(v.union([KeySetUrl, KeySet])),
+    signingalgorithms: v.optional(v.array(v.picklist(FOREIGN_ALGORITHMS))),
+  }),
+)
 
-const TAKES: Record<PropertyKey, string> = {
+const TAKES: Record<string, string> = {
   realm: 'an http or https URL',
   service: 'text in ASCII without quotes',
   issuer: 'text',
@@ -83,13 +92,14 @@ export function parseTokenService(json: string): TokenService {
 
 const NO_BUNDLE = { certificates: [], publicKeys: [] }
 
-function configuration(json: string): z.infer<typeof Configuration> {
-  const result = z.safeParse(Configuration, parseJson(json))
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  if (issue?.code === 'unrecognized_keys') throw new Error(`no member ${issue.keys.join(', ')}`)
-  const [member] = issue?.path ?? []
-  throw new Error(member === undefined ? MEMBERS : `${String(member)} as ${TAKES[member]}`)
+function configuration(json: string): v.InferOutput<typeof Configuration> {
+  const result = v.safeParse(Configuration, parseJson(json))
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const member = issue.path?.[0].key
+  if (typeof member !== 'string') throw new Error(MEMBERS)
+  if (!Object.hasOwn(TAKES, member)) throw new Error(`no member ${member}`)
+  throw new Error(`${member} as ${TAKES[member]}`)
 }
 
 const MEMBERS = 'a JSON object with realm, service, issuer, and rootcertbundle or jwks'
@@ -121,20 +131,20 @@ export async function verifyExternalToken(
 }
 
 /** Go writes an empty list as null. */
-const List = <T extends z.ZodMiniType>(element: T) => z.nullish(z.array(element))
+const List = <T extends v.GenericSchema>(element: T) => v.nullish(v.array(element))
 
-const Claims = z.object({
-  sub: z.optional(z.string()),
-  access: List(z.object({ type: z.string(), name: z.string(), actions: List(z.string()) })),
+const Claims = v.object({
+  sub: v.optional(v.string()),
+  access: List(v.object({ type: v.string(), name: v.string(), actions: List(v.string()) })),
 })
 
 function readClaims(claims: Members): VerifiedToken | null {
-  const result = z.safeParse(Claims, claims)
+  const result = v.safeParse(Claims, claims)
   if (!result.success) return null
-  const access = (result.data.access ?? []).map(
+  const access = (result.output.access ?? []).map(
     ({ type, name, actions }): Access => ({ type, name, actions: actions ?? [] }),
   )
-  return { subject: result.data.sub ?? '', access, visible: grantsCatalog(access) ? null : [] }
+  return { subject: result.output.sub ?? '', access, visible: grantsCatalog(access) ? null : [] }
 }
 
 /** The service granted the list of repositories as a whole: it knows no patterns. */

@@ -1,11 +1,11 @@
 /** The keys of OIDC issuers, found by discovery (OpenID Connect Discovery 1.0, 4). */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { fetchJson, outboundProblem } from '../lib/outbound.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 const ISSUER_CHARACTERS = 255
 
-const Discovery = z.object({ issuer: z.string(), jwks_uri: z.string() })
+const Discovery = v.object({ issuer: v.string(), jwks_uri: v.string() })
 
 /** Only issuers with a trust rule come here, so that they are few. */
 const issuers = new Map<string, RemoteKeys>()
@@ -20,7 +20,7 @@ export function issuerKeys(issuer: string, allowLoopback: boolean): RemoteKeys {
 
 async function fetchKeys(issuer: string, allowLoopback: boolean): Promise<unknown> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-  const discovered = z.parse(Discovery, await fetchJson(url, { allowLoopback }))
+  const discovered = v.parse(Discovery, await fetchJson(url, { allowLoopback }))
   // 4.3: else whoever serves one path of a host could speak for another one.
   if (discovered.issuer !== issuer) throw new Error(`${url}: it is of another issuer`)
   return fetchJson(discovered.jwks_uri, { allowLoopback })

@@ -3,7 +3,7 @@
  * that is looked up when one is used. A new password, a withdrawn access token or a disabled account ends them.
  */
 
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import type { Database } from '../store/database.ts'
 import { signingKey } from '../store/signing-keys.ts'
 import type { AuthContext, AuthSettings } from './auth-settings.ts'
@@ -12,7 +12,7 @@ import { identityOf } from './login.ts'
 import { openToken, signToken, type TokenPurpose } from './signed-tokens.ts'
 import { TOKEN_LIFETIME_MAX_MS } from './token-keys.ts'
 
-const CLAIMS = z.object({ sub: z.string(), cred: z.string() })
+const CLAIMS = v.object({ sub: v.string(), cred: v.string() })
 
 /** Null for whom none is given: anonymous, and CI jobs, which have a fresh ID token each time. */
 export async function issueRefreshToken(
@@ -33,11 +33,11 @@ export async function redeemRefreshToken(
 ): Promise<Identity | null> {
   const { db, settings } = context
   const payload = await openToken(db, purposeOf(settings), token)
-  const { success, data } = z.safeParse(CLAIMS, payload)
+  const { success, output } = v.safeParse(CLAIMS, payload)
   if (!success) return null
-  const identity = await identityOf(context, data.sub)
+  const identity = await identityOf(context, output.sub)
   if (identity === null || identity.verifier === null) return null
-  return (await fingerprint(db, identity.verifier)) === data.cred ? identity : null
+  return (await fingerprint(db, identity.verifier)) === output.cred ? identity : null
 }
 
 /** Tells one verifier from another to the registry alone: the bearer of a token can read its claims. */

@@ -3,7 +3,7 @@
  * has grown old or lacks a key.
  */
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { logError } from '../lib/log.ts'
 
 /** After this the keys are fetched again, so that a withdrawn one is not accepted for much longer. */
@@ -21,7 +21,7 @@ const RETRY_MS = 5000
 /** Longer than a fetch can take: whoever leads one may be gone before it ends, and another request then takes over. */
 const LEASE_MS = 12_000
 
-const KeySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) })
+const KeySet = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) })
 
 export class RemoteKeys {
   readonly #load: () => Promise<unknown>
@@ -81,7 +81,7 @@ export class RemoteKeys {
     if (Date.now() < this.#nextAttempt || !isDue()) return
     this.#fetchingUntil = Date.now() + LEASE_MS
     try {
-      this.#find = createLocalJWKSet(z.parse(KeySet, await this.#load()))
+      this.#find = createLocalJWKSet(v.parse(KeySet, await this.#load()))
       this.#loadedAt = Date.now()
     } catch (error) {
       this.#nextAttempt = Date.now() + RETRY_MS

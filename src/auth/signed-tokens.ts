@@ -5,7 +5,8 @@
  */
 
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
+import { integer } from '../lib/schemas.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
 import type { Database } from '../store/database.ts'
@@ -20,15 +21,15 @@ const LEEWAY_SECONDS = 30
 /** Characters; a token with more comes through no HTTP server's limit for headers. */
 const TOKEN_LIMIT = 65_536
 
-const HEADER = z.strictObject({ alg: z.string(), typ: z.string(), kid: z.string() })
+const HEADER = v.strictObject({ alg: v.string(), typ: v.string(), kid: v.string() })
 
 /** None of these may be missing, and `aud` may not be a list (RFC 7519, 4.1.3): a token is for one thing. */
-const CLAIMS = z.looseObject({
-  aud: z.string(),
-  jti: z.string(),
-  iat: z.int(),
-  nbf: z.int(),
-  exp: z.int(),
+const CLAIMS = v.looseObject({
+  aud: v.string(),
+  jti: v.string(),
+  iat: integer,
+  nbf: integer,
+  exp: integer,
 })
 
 /** What tokens of one purpose have in common; one of them is of no use for another. */
@@ -85,7 +86,7 @@ export async function openToken(
         clockTolerance: LEEWAY_SECONDS,
       },
     )
-    return z.safeParse(CLAIMS, payload).success ? payload : null
+    return v.safeParse(CLAIMS, payload).success ? payload : null
   } catch (error) {
     // What is not jose's is no fault of the token: D1 could not be asked.
     if (error instanceof errors.JOSEError) return null
@@ -103,9 +104,9 @@ async function keyOf(
   typ: TokenPurpose['typ'],
   lifetimeSeconds: number,
 ): Promise<CryptoKey> {
-  const { success, data } = z.safeParse(HEADER, header)
-  if (!success || data.typ !== typ) throw new errors.JWTInvalid('not a header of this registry')
-  const key = await verificationKey(db, data.kid, lifetimeSeconds * 1000)
+  const { success, output } = v.safeParse(HEADER, header)
+  if (!success || output.typ !== typ) throw new errors.JWTInvalid('not a header of this registry')
+  const key = await verificationKey(db, output.kid, lifetimeSeconds * 1000)
   if (key === null) throw new errors.JWKSNoMatchingKey()
   return key.verifying
 }

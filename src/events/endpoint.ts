@@ -1,6 +1,7 @@
 /** Endpoints: where events are delivered to, and what each of them wants. The `WEBHOOKS` variable is a list of them. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
+import { isUnknownKey } from '../lib/schemas.ts'
 import { EndpointConfiguration, millisecondsOf } from './endpoint-configuration.ts'
 import type { Format } from './envelope.ts'
 import type { EventAction } from './event.ts'
@@ -66,10 +67,10 @@ export function endpointOf(written: EndpointConfiguration): Endpoint {
  */
 export function parseEndpoints(json: string, options: AddressOptions): Endpoint[] {
   const written = parseJson(json)
-  const result = z.safeParse(z.array(EndpointConfiguration, NO_LIST), written)
-  if (!result.success) throw new Error(issueProblem(result.error.issues[0], written))
+  const result = v.safeParse(v.array(EndpointConfiguration, NO_LIST), written)
+  if (!result.success) throw new Error(issueProblem(result.issues[0], written))
   const names = new Set<string>()
-  return result.data.map((configuration) => {
+  return result.output.map((configuration) => {
     const { name, url } = configuration
     if (names.has(name)) throw new Error(`endpoint "${name}": name: another endpoint has it`)
     names.add(name)
@@ -90,12 +91,11 @@ function parseJson(json: string): unknown {
   }
 }
 
-function issueProblem(issue: z.core.$ZodIssue | undefined, written: unknown): string {
-  const [index, ...path] = issue?.path ?? []
-  if (issue === undefined || typeof index !== 'number') return issue?.message ?? NO_LIST
-  const problem = issue.code === 'unrecognized_keys' ? 'there is no such field' : issue.message
-  if (issue.code === 'unrecognized_keys') path.push(issue.keys[0] ?? '')
-  const field = path.length === 0 ? '' : `${path.map(String).join('.')}: `
+function issueProblem(issue: v.BaseIssue<unknown>, written: unknown): string {
+  const [index, ...path] = issue.path?.map(({ key }) => key) ?? []
+  if (typeof index !== 'number') return issue.message
+  const problem = isUnknownKey(issue) ? 'there is no such field' : issue.message
+  const field = path.length === 0 ? '' : `${path.join('.')}: `
   return `${endpointName(written, index)}: ${field}${problem}`
 }
 

@@ -1,6 +1,6 @@
 /** The endpoints of a registry, of the WEBHOOKS variable and of the administration API, with how each of them is doing. */
 
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { logError } from '../lib/log.ts'
 import type { Database, Statement } from '../store/database.ts'
 import { type EndpointStateRow, endpointStates } from '../store/endpoint-states.ts'
@@ -23,9 +23,9 @@ export interface KnownEndpoint extends Endpoint {
 /** How the id of an endpoint of the WEBHOOKS variable begins. */
 const VARIABLE = 'var:'
 
-const secret = z.string().check(z.refine(isSecret))
-const StoredSecrets = z.nullable(
-  z.object({ current: secret, previous: z.nullable(z.object({ secret, until: z.number() })) }),
+const secret = v.pipe(v.string(), v.check(isSecret))
+const StoredSecrets = v.nullable(
+  v.object({ current: secret, previous: v.nullable(v.object({ secret, until: v.number() })) }),
 )
 
 /** Two statements for a batch; readEndpoints takes what they answer. */
@@ -62,14 +62,14 @@ export async function loadEndpoints(
 /** None where the row is not valid, which only another version or another hand can have written. */
 function managedEndpoint(row: WebhookRow, now: number): (Endpoint & { id: string })[] {
   const { id, name, config, secrets, disabled } = webhookOf(row)
-  const written = z.safeParse(EndpointConfiguration, config)
-  const signing = z.safeParse(StoredSecrets, secrets)
+  const written = v.safeParse(EndpointConfiguration, config)
+  const signing = v.safeParse(StoredSecrets, secrets)
   if (!written.success || !signing.success) {
     logError({ message: 'a webhook is not valid and gets nothing', webhook: name })
     return []
   }
-  const valid = secretsAt(signing.data, now)
-  return [{ ...endpointOf(written.data), id, name, disabled, secrets: valid }]
+  const valid = secretsAt(signing.output, now)
+  return [{ ...endpointOf(written.output), id, name, disabled, secrets: valid }]
 }
 
 function secretsAt(secrets: Secrets | null, now: number): string[] {

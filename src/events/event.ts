@@ -2,7 +2,8 @@
  * What the registry tells of a change or a pull, in the form of docker/distribution's notifications: the same fields in the
  * same order, so that what reads those can read these. How they are written: envelope.ts and cloud-event.ts.
  */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
+import { plainObject, time } from '../lib/schemas.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { MEDIA_TYPE_OCTET_STREAM } from '../oci/media-types.ts'
@@ -86,17 +87,17 @@ function instanceId(): string {
 }
 
 /** The members without which an event can be neither filtered nor written. */
-const Readable = z.looseObject({
-  id: z.string().check(z.minLength(1)),
-  timestamp: z.iso.datetime(),
-  action: z.enum(EVENT_ACTIONS),
-  target: z.looseObject({ repository: z.string() }),
-  request: z.looseObject({ id: z.string(), method: z.string(), useragent: z.string() }),
-  actor: z.looseObject({}),
-  source: z.looseObject({}),
+const Readable = v.looseObject({
+  id: v.pipe(v.string(), v.minLength(1)),
+  timestamp: time,
+  action: v.picklist(EVENT_ACTIONS),
+  target: v.looseObject({ repository: v.string() }),
+  request: v.looseObject({ id: v.string(), method: v.string(), useragent: v.string() }),
+  actor: plainObject(),
+  source: plainObject(),
 })
 
 /** Whether a queue's message, or a row's JSON, is an event and no poison. */
 export function isRegistryEvent(value: unknown): value is RegistryEvent {
-  return z.safeParse(Readable, value).success
+  return v.safeParse(Readable, value).success
 }

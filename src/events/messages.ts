@@ -1,5 +1,5 @@
 /** What the queues carry: small enough for a message, and read again with care, since a queue keeps messages of older versions. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { logError } from '../lib/log.ts'
 import { isRegistryEvent, type RegistryEvent } from './event.ts'
 
@@ -43,19 +43,21 @@ export function storedEvent(json: string): RegistryEvent | null {
   }
 }
 
-const EventId = z.object({ eventId: z.string().check(z.minLength(1)) })
-const Retry = z.object({ eventId: z.string().check(z.minLength(1)), endpoint: z.string() })
+const EventId = v.object({ eventId: v.pipe(v.string(), v.minLength(1)) })
+const Retry = v.object({ eventId: v.pipe(v.string(), v.minLength(1)), endpoint: v.string() })
 
 /** Null for what is none, which would be none the next time, too. */
 export function parseEventMessage(body: unknown): EventMessage | null {
   if (body instanceof Object && 'event' in body) {
     return isRegistryEvent(body.event) ? { event: body.event } : null
   }
-  return z.safeParse(EventId, body).data ?? null
+  const { success, output } = v.safeParse(EventId, body)
+  return success ? output : null
 }
 
 export function parseRetryMessage(body: unknown): RetryMessage | null {
-  return z.safeParse(Retry, body).data ?? null
+  const { success, output } = v.safeParse(Retry, body)
+  return success ? output : null
 }
 
 /** Lets a message go that cannot be read: it would be no better the next time, and block others. */

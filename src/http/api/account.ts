@@ -1,19 +1,21 @@
 /** What the caller is told about itself. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { isAdministrator } from './caller.ts'
 import { operation } from './operation.ts'
-import { repositoryPattern } from './schemas.ts'
+import { named, repositoryPattern } from './schemas.ts'
 
-const callerAccount = z
-  .object({
-    subject: z.string().check(z.describe('An account, or <account>/<token>')),
-    kind: z.enum(['open', 'admin', 'account', 'htpasswd', 'token', 'trust', 'anonymous']),
-    isAdministrator: z.boolean(),
-    pullable: z
-      .nullable(z.array(repositoryPattern))
-      .check(z.describe('The repositories that it may pull from; null: all')),
-  })
-  .check(z.meta({ id: 'Caller' }))
+const callerAccount = named(
+  'Caller',
+  v.object({
+    subject: v.pipe(v.string(), v.description('An account, or <account>/<token>')),
+    kind: v.picklist(['open', 'admin', 'account', 'htpasswd', 'token', 'trust', 'anonymous']),
+    isAdministrator: v.boolean(),
+    pullable: v.pipe(
+      v.nullable(v.array(repositoryPattern)),
+      v.description('The repositories that it may pull from; null: all'),
+    ),
+  }),
+)
 
 export const account = [
   operation({
@@ -22,12 +24,12 @@ export const account = [
     path: '/account',
     summary: 'Tell who the caller is',
     access: 'signed-in',
-    request: z.object({}),
+    request: v.object({}),
     status: 200,
     answer: callerAccount,
     async handle(_, c) {
       const { subject, identity, visible } = c.var.caller
-      const kind: z.input<typeof callerAccount>['kind'] = identity?.kind ?? 'open'
+      const kind: v.InferInput<typeof callerAccount>['kind'] = identity?.kind ?? 'open'
       return {
         subject,
         kind,

@@ -1,7 +1,8 @@
 /** Accounts: people with a password, and robots, which have access tokens alone. */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { hashPassword, isPassword } from '../../auth/passwords.ts'
+import { time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
   type Account,
@@ -15,29 +16,29 @@ import type { AppEnv } from '../context.ts'
 import { changedBy, isAdministrator, requireAccount } from './caller.ts'
 import { NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'
-import { accountName, formatTime, pageSize, time } from './schemas.ts'
+import { accountName, formatTime, named, pageSize } from './schemas.ts'
 
 /** The operator's own name, and that of logins with an ID token. */
 const RESERVED = ['admin', 'oidc']
 
-const account = z
-  .object({
+const account = named(
+  'Account',
+  v.object({
     name: accountName,
-    hasPassword: z.boolean(),
-    disabled: z.boolean(),
+    hasPassword: v.boolean(),
+    disabled: v.boolean(),
     createdAt: time,
-  })
-  .check(z.meta({ id: 'Account' }))
+  }),
+)
 
-const password = z
-  .string()
-  .check(
-    z.minLength(12),
-    z.maxLength(512),
-    z.refine(isPassword, '12 to 256 characters, and no control characters'),
-  )
+const password = v.pipe(
+  v.string(),
+  v.minLength(12),
+  v.maxLength(512),
+  v.check(isPassword, '12 to 256 characters, and no control characters'),
+)
 
-const byName = z.strictObject({ name: accountName })
+const byName = v.strictObject({ name: accountName })
 
 export const accounts = [
   operation({
@@ -46,11 +47,11 @@ export const accounts = [
     path: '/accounts',
     summary: 'List the accounts by name',
     access: 'admin',
-    request: z.object({
-      query: z.strictObject({ n: pageSize, last: z.optional(accountName) }),
+    request: v.object({
+      query: v.strictObject({ n: pageSize, last: v.optional(accountName) }),
     }),
     status: 200,
-    answer: z.object({ accounts: z.array(account) }),
+    answer: v.object({ accounts: v.array(account) }),
     async handle({ query: { n, last = '' } }, c) {
       const found = await page(
         c,
@@ -69,8 +70,8 @@ export const accounts = [
     summary: 'Create an account',
     description: 'Without a password it is a robot, which signs in with access tokens alone.',
     access: 'admin',
-    request: z.object({
-      body: z.strictObject({ name: accountName, password: z.optional(password) }),
+    request: v.object({
+      body: v.strictObject({ name: accountName, password: v.optional(password) }),
     }),
     status: 201,
     answer: account,
@@ -91,7 +92,7 @@ export const accounts = [
     summary: 'Get an account',
     description: 'For administrators, and for the account itself with its password.',
     access: 'signed-in',
-    request: z.object({ params: byName }),
+    request: v.object({ params: byName }),
     status: 200,
     answer: account,
     errors: [403, 404],
@@ -113,11 +114,11 @@ export const accounts = [
       'The password null makes a robot of it. What is signed in to a disabled account is refused ' +
       'from the next request on, access tokens included.',
     access: 'signed-in',
-    request: z.object({
+    request: v.object({
       params: byName,
-      body: z.strictObject({
-        password: z.optional(z.nullable(password)),
-        disabled: z.optional(z.boolean()),
+      body: v.strictObject({
+        password: v.optional(v.nullable(password)),
+        disabled: v.optional(v.boolean()),
       }),
     }),
     status: 200,
@@ -144,7 +145,7 @@ export const accounts = [
     path: '/accounts/{name}',
     summary: 'Delete an account with its access tokens and grants',
     access: 'admin',
-    request: z.object({ params: byName }),
+    request: v.object({ params: byName }),
     status: 204,
     answer: NO_CONTENT,
     errors: [404],
@@ -171,6 +172,6 @@ export function unknownAccount(name: string): RegistryError {
   return new RegistryError('NOT_FOUND', { message: 'no such account', detail: { name } })
 }
 
-function show({ name, hasPassword, disabled, createdAt }: Account): z.input<typeof account> {
+function show({ name, hasPassword, disabled, createdAt }: Account): v.InferInput<typeof account> {
   return { name, hasPassword, disabled, createdAt: formatTime(createdAt) }
 }

@@ -1,22 +1,24 @@
 /** The log of all changes that were made through this API. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
+import { integer, time } from '../../lib/schemas.ts'
 import { listAudit } from '../../store/audit.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
-import { formatTime, pageSize, time } from './schemas.ts'
+import { formatTime, named, pageSize, wholeNumber } from './schemas.ts'
 
-const auditEntry = z
-  .object({
-    id: z.int(),
+const auditEntry = named(
+  'AuditEntry',
+  v.object({
+    id: integer,
     at: time,
-    actor: z.string().check(z.describe("The caller's subject; '' where the registry is open")),
-    address: z.string(),
-    requestId: z.string(),
-    action: z.string().check(z.describe('Such as account.create')),
-    target: z.string(),
-    detail: z.unknown(),
-  })
-  .check(z.meta({ id: 'AuditEntry' }))
+    actor: v.pipe(v.string(), v.description("The caller's subject; '' where the registry is open")),
+    address: v.string(),
+    requestId: v.string(),
+    action: v.pipe(v.string(), v.description('Such as account.create')),
+    target: v.string(),
+    detail: v.unknown(),
+  }),
+)
 
 export const audit = [
   operation({
@@ -25,16 +27,14 @@ export const audit = [
     path: '/audit',
     summary: 'List the changes, the newest first',
     access: 'admin',
-    request: z.object({
-      query: z.strictObject({
+    request: v.object({
+      query: v.strictObject({
         n: pageSize,
-        before: z.optional(
-          z.coerce.number().check(z.int(), z.minimum(1), z.describe('The id of an entry')),
-        ),
+        before: v.optional(v.pipe(wholeNumber, v.minValue(1), v.description('The id of an entry'))),
       }),
     }),
     status: 200,
-    answer: z.object({ entries: z.array(auditEntry) }),
+    answer: v.object({ entries: v.array(auditEntry) }),
     async handle({ query: { n, before = Number.MAX_SAFE_INTEGER } }, c) {
       const found = await page(
         c,

@@ -19,6 +19,8 @@ export async function readJson(c: Context<AppEnv>): Promise<Json> {
   const bytes = declared > LIMIT_BYTES ? null : await readBody(c.req.raw.body, LIMIT_BYTES)
   if (bytes === null) throw refusal(`the body is longer than ${LIMIT_BYTES} bytes`, 413)
   const value = parse(bytes)
+  // Schemas take an array for an object.
+  if (Array.isArray(value)) throw refusal('Invalid input: expected object, received array', 400)
   // Schemas pass over this key; left out, a condition or a field would be missing that the client believes to be there.
   if (hasKey(value, '__proto__')) throw refusal('__proto__: unknown field', 400)
   return value

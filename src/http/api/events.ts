@@ -1,52 +1,62 @@
 /** The feed of events, for consumers that poll: what happened in the repositories that the caller may pull from. */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { EVENT_ACTIONS, type RegistryEvent } from '../../events/event.ts'
 import { storedEvent } from '../../events/messages.ts'
 import { wireEvent } from '../../events/wire-event.ts'
 import { nextLink } from '../../lib/pagination.ts'
 import { matchesPattern } from '../../lib/repository-pattern.ts'
+import { integer, time } from '../../lib/schemas.ts'
 import { type EventSubject, readEvents, scanEvents } from '../../store/event-feed.ts'
 import type { AppEnv } from '../context.ts'
 import { prefixedPath } from '../locations.ts'
 import { operation } from './operation.ts'
-import { PAGE_DEFAULT, pageSize, repositoryName, repositoryPattern, time } from './schemas.ts'
+import {
+  named,
+  PAGE_DEFAULT,
+  pageSize,
+  repositoryName,
+  repositoryPattern,
+  wholeNumber,
+} from './schemas.ts'
 
 /** Rows that a request reads at most, whoever may see them. */
 const SCANNED_MAX = 1000
 
-const cursor = z.coerce.number().check(z.int(), z.minimum(0))
+const cursor = v.pipe(wholeNumber, v.minValue(0))
 
-const action = z.enum(EVENT_ACTIONS)
+const action = v.picklist(EVENT_ACTIONS)
 
-const event = z
-  .object({
-    id: z.string(),
+const event = named(
+  'Event',
+  v.object({
+    id: v.string(),
     timestamp: time,
     action,
-    target: z.object({
-      mediaType: z.optional(z.string()),
-      size: z.optional(z.int()),
-      digest: z.optional(z.string()),
-      length: z.optional(z.int()),
+    target: v.object({
+      mediaType: v.optional(v.string()),
+      size: v.optional(integer),
+      digest: v.optional(v.string()),
+      length: v.optional(integer),
       repository: repositoryName,
-      fromRepository: z
-        .optional(repositoryName)
-        .check(z.describe('Of a mount, where the caller may pull from it, too')),
-      url: z.optional(z.string()),
-      tag: z.optional(z.string()),
+      fromRepository: v.pipe(
+        v.optional(repositoryName),
+        v.description('Of a mount, where the caller may pull from it, too'),
+      ),
+      url: v.optional(v.string()),
+      tag: v.optional(v.string()),
     }),
-    request: z.object({
-      id: z.string(),
-      addr: z.optional(z.string()),
-      host: z.optional(z.string()),
-      method: z.string(),
-      useragent: z.string(),
+    request: v.object({
+      id: v.string(),
+      addr: v.optional(v.string()),
+      host: v.optional(v.string()),
+      method: v.string(),
+      useragent: v.string(),
     }),
-    actor: z.object({ name: z.optional(z.string()) }),
-    source: z.object({ addr: z.optional(z.string()), instanceID: z.optional(z.string()) }),
-  })
-  .check(z.meta({ id: 'Event' }))
+    actor: v.object({ name: v.optional(v.string()) }),
+    source: v.object({ addr: v.optional(v.string()), instanceID: v.optional(v.string()) }),
+  }),
+)
 
 export const events = [
   operation({
@@ -62,18 +72,22 @@ export const events = [
       'page may have few events, or none, while a Link header says that there is more to read. Who did ' +
       'it, from which address and with what client is told to who has admin on the repository.',
     access: 'signed-in',
-    request: z.object({
-      query: z.strictObject({
-        since: z
-          .optional(cursor)
-          .check(z.describe('`next` of the page before; events after it are listed')),
+    request: v.object({
+      query: v.strictObject({
+        since: v.pipe(
+          v.optional(cursor),
+          v.description('`next` of the page before; events after it are listed'),
+        ),
         n: pageSize,
-        action: z.optional(action).check(z.describe('Of this action alone; pulls are not kept')),
-        repository: z.optional(repositoryPattern),
+        action: v.pipe(
+          v.optional(action),
+          v.description('Of this action alone; pulls are not kept'),
+        ),
+        repository: v.optional(repositoryPattern),
       }),
     }),
     status: 200,
-    answer: z.object({ events: z.array(event), next: z.int() }),
+    answer: v.object({ events: v.array(event), next: integer }),
     async handle({ query: { since = 0, n = PAGE_DEFAULT, ...wanted } }, c) {
       const scanned = await scanEvents(c.var.db, since, SCANNED_MAX)
       const shown = scanned.filter((one) => mayPull(c, one.repository) && isWanted(one, wanted))
@@ -116,11 +130,11 @@ function linkTo(c: Context<AppEnv>, since: number, n: number): void {
 }
 
 /** None for what cannot be read: it would stop every reader at its place. */
-function show(c: Context<AppEnv>, stored: RegistryEvent | null): z.output<typeof event>[] {
+function show(c: Context<AppEnv>, stored: RegistryEvent | null): v.InferOutput<typeof event>[] {
   if (stored === null) return []
   const wire = wireEvent(forCaller(c, stored), { references: false })
-  const read = z.safeParse(event, wire)
-  return read.success ? [read.data] : []
+  const read = v.safeParse(event, wire)
+  return read.success ? [read.output] : []
 }
 
 /** Without what the caller could not ask the registry for either. */

@@ -1,5 +1,6 @@
 /** Grants: what a principal may do on the repositories of a pattern. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
+import { time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { Action, Principal } from '../../store/grants.ts'
 import {
@@ -15,16 +16,17 @@ import { page } from './pages.ts'
 import {
   actions,
   formatTime,
+  named,
   pageSize,
   parsePrincipal,
   principal,
   repositoryPattern,
-  time,
 } from './schemas.ts'
 
-const principalGrant = z
-  .object({ principal, pattern: repositoryPattern, actions, createdAt: time })
-  .check(z.meta({ id: 'PrincipalGrant' }))
+const principalGrant = named(
+  'PrincipalGrant',
+  v.object({ principal, pattern: repositoryPattern, actions, createdAt: time }),
+)
 
 export const grants = [
   operation({
@@ -33,17 +35,17 @@ export const grants = [
     path: '/grants',
     summary: 'List grants by principal and pattern',
     access: 'admin',
-    request: z.object({
-      query: z.strictObject({
-        principal: z.optional(principal),
-        pattern: z.optional(repositoryPattern),
+    request: v.object({
+      query: v.strictObject({
+        principal: v.optional(principal),
+        pattern: v.optional(repositoryPattern),
         n: pageSize,
-        lastPrincipal: z.optional(principal),
-        lastPattern: z.optional(repositoryPattern),
+        lastPrincipal: v.optional(principal),
+        lastPattern: v.optional(repositoryPattern),
       }),
     }),
     status: 200,
-    answer: z.object({ grants: z.array(principalGrant) }),
+    answer: v.object({ grants: v.array(principalGrant) }),
     async handle({ query }, c) {
       const { n, lastPrincipal, lastPattern, pattern = null } = query
       const principal = query.principal === undefined ? null : parsePrincipal(query.principal)
@@ -70,8 +72,8 @@ export const grants = [
     path: '/grants',
     summary: 'Give a principal these actions on a pattern, instead of those that it had on it',
     access: 'admin',
-    request: z.object({
-      body: z.strictObject({ principal, pattern: repositoryPattern, actions }),
+    request: v.object({
+      body: v.strictObject({ principal, pattern: repositoryPattern, actions }),
     }),
     status: 200,
     answer: principalGrant,
@@ -91,8 +93,8 @@ export const grants = [
     path: '/grants',
     summary: 'Withdraw what a principal may do on a pattern',
     access: 'admin',
-    request: z.object({
-      query: z.strictObject({ principal, pattern: repositoryPattern }),
+    request: v.object({
+      query: v.strictObject({ principal, pattern: repositoryPattern }),
     }),
     status: 204,
     answer: NO_CONTENT,
@@ -120,7 +122,7 @@ function show({
   pattern,
   actions,
   createdAt,
-}: StoredGrant): z.input<typeof principalGrant> {
+}: StoredGrant): v.InferInput<typeof principalGrant> {
   return {
     principal: formatPrincipal(principal),
     pattern,

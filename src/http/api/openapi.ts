@@ -1,11 +1,14 @@
 /** The OpenAPI 3.1 document of the administration API, made of the schemas that check its requests. */
-import * as z from 'zod/mini'
+import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
+import * as v from 'valibot'
 import type { Operation } from './operation.ts'
+import { namedSchemas } from './schemas.ts'
 
-const errors = z.object({
-  errors: z
-    .array(z.object({ code: z.string(), message: z.string(), detail: z.optional(z.unknown()) }))
-    .check(z.describe('As the OCI distribution spec has them')),
+const errors = v.object({
+  errors: v.pipe(
+    v.array(v.object({ code: v.string(), message: v.string(), detail: v.optional(v.unknown()) })),
+    v.description('As the OCI distribution spec has them'),
+  ),
 })
 
 const ERRORS: Record<number, string> = {
@@ -47,7 +50,7 @@ export function openApiDocument(operations: readonly Operation[], serverUrl: str
 }
 
 function describe({ id, summary, description, request, answer, status, ...rest }: Operation) {
-  const { params, query, body } = request.shape
+  const { params, query, body } = request.entries
   const given = { operationId: id, summary, ...(description && { description }) }
   const parameters = [...parametersOf(params, 'path'), ...parametersOf(query, 'query')]
   return {
@@ -98,10 +101,6 @@ function reference(schema: string): string {
   return `#/components/schemas/${schema}`
 }
 
-function nameOf(schema: z.ZodMiniType): string | undefined {
-  return z.globalRegistry.get(schema)?.id
-}
-
 interface Parameter {
   name: string
   in: 'path' | 'query'
@@ -110,9 +109,9 @@ interface Parameter {
   schema: object
 }
 
-function parametersOf(schema: z.ZodMiniType | undefined, where: Parameter['in']): Parameter[] {
+function parametersOf(schema: v.GenericSchema | undefined, where: Parameter['in']): Parameter[] {
   if (schema === undefined) return []
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  const { properties = {}, required = [] } = toJsonSchema(schema, CONVERSION)
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = typeof property === 'object' ? property : {}
     return {
@@ -127,21 +126,25 @@ function parametersOf(schema: z.ZodMiniType | undefined, where: Parameter['in'])
 
 /** All schemas with a name of their own, and those of bodies and answers by the operation's. */
 function components(operations: readonly Operation[]): Record<string, object> {
+  const schemas = new Map([...namedSchemas, ['Errors', errors]])
   for (const { id, request, answer, status } of operations) {
-    const { body } = request.shape
-    if (body !== undefined && nameOf(body) === undefined) name(body, `${id}Body`)
-    if (status !== 204 && nameOf(answer) === undefined) name(answer, `${id}Answer`)
+    const { body } = request.entries
+    if (body !== undefined && nameOf(body) === undefined) schemas.set(`${id}Body`, body)
+    if (status !== 204 && nameOf(answer) === undefined) schemas.set(`${id}Answer`, answer)
   }
-  name(errors, 'Errors')
-  const { schemas } = z.toJSONSchema(z.globalRegistry, { io: 'input', uri: reference })
-  return Object.fromEntries(
-    Object.entries(schemas).map(([name, { $schema: _version, $id: _id, ...schema }]) => [
-      name,
-      schema,
-    ]),
-  )
+  return toJsonSchemaDefs(Object.fromEntries(schemas), {
+    ...CONVERSION,
+    overrideRef: ({ referenceId }) => reference(referenceId),
+  })
 }
 
-function name(schema: z.ZodMiniType, id: string): void {
-  z.globalRegistry.add(schema, { ...z.globalRegistry.get(schema), id })
+function nameOf(schema: v.GenericSchema): string | undefined {
+  return [...namedSchemas].find(([, named]) => named === schema)?.[0]
 }
+
+/** A query's numbers are read from text, and described as numbers; checks by functions are not described. */
+const CONVERSION = {
+  target: 'draft-2020-12',
+  typeMode: 'output',
+  ignoreActions: ['check'],
+} satisfies ConversionConfig

@@ -3,14 +3,11 @@
  * so that the two cannot differ.
  */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
-import english from 'zod/v4/locales/en.js'
+import * as v from 'valibot'
+import { isUnknownKey } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { AppEnv } from '../context.ts'
 import { readJson } from './body.ts'
-
-// What zod compiles schemas with otherwise is `new Function`, which the runtime refuses.
-z.config({ ...english(), jitless: true })
 
 interface Description {
   /** What generated clients call it. */
@@ -30,31 +27,31 @@ interface Description {
 }
 
 /** An object of `params`, `query` and `body`, whichever of them the operation takes. */
-export type RequestSchema = z.ZodMiniObject<
-  Partial<Record<'params' | 'query' | 'body', z.ZodMiniType>>
->
+export type RequestSchema = v.GenericSchema & {
+  readonly entries: Readonly<Partial<Record<'params' | 'query' | 'body', v.GenericSchema>>>
+}
 
-export interface Definition<Request extends RequestSchema, Answer extends z.ZodMiniType>
+export interface Definition<Request extends RequestSchema, Answer extends v.GenericSchema>
   extends Description {
   request: Request
   /** NO_CONTENT where the answer has no body. */
   answer: Answer
-  handle: (request: z.output<Request>, c: Context<AppEnv>) => Promise<z.input<Answer>>
+  handle: (request: v.InferOutput<Request>, c: Context<AppEnv>) => Promise<v.InferInput<Answer>>
 }
 
 export interface Operation extends Description {
   request: RequestSchema
-  answer: z.ZodMiniType
+  answer: v.GenericSchema
   /** Reads the request, does what it asks for, and answers. */
   respond: (c: Context<AppEnv>) => Promise<Response>
 }
 
-export const NO_CONTENT = z.null()
+export const NO_CONTENT = v.null()
 
-const NOTHING = z.strictObject({})
+const NOTHING = v.strictObject({})
 
 /** Ties the handler's types to those of the schemas. */
-export function operation<Request extends RequestSchema, Answer extends z.ZodMiniType>(
+export function operation<Request extends RequestSchema, Answer extends v.GenericSchema>(
   definition: Definition<Request, Answer>,
 ): Operation {
   const { handle, ...rest } = definition
@@ -69,9 +66,9 @@ export function operation<Request extends RequestSchema, Answer extends z.ZodMin
 async function readRequest<Schema extends RequestSchema>(
   c: Context<AppEnv>,
   schema: Schema,
-): Promise<z.output<Schema>> {
-  const { query, body } = schema.shape
-  if (query === undefined) validate(z.object({ query: NOTHING }), { query: queryOf(c) })
+): Promise<v.InferOutput<Schema>> {
+  const { query, body } = schema.entries
+  if (query === undefined) validate(v.object({ query: NOTHING }), { query: queryOf(c) })
   return validate(schema, {
     params: c.req.param(),
     query: query && queryOf(c),
@@ -90,10 +87,13 @@ function queryOf(c: Context<AppEnv>): Record<string, string> {
   )
 }
 
-function validate<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = z.safeParse(schema, value)
-  if (result.success) return result.data
-  throw invalidRequest(result.error.issues.map(problemOf))
+function validate<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value, { message: describe })
+  if (result.success) return result.output
+  throw invalidRequest(result.issues.map(problemOf))
 }
 
 interface Problem {
@@ -102,14 +102,34 @@ interface Problem {
   problem: string
 }
 
-function problemOf(issue: z.core.$ZodIssue): Problem {
+function problemOf(issue: v.BaseIssue<unknown>): Problem {
   // The first step of a path is `params`, `query` or `body`.
-  const path = issue.path.slice(1).map(String)
-  if (issue.code === 'unrecognized_keys') path.push(issue.keys[0] ?? '')
+  const path = issue.path?.slice(1).map(({ key }) => String(key)) ?? []
   return {
     field: path.join('.').slice(0, 128),
-    problem: issue.code === 'unrecognized_keys' ? 'unknown field' : issue.message.slice(0, 256),
+    problem: isUnknownKey(issue) ? 'unknown field' : issue.message.slice(0, 256),
   }
+}
+
+/** Where a schema does not say it itself. The library's own words repeat the value. */
+function describe(issue: v.BaseIssue<unknown>): string {
+  const { kind, type, input, path, expected } = issue
+  if (path?.[0].origin === 'key') return 'missing'
+  if (type === 'picklist') return `Invalid option: expected one of ${expected}`
+  if (type.startsWith('min_')) return `Too small: expected ${expected}${unitOf(input)}`
+  if (type.startsWith('max_')) return `Too big: expected ${expected}${unitOf(input)}`
+  const received = kind === 'schema' ? `, received ${typeOf(input)}` : ''
+  return `Invalid input: expected ${(expected ?? type).toLowerCase()}${received}`
+}
+
+function unitOf(value: unknown): string {
+  if (typeof value === 'number') return ''
+  return Array.isArray(value) ? ' items' : ' characters'
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
 }
 
 const PROBLEMS_TOLD = 10

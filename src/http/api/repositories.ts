@@ -1,6 +1,7 @@
 /** Repositories, as far as the caller may pull from them, and their visibility. */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
+import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
   findRepository,
@@ -13,26 +14,26 @@ import type { AppEnv } from '../context.ts'
 import { changedBy } from './caller.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
-import { formatTime, pageSize, repositoryName, time } from './schemas.ts'
+import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
 
-const visibility = z
-  .enum(['public', 'private'])
-  .check(z.describe('Public: everybody may pull. It is what the grants of anonymous make of it'))
+const visibility = v.pipe(
+  v.picklist(['public', 'private']),
+  v.description('Public: everybody may pull. It is what the grants of anonymous make of it'),
+)
 
-const listedRepository = z
-  .object({ name: repositoryName, visibility })
-  .check(z.meta({ id: 'ListedRepository' }))
+const listedRepository = named('ListedRepository', v.object({ name: repositoryName, visibility }))
 
-const repository = z
-  .object({
+const repository = named(
+  'Repository',
+  v.object({
     name: repositoryName,
     visibility,
-    tags: z.int().check(z.minimum(0), z.describe('How many there are')),
+    tags: v.pipe(integer, v.minValue(0), v.description('How many there are')),
     createdAt: time,
-  })
-  .check(z.meta({ id: 'Repository' }))
+  }),
+)
 
-const byName = z.strictObject({ repository: repositoryName })
+const byName = v.strictObject({ repository: repositoryName })
 
 export const repositories = [
   operation({
@@ -41,17 +42,18 @@ export const repositories = [
     path: '/repositories',
     summary: 'List the repositories that the caller may pull from, by name',
     access: 'signed-in',
-    request: z.object({
-      query: z.strictObject({
-        q: z
-          .optional(z.string().check(z.maxLength(255)))
-          .check(z.describe('What the names have somewhere within them')),
+    request: v.object({
+      query: v.strictObject({
+        q: v.pipe(
+          v.optional(v.pipe(v.string(), v.maxLength(255))),
+          v.description('What the names have somewhere within them'),
+        ),
         n: pageSize,
-        last: z.optional(repositoryName),
+        last: v.optional(repositoryName),
       }),
     }),
     status: 200,
-    answer: z.object({ repositories: z.array(listedRepository) }),
+    answer: v.object({ repositories: v.array(listedRepository) }),
     async handle({ query: { q = '', n, last = '' } }, c) {
       const names = await page(
         c,
@@ -72,7 +74,7 @@ export const repositories = [
     summary: 'Get a repository',
     description: 'Its name stands in the path as it is, with its slashes.',
     access: 'signed-in',
-    request: z.object({ params: byName }),
+    request: v.object({ params: byName }),
     status: 200,
     answer: repository,
     errors: [404],
@@ -90,7 +92,7 @@ export const repositories = [
       'For who has admin on it. Public gives anonymous a grant to pull from this very repository, ' +
       'private takes it; where a pattern makes it public, it cannot become private by itself.',
     access: 'signed-in',
-    request: z.object({ params: byName, body: z.strictObject({ visibility }) }),
+    request: v.object({ params: byName, body: v.strictObject({ visibility }) }),
     status: 200,
     answer: repository,
     errors: [403, 404, 409],
@@ -121,7 +123,7 @@ async function show(
   c: Context<AppEnv>,
   name: string,
   { tags, createdAt }: RepositoryFacts,
-): Promise<z.input<typeof repository>> {
+): Promise<v.InferInput<typeof repository>> {
   const publicNames = await publicAmong(c.var.db, [name])
   return { name, visibility: of(publicNames, name), tags, createdAt: formatTime(createdAt) }
 }

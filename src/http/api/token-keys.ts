@@ -1,5 +1,5 @@
 /** The keys that sign the registry's bearer tokens. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { rotateTokenKeys } from '../../auth/token-keys.ts'
 import { noteMade } from '../../store/audit.ts'
 import { changedBy } from './caller.ts'
@@ -13,10 +13,10 @@ export const tokenKeys = [
     summary: 'Sign bearer tokens with a new key from now on',
     description: 'Tokens that the old key signed stay valid until they expire.',
     access: 'admin',
-    request: z.object({}),
+    request: v.object({}),
     status: 200,
-    answer: z.object({
-      rotated: z.boolean().check(z.describe('Not where no token was signed yet')),
+    answer: v.object({
+      rotated: v.pipe(v.boolean(), v.description('Not where no token was signed yet')),
     }),
     async handle(_, c) {
       const by = changedBy(c)

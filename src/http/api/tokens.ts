@@ -1,7 +1,8 @@
 /** Access tokens. An account makes and revokes its own; administrators those of all, and so of robots. */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { newAccessToken } from '../../auth/access-tokens.ts'
+import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
   type AccessToken,
@@ -22,8 +23,8 @@ import {
   formatTimeOrNull,
   grant,
   grants,
+  named,
   pageSize,
-  time,
   tokenId,
   tokenName,
 } from './schemas.ts'
@@ -35,41 +36,51 @@ const tokenFields = {
   id: tokenId,
   account: accountName,
   name: tokenName,
-  grants: z
-    .nullable(z.array(grant))
-    .check(z.describe('What it is limited to; null: it may do all that its account may')),
+  grants: v.pipe(
+    v.nullable(v.array(grant)),
+    v.description('What it is limited to; null: it may do all that its account may'),
+  ),
   createdAt: time,
-  expiresAt: z.nullable(time),
-  lastUsedAt: z.nullable(time).check(z.describe('To the minute')),
-  revokedAt: z.nullable(time),
+  expiresAt: v.nullable(time),
+  lastUsedAt: v.pipe(v.nullable(time), v.description('To the minute')),
+  revokedAt: v.nullable(time),
 }
 
-const token = z.object(tokenFields).check(z.meta({ id: 'AccessToken' }))
+const token = named('AccessToken', v.object(tokenFields))
 
-const createdToken = z
-  .object({
+const createdToken = named(
+  'CreatedAccessToken',
+  v.object({
     ...tokenFields,
-    secret: z.string().check(z.describe('Shown this once; the password of a login')),
-  })
-  .check(z.meta({ id: 'CreatedAccessToken' }))
+    secret: v.pipe(v.string(), v.description('Shown this once; the password of a login')),
+  }),
+)
 
-const newToken = z.strictObject({
+const newToken = v.strictObject({
   name: tokenName,
-  account: z
-    .optional(accountName)
-    .check(z.describe("The caller's own by default; that of others for administrators")),
-  expiresInDays: z.optional(
-    z.int().check(z.minimum(1), z.maximum(EXPIRES_IN_DAYS_MAX), z.describe('Never by default')),
+  account: v.pipe(
+    v.optional(accountName),
+    v.description("The caller's own by default; that of others for administrators"),
   ),
-  expiresAt: z.optional(time),
-  grants: z
-    .optional(grants)
-    .check(z.describe('Limits the token to these, as far as its account has them')),
+  expiresInDays: v.optional(
+    v.pipe(
+      integer,
+      v.minValue(1),
+      v.maxValue(EXPIRES_IN_DAYS_MAX),
+      v.description('Never by default'),
+    ),
+  ),
+  expiresAt: v.optional(time),
+  grants: v.pipe(
+    v.optional(grants),
+    v.description('Limits the token to these, as far as its account has them'),
+  ),
 })
 
-const lastToken = z
-  .string()
-  .check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/))
+const lastToken = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9][a-z0-9._-]{0,63}\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+)
 
 export const tokens = [
   operation({
@@ -80,15 +91,15 @@ export const tokens = [
     description:
       'Those of `account`; where it is not given, those of the caller, and for administrators of all.',
     access: 'signed-in',
-    request: z.object({
-      query: z.strictObject({
-        account: z.optional(accountName),
+    request: v.object({
+      query: v.strictObject({
+        account: v.optional(accountName),
         n: pageSize,
-        last: z.optional(lastToken),
+        last: v.optional(lastToken),
       }),
     }),
     status: 200,
-    answer: z.object({ tokens: z.array(token) }),
+    answer: v.object({ tokens: v.array(token) }),
     errors: [403],
     async handle({ query: { account: given, n, last } }, c) {
       const account = given ?? (isAdministrator(c) ? null : accountOfCaller(c))
@@ -110,7 +121,7 @@ export const tokens = [
     summary: 'Create an access token',
     description: 'For administrators, and for an account that is signed in with its password.',
     access: 'signed-in',
-    request: z.object({ body: newToken }),
+    request: v.object({ body: newToken }),
     status: 201,
     answer: createdToken,
     errors: [403, 404, 409],
@@ -138,7 +149,7 @@ export const tokens = [
     summary: 'Revoke an access token',
     description: 'It is refused from the next request on, and listed for another 90 days.',
     access: 'signed-in',
-    request: z.object({ params: z.strictObject({ id: tokenId }) }),
+    request: v.object({ params: v.strictObject({ id: tokenId }) }),
     status: 204,
     answer: NO_CONTENT,
     errors: [404],
@@ -165,7 +176,7 @@ function accountOfCaller(c: Context<AppEnv>): string {
   })
 }
 
-function expiryOf(body: z.output<typeof newToken>, now: number): number | null {
+function expiryOf(body: v.InferOutput<typeof newToken>, now: number): number | null {
   const { expiresInDays, expiresAt } = body
   if (expiresInDays !== undefined && expiresAt !== undefined) {
     throw invalidRequest([{ field: 'expiresAt', problem: 'given together with expiresInDays' }])
@@ -196,7 +207,7 @@ function tokenAfter(last: string | undefined): { account: string; name: string }
   return account === undefined || name === undefined ? null : { account, name }
 }
 
-function show(stored: AccessToken): z.input<typeof token> {
+function show(stored: AccessToken): v.InferInput<typeof token> {
   return {
     id: stored.id,
     account: stored.account,

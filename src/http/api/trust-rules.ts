@@ -1,7 +1,8 @@
 /** Trust rules: whose ID tokens are accepted as credentials, and what they are granted. */
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { claimConditionProblem } from '../../auth/claim-conditions.ts'
 import { issuerProblem } from '../../auth/issuer-keys.ts'
+import { plainObject, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { mergeGrants } from '../../store/manage-grants.ts'
 import {
@@ -14,34 +15,37 @@ import {
 import { changedBy } from './caller.ts'
 import { invalidRequest, NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'
-import { formatTime, grant, grants, pageSize, ruleName, time } from './schemas.ts'
+import { formatTime, grant, grants, named, pageSize, ruleName } from './schemas.ts'
 
-const issuer = z
-  .string()
-  .check(
-    z.minLength(1),
-    z.maxLength(512),
-    z.describe(
-      'As the tokens name it in `iss`, such as https://token.actions.githubusercontent.com',
-    ),
-  )
-const audience = z
-  .string()
-  .check(z.minLength(1), z.maxLength(255), z.describe('What the tokens have in `aud`'))
-const claims = z
-  .record(z.string(), z.string())
-  .check(
-    z.describe(
-      'Every condition has to be met: claims by name, each with the text that it must have, where ' +
-        '"*" stands for any characters',
-    ),
-  )
+const issuer = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(512),
+  v.description(
+    'As the tokens name it in `iss`, such as https://token.actions.githubusercontent.com',
+  ),
+)
+const audience = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(255),
+  v.description('What the tokens have in `aud`'),
+)
+const claims = v.pipe(
+  plainObject(),
+  v.record(v.string(), v.string()),
+  v.description(
+    'Every condition has to be met: claims by name, each with the text that it must have, where ' +
+      '"*" stands for any characters',
+  ),
+)
 
-const trustRule = z
-  .object({ name: ruleName, issuer, audience, claims, grants: z.array(grant), createdAt: time })
-  .check(z.meta({ id: 'TrustRule' }))
+const trustRule = named(
+  'TrustRule',
+  v.object({ name: ruleName, issuer, audience, claims, grants: v.array(grant), createdAt: time }),
+)
 
-const byName = z.strictObject({ name: ruleName })
+const byName = v.strictObject({ name: ruleName })
 
 export const trustRules = [
   operation({
@@ -50,9 +54,9 @@ export const trustRules = [
     path: '/trust-rules',
     summary: 'List the trust rules by name',
     access: 'admin',
-    request: z.object({ query: z.strictObject({ n: pageSize, last: z.optional(ruleName) }) }),
+    request: v.object({ query: v.strictObject({ n: pageSize, last: v.optional(ruleName) }) }),
     status: 200,
-    answer: z.object({ trustRules: z.array(trustRule) }),
+    answer: v.object({ trustRules: v.array(trustRule) }),
     async handle({ query: { n, last = '' } }, c) {
       const found = await page(
         c,
@@ -72,13 +76,13 @@ export const trustRules = [
     description:
       'Its grants can be changed later, for the principal trust:<name>; the rest cannot.',
     access: 'admin',
-    request: z.object({
-      body: z.strictObject({
+    request: v.object({
+      body: v.strictObject({
         name: ruleName,
         issuer,
         audience,
         claims,
-        grants: z.optional(grants),
+        grants: v.optional(grants),
       }),
     }),
     status: 201,
@@ -103,7 +107,7 @@ export const trustRules = [
     path: '/trust-rules/{name}',
     summary: 'Get a trust rule with its grants',
     access: 'admin',
-    request: z.object({ params: byName }),
+    request: v.object({ params: byName }),
     status: 200,
     answer: trustRule,
     errors: [404],
@@ -120,7 +124,7 @@ export const trustRules = [
     path: '/trust-rules/{name}',
     summary: 'Delete a trust rule with its grants',
     access: 'admin',
-    request: z.object({ params: byName }),
+    request: v.object({ params: byName }),
     status: 204,
     answer: NO_CONTENT,
     errors: [404],
@@ -139,7 +143,7 @@ function unknownRule(name: string): RegistryError {
   return new RegistryError('NOT_FOUND', { message: 'no such trust rule', detail: { name } })
 }
 
-function show({ grants, createdAt, ...rule }: StoredTrustRule): z.input<typeof trustRule> {
+function show({ grants, createdAt, ...rule }: StoredTrustRule): v.InferInput<typeof trustRule> {
   return {
     ...rule,
     grants: grants.map(({ pattern, actions }) => ({ pattern, actions: [...actions] })),

@@ -1,12 +1,13 @@
 /** What became of the events for a webhook, and sending them: a test now, and again what was given up. */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { deliver } from '../../events/deliver.ts'
 import type { KnownEndpoint } from '../../events/endpoints.ts'
 import type { RegistryEvent } from '../../events/event.ts'
 import { addressOptions } from '../../events/event-settings.ts'
 import { sendAll, storedEvent } from '../../events/messages.ts'
 import { logError } from '../../lib/log.ts'
+import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { noteMade } from '../../store/audit.ts'
 import { type DeadLetter, listDeadLetters, replayDeadLetters } from '../../store/dead-letters.ts'
@@ -16,7 +17,7 @@ import { eventOf } from '../events.ts'
 import { changedBy } from './caller.ts'
 import { invalidRequest, operation } from './operation.ts'
 import { page } from './pages.ts'
-import { formatTime, formatTimeOrNull, time } from './schemas.ts'
+import { formatTime, formatTimeOrNull, named, wholeNumber } from './schemas.ts'
 import { findWebhook } from './webhook-lookup.ts'
 import { byId, showExcerpt } from './webhook-schemas.ts'
 
@@ -34,44 +35,49 @@ const EMPTY = {
 } as const
 
 const attempt = {
-  status: z.nullable(z.int()).check(z.describe('Null where no answer came')),
-  ms: z.nullable(z.number()),
-  error: z.nullable(z.string()).check(z.describe('Null for a success')),
-  excerpt: z.nullable(z.string()).check(z.describe('The beginning of the answer, up to 1 KiB')),
+  status: v.pipe(v.nullable(integer), v.description('Null where no answer came')),
+  ms: v.nullable(v.number()),
+  error: v.pipe(v.nullable(v.string()), v.description('Null for a success')),
+  excerpt: v.pipe(
+    v.nullable(v.string()),
+    v.description('The beginning of the answer, up to 1 KiB'),
+  ),
 }
 
-const pong = z.object({ eventId: z.string(), ...attempt }).check(z.meta({ id: 'WebhookPing' }))
+const pong = named('WebhookPing', v.object({ eventId: v.string(), ...attempt }))
 
-const states = z.enum(['pending', 'delivered', 'dead'])
+const states = v.picklist(['pending', 'delivered', 'dead'])
 
-const delivery = z
-  .object({
-    eventId: z.string(),
-    action: z.string(),
-    repository: z.string(),
+const delivery = named(
+  'WebhookDelivery',
+  v.object({
+    eventId: v.string(),
+    action: v.string(),
+    repository: v.string(),
     state: states,
-    attempts: z.int(),
+    attempts: integer,
     ...attempt,
     firstAt: time,
-    nextAt: z.nullable(time).check(z.describe('When it is tried again')),
+    nextAt: v.pipe(v.nullable(time), v.description('When it is tried again')),
     updatedAt: time,
-  })
-  .check(z.meta({ id: 'WebhookDelivery' }))
+  }),
+)
 
-const deadLetter = z
-  .object({
-    id: z.int(),
-    eventId: z.string(),
-    action: z.nullable(z.string()),
-    repository: z.nullable(z.string()),
-    attempts: z.int(),
-    error: z.string(),
+const deadLetter = named(
+  'DeadLetter',
+  v.object({
+    id: integer,
+    eventId: v.string(),
+    action: v.nullable(v.string()),
+    repository: v.nullable(v.string()),
+    attempts: integer,
+    error: v.string(),
     at: time,
-    replayedAt: z.nullable(time),
-  })
-  .check(z.meta({ id: 'DeadLetter' }))
+    replayedAt: v.nullable(time),
+  }),
+)
 
-const letterId = z.int().check(z.minimum(1))
+const letterId = v.pipe(integer, v.minValue(1))
 
 export const webhookDeliveries = [
   operation({
@@ -83,7 +89,7 @@ export const webhookDeliveries = [
       'The pull of an empty blob from a repository berth/ping that need not exist, whatever the webhook ' +
       'filters; to one that is disabled, too. It is tried once, and neither counted nor listed.',
     access: 'admin',
-    request: z.object({ params: byId }),
+    request: v.object({ params: byId }),
     status: 200,
     answer: pong,
     errors: [404],
@@ -107,9 +113,9 @@ export const webhookDeliveries = [
     path: '/webhooks/{id}/deliveries',
     summary: 'List the last 100 deliveries of a webhook, those first that changed last',
     access: 'admin',
-    request: z.object({ params: byId, query: z.strictObject({ state: z.optional(states) }) }),
+    request: v.object({ params: byId, query: v.strictObject({ state: v.optional(states) }) }),
     status: 200,
-    answer: z.object({ deliveries: z.array(delivery) }),
+    answer: v.object({ deliveries: v.array(delivery) }),
     errors: [404],
     async handle({ params: { id }, query: { state } }, c) {
       const { endpoint } = await findWebhook(c, id)
@@ -126,21 +132,24 @@ export const webhookDeliveries = [
     summary: 'List the deliveries of a webhook that were given up, the newest first',
     description: 'They are kept for as long as events are: EVENT_DAYS days.',
     access: 'admin',
-    request: z.object({
+    request: v.object({
       params: byId,
-      query: z.strictObject({
-        n: z.optional(
-          z.coerce
-            .number()
-            .check(z.int(), z.minimum(1), z.maximum(LISTED_MAX), z.describe('100 by default')),
+      query: v.strictObject({
+        n: v.optional(
+          v.pipe(
+            wholeNumber,
+            v.minValue(1),
+            v.maxValue(LISTED_MAX),
+            v.description('100 by default'),
+          ),
         ),
-        before: z.optional(
-          z.coerce.number().check(z.int(), z.minimum(1), z.describe('The id of a dead letter')),
+        before: v.optional(
+          v.pipe(wholeNumber, v.minValue(1), v.description('The id of a dead letter')),
         ),
       }),
     }),
     status: 200,
-    answer: z.object({ deadLetters: z.array(deadLetter) }),
+    answer: v.object({ deadLetters: v.array(deadLetter) }),
     errors: [404],
     async handle({ params: { id }, query: { n, before = Number.MAX_SAFE_INTEGER } }, c) {
       await findWebhook(c, id)
@@ -164,12 +173,12 @@ export const webhookDeliveries = [
       'there may be others, for another such request. They are queued as new deliveries of the same ' +
       'events, with the same ids.',
     access: 'admin',
-    request: z.object({
+    request: v.object({
       params: byId,
-      body: z.strictObject({ deadLetter: z.optional(letterId), since: z.optional(time) }),
+      body: v.strictObject({ deadLetter: v.optional(letterId), since: v.optional(time) }),
     }),
     status: 200,
-    answer: z.object({ replayed: z.int(), more: z.boolean() }),
+    answer: v.object({ replayed: integer, more: v.boolean() }),
     errors: [404, 409],
     async handle({ params: { id }, body: { deadLetter, since } }, c) {
       const { endpoint } = await findWebhook(c, id)
@@ -235,7 +244,7 @@ function unknownLetter(id: number): RegistryError {
 function showDelivery(
   { eventId, action, repository, state, attempts, status, ms, error, ...rest }: StoredDelivery,
   endpoint: KnownEndpoint,
-): z.input<typeof delivery> {
+): v.InferInput<typeof delivery> {
   return {
     eventId,
     action,
@@ -252,7 +261,7 @@ function showDelivery(
   }
 }
 
-function showDeadLetter(letter: DeadLetter): z.input<typeof deadLetter> {
+function showDeadLetter(letter: DeadLetter): v.InferInput<typeof deadLetter> {
   const { id, eventId, attempts, error, at, replayedAt } = letter
   const event = storedEvent(letter.event)
   return {

@@ -1,11 +1,16 @@
 /** What requests and answers about webhooks are made of. */
-import * as z from 'zod/mini'
-import { EndpointConfiguration, millisecondsOf } from '../../events/endpoint-configuration.ts'
+import * as v from 'valibot'
+import {
+  EndpointConfiguration,
+  millisecondsOf,
+  takes,
+} from '../../events/endpoint-configuration.ts'
 import type { KnownEndpoint } from '../../events/endpoints.ts'
 import { FORMATS } from '../../events/envelope.ts'
 import { EVENT_ACTIONS } from '../../events/event.ts'
 import { isSecret } from '../../events/signature.ts'
-import { formatTimeOrNull, time } from './schemas.ts'
+import { integer, time } from '../../lib/schemas.ts'
+import { formatTimeOrNull, named } from './schemas.ts'
 
 /** What stands for the value of a header. No header can have it, so that it cannot be written back by mistake. */
 const MASK = '•••'
@@ -16,87 +21,90 @@ const CREDENTIAL_CHARACTERS = 6
 const OVERLAP_MAX_MS = 7 * 24 * 60 * 60_000
 const OVERLAP = 'takes a duration such as "24h", of 0s to 168h'
 
-export const webhookId = z
-  .string()
-  .check(
-    z.regex(
-      /^(?:var:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
-      'the id of a webhook, or var:<name> for one of the WEBHOOKS variable',
-    ),
-  )
+export const webhookId = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:var:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
+    'the id of a webhook, or var:<name> for one of the WEBHOOKS variable',
+  ),
+)
 
-export const byId = z.strictObject({ id: webhookId })
+export const byId = v.strictObject({ id: webhookId })
 
-const actions = z.array(z.enum(EVENT_ACTIONS))
+const actions = v.array(v.picklist(EVENT_ACTIONS))
 
 const webhookFields = {
   id: webhookId,
-  name: z.string(),
-  readOnly: z
-    .boolean()
-    .check(
-      z.describe('Whether it is configured in the WEBHOOKS variable, and cannot be changed here'),
-    ),
-  url: z.string(),
-  headers: z
-    .record(z.string(), z.literal(MASK))
-    .check(z.describe('Their names; the values, which may be credentials, are not shown')),
-  timeout: z.number().check(z.describe('Milliseconds')),
-  threshold: z.int(),
-  backoff: z.number().check(z.describe('Milliseconds')),
-  disabled: z.boolean(),
-  ignore: z.object({ mediatypes: z.array(z.string()), actions }),
-  repositories: z.array(z.string()),
+  name: v.string(),
+  readOnly: v.pipe(
+    v.boolean(),
+    v.description('Whether it is configured in the WEBHOOKS variable, and cannot be changed here'),
+  ),
+  url: v.string(),
+  headers: v.pipe(
+    v.record(v.string(), v.literal(MASK)),
+    v.description('Their names; the values, which may be credentials, are not shown'),
+  ),
+  timeout: v.pipe(v.number(), v.description('Milliseconds')),
+  threshold: integer,
+  backoff: v.pipe(v.number(), v.description('Milliseconds')),
+  disabled: v.boolean(),
+  ignore: v.object({ mediatypes: v.array(v.string()), actions }),
+  repositories: v.array(v.string()),
   actions,
-  mediaTypes: z.array(z.string()),
-  blobPulls: z.boolean(),
-  references: z.boolean(),
-  format: z.enum(FORMATS),
-  secrets: z
-    .int()
-    .check(z.describe('How many sign: 2 while one that was replaced is valid, 0 for no signature')),
-  failures: z.int().check(z.describe('Since the last success')),
-  openUntil: z
-    .nullable(time)
-    .check(z.describe('After too many failures nothing is sent until then')),
-  createdAt: z.nullable(time),
-  updatedAt: z.nullable(time),
+  mediaTypes: v.array(v.string()),
+  blobPulls: v.boolean(),
+  references: v.boolean(),
+  format: v.picklist(FORMATS),
+  secrets: v.pipe(
+    integer,
+    v.description('How many sign: 2 while one that was replaced is valid, 0 for no signature'),
+  ),
+  failures: v.pipe(integer, v.description('Since the last success')),
+  openUntil: v.pipe(
+    v.nullable(time),
+    v.description('After too many failures nothing is sent until then'),
+  ),
+  createdAt: v.nullable(time),
+  updatedAt: v.nullable(time),
 }
 
-export const webhook = z.object(webhookFields).check(z.meta({ id: 'Webhook' }))
+export const webhook = named('Webhook', v.object(webhookFields))
 
-export const webhookWithSecret = z
-  .object({
+export const webhookWithSecret = named(
+  'WebhookWithSecret',
+  v.object({
     ...webhookFields,
-    secret: z.string().check(z.describe('Shown this once; deliveries are signed with it')),
-  })
-  .check(z.meta({ id: 'WebhookWithSecret' }))
+    secret: v.pipe(v.string(), v.description('Shown this once; deliveries are signed with it')),
+  }),
+)
 
-const secret = z
-  .optional(
-    z.string().check(z.refine(isSecret, 'takes "whsec_" and 24 to 64 random bytes in base64')),
-  )
-  .check(z.describe('Made where it is not given'))
+const secret = v.pipe(
+  v.optional(
+    v.pipe(v.string(), v.check(isSecret, 'takes "whsec_" and 24 to 64 random bytes in base64')),
+  ),
+  v.description('Made where it is not given'),
+)
 
-export const newWebhook = z.extend(EndpointConfiguration, { secret })
+export const newWebhook = v.strictObject({ ...EndpointConfiguration.entries, secret }, takes)
 
 /** Fields that are given replace those that there are. */
-export const webhookChanges = z.partial(z.omit(EndpointConfiguration, { name: true, secret: true }))
+export const webhookChanges = v.partial(v.omit(EndpointConfiguration, ['name', 'secret']))
 
-export const rotation = z.strictObject({
+export const rotation = v.strictObject({
   secret,
-  overlap: z
-    .optional(
-      z
-        .union([z.string(), z.number()], OVERLAP)
-        .check(
-          z.refine(
-            (value) => millisecondsOf(value) >= 0 && millisecondsOf(value) <= OVERLAP_MAX_MS,
-            OVERLAP,
-          ),
+  overlap: v.pipe(
+    v.optional(
+      v.pipe(
+        v.union([v.string(), v.number()], OVERLAP),
+        v.check(
+          (value) => millisecondsOf(value) >= 0 && millisecondsOf(value) <= OVERLAP_MAX_MS,
+          OVERLAP,
         ),
-    )
-    .check(z.describe('For so long the old secret signs, too; 24h by default')),
+      ),
+    ),
+    v.description('For so long the old secret signs, too; 24h by default'),
+  ),
 })
 
 /** A webhook and, where it is not of the WEBHOOKS variable, when it was made and changed. */
@@ -105,7 +113,7 @@ export interface Shown {
   row: { created_at: number; updated_at: number } | null
 }
 
-export function showWebhook({ endpoint, row }: Shown): z.input<typeof webhook> {
+export function showWebhook({ endpoint, row }: Shown): v.InferInput<typeof webhook> {
   const { id, name, url, threshold, disabled, blobPulls, references, format, state } = endpoint
   return {
     id,

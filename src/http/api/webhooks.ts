@@ -1,6 +1,6 @@
 /** Webhooks: where events are delivered to. Those of the WEBHOOKS variable are shown, and changed there alone. */
 import type { Context } from 'hono'
-import * as z from 'zod/mini'
+import * as v from 'valibot'
 import { EndpointConfiguration, millisecondsOf } from '../../events/endpoint-configuration.ts'
 import { MAX_WEBHOOKS } from '../../events/endpoints.ts'
 import { addressOptions } from '../../events/event-settings.ts'
@@ -42,9 +42,9 @@ export const webhooks = [
     description:
       'First those of the WEBHOOKS variable, which are read-only here; then the others by name.',
     access: 'admin',
-    request: z.object({}),
+    request: v.object({}),
     status: 200,
-    answer: z.object({ webhooks: z.array(webhook) }),
+    answer: v.object({ webhooks: v.array(webhook) }),
     async handle(_, c) {
       return { webhooks: (await readWebhooks(c)).map(showWebhook) }
     },
@@ -58,7 +58,7 @@ export const webhooks = [
     description:
       'As docker/distribution writes its endpoints. Its secret is shown in this answer, and never again.',
     access: 'admin',
-    request: z.object({ body: newWebhook }),
+    request: v.object({ body: newWebhook }),
     status: 201,
     answer: webhookWithSecret,
     errors: [409],
@@ -92,7 +92,7 @@ export const webhooks = [
     path: '/webhooks/{id}',
     summary: 'Get a webhook',
     access: 'admin',
-    request: z.object({ params: byId }),
+    request: v.object({ params: byId }),
     status: 200,
     answer: webhook,
     errors: [404],
@@ -110,7 +110,7 @@ export const webhooks = [
       'Fields that are given replace those that there are; `ignore` is replaced as a whole. What waits ' +
       'for a webhook that is disabled becomes dead letters.',
     access: 'admin',
-    request: z.object({ params: byId, body: webhookChanges }),
+    request: v.object({ params: byId, body: webhookChanges }),
     status: 200,
     answer: webhook,
     errors: [404, 409],
@@ -119,7 +119,7 @@ export const webhooks = [
       const { disabled = null, ...changes } = body
       if (changes.url !== undefined) refuseAddress(c, changes.url)
       refuseHeadersElsewhere(endpoint, changes)
-      const { name, ...before } = z.parse(EndpointConfiguration, JSON.parse(row.config))
+      const { name, ...before } = v.parse(EndpointConfiguration, JSON.parse(row.config))
       const url = changes.url ?? before.url
       const after = { name, ...merge(merge({}, before), changes), url }
       const updated = await configureWebhook(
@@ -143,7 +143,7 @@ export const webhooks = [
       'It is shown in this answer, and never again. The old one signs, too, for as long as `overlap` ' +
       'says; one that is older ends at once.',
     access: 'admin',
-    request: z.object({ params: byId, body: rotation }),
+    request: v.object({ params: byId, body: rotation }),
     status: 200,
     answer: webhookWithSecret,
     errors: [404, 409],
@@ -177,7 +177,7 @@ export const webhooks = [
     path: '/webhooks/{id}',
     summary: 'Delete a webhook with its deliveries and dead letters',
     access: 'admin',
-    request: z.object({ params: byId }),
+    request: v.object({ params: byId }),
     status: 204,
     answer: NO_CONTENT,
     errors: [404, 409],
@@ -189,7 +189,7 @@ export const webhooks = [
   }),
 ]
 
-type Changes = z.output<typeof webhookChanges>
+type Changes = v.InferOutput<typeof webhookChanges>
 
 /**
  * The original has two fields for the media types that are ignored; they are kept as one, so that a change of either replaces

@@ -110,7 +110,7 @@ describe('accounts', () => {
   })
 
   it.each([
-    [{}, 'name: Invalid input: expected string, received undefined'],
+    [{}, 'name: missing'],
     [{ name: 'Upper' }, /^name: 1 to 64 characters/],
     [{ name: 'a'.repeat(65) }, /^name: 1 to 64 characters/],
     [{ name: 'a', admin: true }, 'admin: unknown field'],

@@ -84,7 +84,7 @@ describe('every operation', () => {
       expect(await failure(name, sample(path), { as: null })).toMatch(/^401 UNAUTHORIZED/)
       const wrong = { as: { user: 'admin', password: 'not the password' } }
       expect(await failure(name, sample(path), wrong)).toMatch(/^(401|429)/)
-      const body = request.shape.body && {}
+      const body = request.entries.body && {}
       expect(await failure(name, `${sample(path)}?surprise=1`, { body })).toMatch(
         /^400 REQUEST_INVALID: .*surprise: unknown field/,
       )

@@ -22,6 +22,7 @@ export default defineConfig(async () => ({
             main: './test/support/worker.ts',
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
+              d1Databases: { REPLICA: 'replica' },
               bindings: {
                 OPEN_ACCESS: 'true',
                 LOG_REQUESTS: 'false',

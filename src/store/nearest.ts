@@ -13,7 +13,7 @@ export interface NearestDatabase {
 
 /** Made for one question, so that the answer's origin is known. */
 export function nearestDatabase(
-  bound: Pick<D1Database, 'withSession'>,
+  bound: { withSession(constraint: string): Pick<D1DatabaseSession, 'prepare' | 'batch'> },
   usage: Usage,
 ): NearestDatabase {
   let current = true

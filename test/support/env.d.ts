@@ -6,6 +6,8 @@ declare global {
   namespace Cloudflare {
     interface Env extends BerthEnv {
       TEST_MIGRATIONS: D1Migration[]
+      /** A second database, for what is behind the first. */
+      REPLICA: D1Database
     }
   }
 }

@@ -4,13 +4,14 @@
  */
 import worker from '../../src/index.ts'
 import { UploadSession as Session, type UploadEnv } from '../../src/uploads/upload-session.ts'
+import { meterBindings, meterStorage } from '../cost/meter.ts'
 import { countBindings } from './counting.ts'
 
 export { LoginGuard } from '../../src/index.ts'
 
 export class UploadSession extends Session {
   constructor(ctx: DurableObjectState, env: UploadEnv) {
-    super(ctx, countBindings(env))
+    super(meterStorage(ctx), meterBindings(countBindings(env)))
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * What clients send, as it was recorded between them and docker-registry 2.8.2 behind a proxy that asked for a bearer token, in
- * November 2026: the requests in order, and how they are answered. Requests that a client repeats for each blob are written once;
- * those of several blobs at the same time stand one after the other, which costs the same.
+ * What clients send, in order, and how it is answered: put together from recordings of November 2026, between the clients and
+ * docker-registry 2.8.2 behind a proxy that asked for a bearer token (the login) or for nothing (the rest). What a client repeats
+ * for each blob is written once; what it sends for several blobs at the same time stands one after the other, which costs the same.
  */
 
 /** What a group of requests is sent for. `blobs`: each layer, and the config. */
@@ -29,8 +29,9 @@ export type Sequence = [Each, ...Request[]][]
 export type Operation = 'push' | 'push again' | 'pull' | 'pull again'
 
 /**
- * docker 26.1.5; containerd 1.7.24, and docker 26.1.5 with the containerd image store, which sends the same; podman 5.4.2, of which
- * `again` is what skopeo 1.9.3 sent, of the same library.
+ * docker 26.1.5; `again`, docker 20.10.24. containerd 1.7.24, and docker 26.1.5 with the containerd image store, which sends the
+ * same; its login and its `pull again`, containerd 1.6.20. podman 5.4.2; its login, podman 4.3.1, and its `push again`, skopeo 1.9.3 of
+ * the same library.
  */
 export type Client = 'docker' | 'containerd' | 'podman'
 

@@ -30,6 +30,7 @@ function counts(): string {
     }),
   )
   const others = [
+    row('containerd, push, told to a webhook', FIGURES.pushTold),
     row('sweep of each minute', FIGURES.minute),
     row('sweep of each hour', FIGURES.hour),
   ]

@@ -1,5 +1,5 @@
 /** The app: every route by the noun of its sub-app, and what all routes share. */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { api } from './http/api/index.ts'
 import { base } from './http/base.ts'
@@ -8,6 +8,7 @@ import { type AppEnv, clientAddress, type Env, factory } from './http/context.ts
 import { crossOrigin } from './http/cross-origin.ts'
 import { catalog, tags } from './http/lists.ts'
 import { manifests } from './http/manifests.ts'
+import { metrics } from './http/metrics.ts'
 import { matchPath, type Target, unknownEndpoint } from './http/path.ts'
 import { limitRate } from './http/rate-limit.ts'
 import { referrers } from './http/referrers.ts'
@@ -17,7 +18,6 @@ import { readSettings, SettingError } from './http/settings.ts'
 import { token } from './http/token.ts'
 import { readUnread } from './http/unread-body.ts'
 import { upload, uploads } from './http/uploads.ts'
-import { Usage } from './lib/usage.ts'
 import { RegistryError } from './oci/errors.ts'
 import { parseRepositoryName } from './oci/name.ts'
 import { CountedBlobStore } from './store/counted-blob-store.ts'
@@ -56,11 +56,11 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
 
   const settings = readSettings(c.env)
   for (const [name, value] of settings.responseHeaders) c.header(name, value)
-  const { repository, reference } = targetOf(c.req.raw, c.env)
+  const { route, repository, reference } = targetOf(c.req.raw, c.env)
   c.set('settings', settings)
   c.set('address', clientAddress(c))
-  const usage = new Usage()
-  c.set('usage', usage)
+  c.set('route', route)
+  const { usage } = c.var
   c.set('db', new CountedDatabase(c.env.DB, usage))
   c.set('blobStore', new CountedBlobStore(new R2BlobStore(c.env.BUCKET), usage))
   c.set('repository', repository === null ? '' : parseRepositoryName(repository))
@@ -68,7 +68,7 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
   await next()
 })
 
-export const app = new Hono<AppEnv>({ getPath: routeOf })
+export const app = factory.createApp({ getPath: routeOf })
 
 async function refuse(c: Context<AppEnv>, error: unknown): Promise<Response> {
   await readUnread(c.req.raw)
@@ -104,4 +104,5 @@ app.route('/tags', tags)
 app.route('/catalog', catalog)
 app.route('/referrers', referrers)
 app.route('/token', token)
+app.route('/metrics', metrics)
 app.route('/api/v1', api)

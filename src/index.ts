@@ -7,6 +7,7 @@ import { type Env, eventContext } from './http/context.ts'
 import { logInfo } from './lib/log.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
+import { noteSweep } from './store/sweeps.ts'
 
 export { LoginGuard } from './auth/login-guard.ts'
 export { UploadSession } from './uploads/upload-session.ts'
@@ -20,6 +21,7 @@ export default {
   async scheduled(controller, env) {
     if (controller.cron === EVERY_MINUTE) {
       const outbox = await sweepOutbox(eventContext(env))
+      await noteSweep(env.DB, 'outbox', outbox.events + outbox.deliveries, Date.now())
       if (Object.values(outbox).some((count) => count > 0)) {
         logInfo({ message: 'sweep of the outbox', ...outbox })
       }
@@ -30,6 +32,7 @@ export default {
       new R2BlobStore(env.BUCKET),
       controller.scheduledTime,
     )
+    await noteSweep(env.DB, 'collector', swept, Date.now())
     const rotated = await rotateTokenKeys(env.DB, controller.scheduledTime)
     logInfo({ message: 'sweep', swept, rotated })
   },

@@ -10,6 +10,7 @@ export type Route =
   | '/'
   | '/healthz'
   | '/readyz'
+  | '/metrics'
   | '/version'
   | '/catalog'
   | '/blobs'
@@ -34,6 +35,7 @@ const FIXED_ROUTES: ReadonlyMap<string, Route> = new Map([
   ['/', '/'],
   ['/healthz', '/healthz'],
   ['/readyz', '/readyz'],
+  ['/metrics', '/metrics'],
   ['/token', '/token'],
   ['/v2', '/version'],
   ['/v2/', '/version'],

@@ -1,24 +1,26 @@
-/** One line of JSON for each request. The query stays out of it, as do all headers: neither tokens nor passwords reach the log. */
+/**
+ * What a request leaves behind when its answer begins: the Server-Timing header, one line of JSON in the log, and a data point where
+ * a dataset is bound. What a streamed body still asks of the bucket is in none of them.
+ */
 import { logInfo } from '../lib/log.ts'
+import { Usage } from '../lib/usage.ts'
 import { factory } from './context.ts'
+import { writeDataPoint } from './data-point.ts'
+import { observe } from './observation.ts'
+import { serverTiming } from './server-timing.ts'
 
 export const logRequest = factory.createMiddleware(async function logRequest(c, next) {
-  const start = Date.now()
+  const start = performance.now()
+  c.set('usage', new Usage())
   await next()
-  const { settings, requestId, repository, caller, address } = c.var
-  if (settings?.logRequests === false) return
-  const length = c.req.method === 'HEAD' ? '0' : c.res.headers.get('Content-Length')
-  logInfo({
-    message: 'request',
-    requestId,
-    method: c.req.method,
-    path: new URL(c.req.url).pathname,
-    repository: repository ?? '',
-    subject: caller?.subject ?? '',
-    address: address ?? '',
-    status: c.res.status,
-    // Of a body without a length, nothing is known when the answer begins.
-    bytes: length === null ? null : Number(length),
-    ms: Date.now() - start,
-  })
+  const ms = Math.round(performance.now() - start)
+  const timing = serverTiming(c, ms)
+  if (timing !== null) c.res.headers.set('Server-Timing', timing)
+
+  const { ANALYTICS } = c.env
+  const isLogged = c.var.settings?.logRequests !== false
+  if (!isLogged && ANALYTICS === undefined) return
+  const observation = observe(c, ms)
+  if (isLogged) logInfo({ message: 'request', ...observation })
+  if (ANALYTICS !== undefined) writeDataPoint(ANALYTICS, observation)
 })

@@ -32,6 +32,7 @@ export interface SettingVariables {
   CORS_ORIGINS?: string
   ALLOW_LOOPBACK?: string
   LOG_REQUESTS?: string
+  METRICS_TOKEN?: string
   WEBHOOKS?: string
   WEBHOOK_HOSTS?: string
   WEBHOOK_RETRY?: string
@@ -69,6 +70,8 @@ export interface Settings extends AuthSettings, EventSettings {
   tagReads: 'primary' | 'replica'
   /** For so long an isolate may answer what a tag meant a moment ago; 0 for not at all. */
   tagHoldSeconds: number
+  /** What Prometheus may show instead of an administrator's password. */
+  metricsToken: string | null
   /** Where large blobs are fetched instead; null for nowhere. */
   blobRedirect: BlobRedirect | null
 }
@@ -124,6 +127,7 @@ export function readSettings(variables: SettingVariables): Settings {
     logRequests: flag('LOG_REQUESTS', variables.LOG_REQUESTS, true),
     tagReads: tagReads(variables.TAG_READS),
     tagHoldSeconds: number('TAG_HOLD_SECONDS', variables.TAG_HOLD_SECONDS, TAG_HOLD),
+    metricsToken: secretToken('METRICS_TOKEN', variables.METRICS_TOKEN),
     blobRedirect: parsed('BLOB_REDIRECT', variables.BLOB_REDIRECT, parseRedirect),
   }
   cache.set(variables, settings)
@@ -231,4 +235,11 @@ function password(name: string, value: string | undefined): string | null {
   if (value === undefined || value === '') return null
   if (value.length < 12) throw new SettingError(name, 'a password of at least 12 characters')
   return value
+}
+
+/** RFC 6750, 2.1, in all characters that stand in a header's value as they are. */
+function secretToken(name: string, value: string | undefined): string | null {
+  if (value === undefined || value === '') return null
+  if (/^[\x21-\x7e]{16,}$/.test(value)) return value
+  throw new SettingError(name, 'a token of at least 16 characters, none of them a space')
 }

@@ -231,6 +231,9 @@ describe('routes without a repository', () => {
     await ask(credential, ['GET', '/v2/'], status(version))
     if (!slow) {
       for (const path of ['/', '/healthz', '/readyz']) await ask(credential, ['GET', path], 200)
+      const office = judgeOffice(sender, 'operator', world.rules, mode)
+      for (const method of ['GET', 'HEAD'])
+        await ask(credential, [method, '/metrics'], status(office))
       await ask(credential, ['HEAD', '/v2'], status(version))
       await ask(credential, ['GET', '/v2/_catalog?n=1'], status(judgeList(sender, mode)))
       for (const path of [
@@ -265,6 +268,7 @@ const OFFERED: Readonly<Record<string, string>> = {
   '/token': 'GET HEAD POST',
   '/api/v1/account': 'GET HEAD',
   '/healthz': 'GET HEAD',
+  '/metrics': 'GET HEAD',
 }
 
 describe('a method that a route does not have', () => {

@@ -13,6 +13,7 @@ describe('matchPath', () => {
     ['/', '/', null, ''],
     ['/healthz', '/healthz', null, ''],
     ['/readyz', '/readyz', null, ''],
+    ['/metrics', '/metrics', null, ''],
     ['/v2', '/version', null, ''],
     ['/v2/', '/version', null, ''],
     ['/v2/_catalog', '/catalog', null, ''],

@@ -1,6 +1,7 @@
 /** The log: one JSON line a request, with what an operator asks for and nothing that opens a door. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { bindings, pushImage, send } from '../support/registry.ts'
+import { digestOf } from '../../src/oci/digest.ts'
+import { bindings, pushBlob, pushImage, randomBytes, send } from '../support/registry.ts'
 
 const environment = { ...bindings, LOG_REQUESTS: 'true' }
 
@@ -17,6 +18,7 @@ afterEach(() => {
 describe('a request', () => {
   it('leaves one line', async () => {
     const { bytes } = await pushImage('log/app', 'latest')
+    await send('GET', '/v2/log/app/manifests/latest')
     const headers = { 'CF-Connecting-IP': '203.0.113.7' }
     const lines = await linesOf(() =>
       send('GET', '/v2/log/app/manifests/latest?x=1', { headers }, environment),
@@ -26,12 +28,17 @@ describe('a request', () => {
         message: 'request',
         requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         method: 'GET',
+        route: '/manifests',
         path: '/v2/log/app/manifests/latest',
         repository: 'log/app',
         subject: '',
         address: '203.0.113.7',
         status: 200,
         bytes: bytes.length,
+        cache: null,
+        d1: 1,
+        r2: { reads: 0, writes: 0, deletes: 0 },
+        uploads: 0,
         ms: expect.any(Number),
       },
     ])
@@ -44,12 +51,67 @@ describe('a request', () => {
   })
 
   it.each([
-    ['/v2/log/app/manifests/none', 404],
-    ['/nowhere', 404],
-    ['/v2/Log/tags/list', 400],
-  ])('that fails leaves one, too: %s', async (path, status) => {
+    ['/v2/log/app/manifests/none', 404, '/manifests', 1],
+    ['/nowhere', 404, '/unknown', 0],
+    ['/v2/Log/tags/list', 400, '/tags', 0],
+    ['/api/v1/accounts/absent', 404, '/api/v1', 1],
+    ['/api/v1/nothing', 404, '/api/v1', 0],
+  ])('that fails leaves one, too: %s', async (path, status, route, d1) => {
     const lines = await linesOf(() => send('GET', path, {}, environment))
-    expect(lines).toMatchObject([{ message: 'request', path, status }])
+    expect(lines).toMatchObject([{ message: 'request', path, status, route, d1 }])
+  })
+
+  it('that the settings shut out leaves one', async () => {
+    const lines = await linesOf(() =>
+      send('GET', '/v2/', {}, { ...environment, PUBLIC_URL: 'no URL' }),
+    )
+    expect(lines).toMatchObject([{ route: '/unknown', path: '/v2/', status: 503, d1: 0 }])
+  })
+
+  it('that breaks the registry leaves one, with what was asked until then', async () => {
+    vi.spyOn(console, 'error').mockReturnValue(undefined)
+    const failing = { prepare: () => bindings.DB.prepare('SELECT * FROM nothing') }
+    const DB = new Proxy(bindings.DB, {
+      get: (target, name) => Reflect.get(name === 'prepare' ? failing : target, name),
+    })
+    const lines = await linesOf(() => send('GET', '/v2/a/tags/list', {}, { ...environment, DB }))
+    expect(lines).toMatchObject([{ route: '/tags', status: 500, d1: 1 }])
+  })
+
+  it('that streams tells what was asked when its answer began, and all its bytes', async () => {
+    const { digest } = await pushBlob('log/app', randomBytes(1000))
+    const path = `/v2/log/app/blobs/${digest}`
+    const lines = await linesOf(async () => {
+      await send('GET', path, { headers: { Range: 'bytes=10-19' } }, environment)
+      await send('GET', path, {}, environment)
+      await send('GET', path, {}, environment)
+    })
+    expect(lines).toMatchObject([
+      { route: '/blobs', status: 206, bytes: 10, cache: 'miss', d1: 1, r2: { reads: 1 } },
+      { route: '/blobs', status: 200, bytes: 1000, cache: 'miss', d1: 1, r2: { reads: 1 } },
+      { route: '/blobs', status: 200, bytes: 1000, cache: 'hit', d1: 1, r2: { reads: 0 } },
+    ])
+  })
+
+  it('that pushes tells the writes, and the calls of the upload session', async () => {
+    const bytes = randomBytes(100)
+    const digest = await digestOf(bytes)
+    const lines = await linesOf(async () => {
+      await send(
+        'POST',
+        `/v2/log/app/blobs/uploads/?digest=${digest}`,
+        { body: bytes, headers: { 'Content-Length': '100' } },
+        environment,
+      )
+      const begun = await send('POST', '/v2/log/app/blobs/uploads/', {}, environment)
+      const location = begun.headers.get('Location') ?? ''
+      await send('PATCH', location, { body: bytes }, environment)
+    })
+    expect(lines).toMatchObject([
+      { route: '/uploads', status: 201, bytes: 0, d1: 1, r2: { writes: 1 }, uploads: 0 },
+      { route: '/uploads', status: 202, bytes: 0, r2: { writes: 0 }, uploads: 0 },
+      { route: '/upload', status: 202, bytes: 0, d1: 0, r2: { writes: 0 }, uploads: 1 },
+    ])
   })
 
   it('leaves none where LOG_REQUESTS is off', async () => {

@@ -31,12 +31,14 @@ const DEFAULTS: Settings = {
   corsOrigins: [],
   allowLoopback: false,
   logRequests: true,
+  metricsToken: null,
   webhooks: [],
   webhookHosts: [],
   webhookRetryMs: 24 * 60 * 60_000,
   eventDays: 7,
   tagReads: 'primary',
   tagHoldSeconds: 0,
+  blobRedirect: null,
 }
 
 const VARIABLES = [
@@ -59,6 +61,7 @@ const VARIABLES = [
   'CORS_ORIGINS',
   'ALLOW_LOOPBACK',
   'LOG_REQUESTS',
+  'METRICS_TOKEN',
   'WEBHOOKS',
   'WEBHOOK_HOSTS',
   'WEBHOOK_RETRY',
@@ -116,6 +119,7 @@ describe('a valid setting', () => {
     ],
     [{ ALLOW_LOOPBACK: 'true' }, { allowLoopback: true }],
     [{ LOG_REQUESTS: 'false' }, { logRequests: false }],
+    [{ METRICS_TOKEN: 'sixteen-letters!' }, { metricsToken: 'sixteen-letters!' }],
     [{ WEBHOOK_HOSTS: 'a.example, *.b.example' }, { webhookHosts: ['a.example', '*.b.example'] }],
     [{ WEBHOOK_RETRY: '48h' }, { webhookRetryMs: 48 * 60 * 60_000 }],
     [{ EVENT_DAYS: '30' }, { eventDays: 30 }],
@@ -173,6 +177,8 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['TAG_READS', 'nearest', '"primary" or "replica"'],
   ['TAG_HOLD_SECONDS', '61', 'from 0 to 60'],
   ['LOG_REQUESTS', 'all', '"true" or "false"'],
+  ['METRICS_TOKEN', 'fifteen-letters', 'at least 16 characters'],
+  ['METRICS_TOKEN', 'sixteen letters!', 'none of them a space'],
 ]
 
 describe('an invalid setting', () => {
@@ -192,8 +198,9 @@ describe('an invalid setting', () => {
         const { errors } = await response.json<ErrorBody>()
         expect(errors.map(({ code }) => code)).toEqual(['UNAVAILABLE'])
         expect(errors[0]?.message).toContain(variable)
-        // A password is a secret, a valid one or not.
-        if (variable === 'ADMIN_PASSWORD') expect(JSON.stringify(errors)).not.toContain(value)
+        // A secret is one, valid or not.
+        if (['ADMIN_PASSWORD', 'METRICS_TOKEN'].includes(variable))
+          expect(JSON.stringify(errors)).not.toContain(value)
       }
     },
   )

@@ -1,0 +1,53 @@
+/** What is told of a request when its answer begins: to the log and to Analytics Engine. No header, no query, no body. */
+import type { Context } from 'hono'
+import type { AppEnv } from './context.ts'
+
+export interface Observation {
+  requestId: string
+  method: string
+  /** Canonical, such as `/manifests`: see path.ts. All of the administration API is `/api/v1`. */
+  route: string
+  path: string
+  /** '' where the path has none, or one whose name is not valid. */
+  repository: string
+  /** '' for anonymous, and where nobody was admitted. */
+  subject: string
+  address: string
+  status: number
+  /** Of the body that is sent; null where nothing is known of it when the answer begins. */
+  bytes: number | null
+  cache: 'hit' | 'miss' | null
+  d1: number
+  r2: { reads: number; writes: number; deletes: number }
+  /** Calls of upload sessions. */
+  uploads: number
+  ms: number
+}
+
+export function observe(c: Context<AppEnv>, ms: number): Observation {
+  const { usage, route, requestId, repository, caller, address } = c.var
+  const count = (service: Parameters<typeof usage.of>[0]) => usage.of(service).count
+  return {
+    requestId,
+    method: c.req.method,
+    route: route?.startsWith('/api/') ? '/api/v1' : (route ?? '/unknown'),
+    path: new URL(c.req.url).pathname,
+    repository: repository ?? '',
+    subject: caller?.subject ?? '',
+    address: address ?? '',
+    status: c.res.status,
+    bytes: bodyLength(c),
+    cache: usage.cache,
+    d1: count('d1'),
+    r2: { reads: count('r2Reads'), writes: count('r2Writes'), deletes: count('r2Deletes') },
+    uploads: count('uploads'),
+    ms,
+  }
+}
+
+function bodyLength(c: Context<AppEnv>): number | null {
+  if (c.req.method === 'HEAD') return 0
+  const length = c.res.headers.get('Content-Length')
+  if (length !== null) return Number(length)
+  return c.res.body === null ? 0 : null
+}

@@ -1,0 +1,64 @@
+/**
+ * What the registry holds and what waits in it, in one round trip. Totals are kept by triggers (migrations/0004_observing.sql);
+ * what waits is counted in indexes that hold nothing else, so that neither grows with the registry.
+ */
+import type { Database } from './database.ts'
+
+export interface RegistryState {
+  repositories: number
+  manifests: number
+  /** Bytes of all manifests, each counted in every repository that has it. */
+  manifestBytes: number
+  tags: number
+  blobs: number
+  /** Bytes of all blobs, each counted once. */
+  blobBytes: number
+  /** Events that not every endpoint has yet, or has a delivery of. */
+  events: number
+  /** When the oldest of them happened; null where there is none. All times are milliseconds since the epoch. */
+  oldestEvent: number | null
+  deliveries: number
+  /** When the oldest of them was due at first. */
+  oldestDelivery: number | null
+  /** Those that were not replayed. */
+  deadLetters: number
+  tombstones: number
+  /** When the first of them is due. */
+  firstTombstone: number | null
+  collectedAt: number | null
+  /** Objects that the last run of the collector removed. */
+  collected: number | null
+  sweptAt: number | null
+  /** Messages that the last sweep of the outbox sent again. */
+  swept: number | null
+}
+
+// Each index is named: where the statistics mislead it, the planner would rather walk through all events by age.
+const SQL = {
+  read: `
+    SELECT repositories, manifests, manifest_bytes AS manifestBytes, tags, blobs,
+      blob_bytes AS blobBytes, outbox.waiting AS events,
+      (SELECT at FROM events WHERE seq = outbox.first) AS oldestEvent,
+      pending.waiting AS deliveries, pending.first AS oldestDelivery, dead.letters AS deadLetters,
+      graves.waiting AS tombstones, graves.first AS firstTombstone,
+      collector.ended_at AS collectedAt, collector.done AS collected,
+      sweep.ended_at AS sweptAt, sweep.done AS swept
+    FROM totals,
+      (SELECT count(*) AS waiting, min(seq) AS first
+        FROM events INDEXED BY events_unsettled WHERE settled_at IS NULL) AS outbox,
+      (SELECT count(*) AS waiting, min(first_at) AS first
+        FROM deliveries INDEXED BY deliveries_overdue WHERE state = 'pending') AS pending,
+      (SELECT count(*) AS letters
+        FROM dead_letters INDEXED BY dead_letters_to_replay WHERE replayed_at IS NULL) AS dead,
+      (SELECT count(*) AS waiting, min(delete_after) AS first
+        FROM tombstones INDEXED BY tombstones_by_time) AS graves
+    LEFT JOIN sweeps AS collector ON collector.name = 'collector'
+    LEFT JOIN sweeps AS sweep ON sweep.name = 'outbox'
+    WHERE totals.id = 1`,
+} as const
+
+export async function readRegistryState(db: Database): Promise<RegistryState> {
+  const state = await db.prepare(SQL.read).first<RegistryState>()
+  if (state === null) throw new Error('the table of totals has lost its row')
+  return state
+}

@@ -9,7 +9,7 @@ import { BERTH, DOCKER_REGISTRY, FLOOR, type FlooredRow } from './subjects.ts'
 
 const CHUNK = 10 * 1024 * 1024
 /** The edge cache is filled beside the answer, and the fill may go on after it. */
-const CACHE_FILL_MS = 500
+export const CACHE_FILL_MS = 500
 
 const ONE_AT_ONCE = { batch: 1, concurrent: false }
 

@@ -60,7 +60,7 @@ const prepare = factory.createMiddleware(async function prepare(c, next) {
   c.set('settings', settings)
   c.set('address', clientAddress(c))
   c.set('route', route)
-  const { usage } = c.var
+  const usage = c.get('usage')
   c.set('db', new CountedDatabase(c.env.DB, usage))
   c.set('blobStore', new CountedBlobStore(new R2BlobStore(c.env.BUCKET), usage))
   c.set('repository', repository === null ? '' : parseRepositoryName(repository))
@@ -72,7 +72,7 @@ export const app = factory.createApp({ getPath: routeOf })
 
 async function refuse(c: Context<AppEnv>, error: unknown): Promise<Response> {
   await readUnread(c.req.raw)
-  const rendered = renderError(error, c.var.requestId)
+  const rendered = renderError(error, c.get('requestId'))
   return c.newResponse(rendered.body, rendered)
 }
 

@@ -22,8 +22,10 @@ const DOWNLOAD_ONLY = {
 export const blobs = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
-    const digest = parseDigest(c.var.reference)
-    const { repository, settings, usage } = c.var
+    const digest = parseDigest(c.get('reference'))
+    const repository = c.get('repository')
+    const settings = c.get('settings')
+    const usage = c.get('usage')
     const blob = await readNearest(c, digestKey(repository, digest), (db) =>
       findBlob(db, repository, digest),
     )
@@ -58,7 +60,7 @@ export const blobs = factory
     }
 
     const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-    const cache = new EdgeCache(c.var.blobStore, usage, keepAlive)
+    const cache = new EdgeCache(c.get('blobStore'), usage, keepAlive)
     const source = { cache, key: storageKey, size }
     const rangeHeader = c.req.header('Range')
     const ranges =
@@ -81,9 +83,10 @@ export const blobs = factory
     return c.body(ranged.body, 206, { ...headers, ...ranged.headers, ...DOWNLOAD_ONLY })
   })
   .delete('/', allow('delete'), async (c) => {
-    const digest = parseDigest(c.var.reference)
+    const digest = parseDigest(c.get('reference'))
     const event = eventOf(c, 'delete', { digest, kind: 'blob' })
-    const { db, repository } = c.var
+    const db = c.get('db')
+    const repository = c.get('repository')
     const [outcome] = await Promise.all([
       unlinkBlob(db, repository, digest, event),
       noteDeleted(c, digestKey(repository, digest)),

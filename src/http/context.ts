@@ -31,6 +31,7 @@ export interface Env extends SettingVariables {
 
 export interface AppEnv {
   Bindings: Env
+  /** Taken with `c.get`: `c.var` copies all of them at each use. */
   Variables: {
     settings: Settings
     /** What this request asks of the services behind it. */
@@ -65,8 +66,9 @@ export function clientAddress(c: Context<AppEnv>): string {
 }
 
 export function authContext(c: Context<AppEnv>): AuthContext {
-  const { settings, address } = c.var
-  return { db: c.var.db, logins: c.env.LOGINS, settings, address }
+  const settings = c.get('settings')
+  const address = c.get('address')
+  return { db: c.get('db'), logins: c.env.LOGINS, settings, address }
 }
 
 export function eventContext(env: Env): EventContext {

@@ -5,7 +5,7 @@ import { factory } from './context.ts'
 const PREFLIGHT_SECONDS = 600
 
 export const crossOrigin = factory.createMiddleware(async function crossOrigin(c, next) {
-  const { corsOrigins } = c.var.settings
+  const { corsOrigins } = c.get('settings')
   const origin = c.req.header('Origin')
   if (origin === undefined || !corsOrigins.includes(origin)) return next()
   return allowListed(c, next)

@@ -21,7 +21,10 @@ type Target = Omit<EventTarget, 'repository' | 'length'>
 
 /** The event of what this request is about to do, or did. */
 export function eventOf(c: Context<AppEnv>, action: EventAction, target: Target): RegistryEvent {
-  const { repository, requestId, caller, address } = c.var
+  const repository = c.get('repository')
+  const requestId = c.get('requestId')
+  const caller = c.get('caller')
+  const address = c.get('address')
   const request = {
     id: requestId,
     addr: address,
@@ -57,9 +60,9 @@ export function notePull(
 }
 
 export function manifestUrl(c: Context<AppEnv>, digest: Digest): string {
-  return absoluteUrl(c, `/v2/${c.var.repository}/manifests/${digest}`)
+  return absoluteUrl(c, `/v2/${c.get('repository')}/manifests/${digest}`)
 }
 
 export function blobUrl(c: Context<AppEnv>, digest: Digest): string {
-  return absoluteUrl(c, `/v2/${c.var.repository}/blobs/${digest}`)
+  return absoluteUrl(c, `/v2/${c.get('repository')}/blobs/${digest}`)
 }

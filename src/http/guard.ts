@@ -27,7 +27,7 @@ export function allow(access: Access) {
   return factory.createMiddleware(async function guard(c, next) {
     if (access === 'none') return next()
     c.set('caller', await admit(c, access))
-    if (access === 'delete' && !c.var.settings.deleteEnabled) {
+    if (access === 'delete' && !c.get('settings').deleteEnabled) {
       throw new RegistryError('UNSUPPORTED', {
         message: 'deleting is switched off on this registry (DELETE_ENABLED)',
         headers: { Allow: 'GET, HEAD' },
@@ -47,10 +47,10 @@ async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
   }
   if (authentication === 'no credentials') {
     const caller = await anonymousCaller(c, access)
-    if (caller !== null && hasRight(caller, c.var.repository, access)) return caller
+    if (caller !== null && hasRight(caller, c.get('repository'), access)) return caller
     throw challenge()
   }
-  if (hasRight(authentication, c.var.repository, access)) return authentication
+  if (hasRight(authentication, c.get('repository'), access)) return authentication
   if (authentication.scheme === 'bearer') {
     throw challenge({
       error: 'insufficient_scope',
@@ -81,7 +81,7 @@ async function anonymousCaller(c: Context<AppEnv>, access: Access): Promise<Call
   if (tokenEndpoint(c, access) !== null || access === 'any' || access === 'catalog') {
     return null
   }
-  return callerByIdentity(await anonymousIdentity(c.var.db), 'none')
+  return callerByIdentity(await anonymousIdentity(c.get('db')), 'none')
 }
 
 function hasRight(caller: Caller, repository: string, access: Access): boolean {
@@ -107,7 +107,7 @@ function hasRight(caller: Caller, repository: string, access: Access): boolean {
 
 /** What a token has to be asked for: docker/distribution, "Docker Registry Token Scope and Access". */
 function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
-  const { repository } = c.var
+  const repository = c.get('repository')
   const on = (name: string, ...actions: string[]) => ({ type: 'repository', name, actions })
   switch (access) {
     case 'pull':
@@ -127,13 +127,13 @@ function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
 function mountSource(c: Context<AppEnv>): Scope[] {
   const { mount, from } = c.req.query()
   if (mount === undefined) return []
-  if (!from) return c.var.settings.tokenAuth === null ? [CATALOG] : []
+  if (!from) return c.get('settings').tokenAuth === null ? [CATALOG] : []
   return isRepositoryName(from) ? [{ type: 'repository', name: from, actions: ['pull'] }] : []
 }
 
 /** Where bearer tokens are had; null where Basic is asked for: by the operator's choice, and by the administration API. */
 function tokenEndpoint(c: Context<AppEnv>, access: Access): Challenge['tokens'] {
-  const { tokenAuth, challenge, tokenService } = c.var.settings
+  const { tokenAuth, challenge, tokenService } = c.get('settings')
   if (access === 'signed-in' || access === 'admin') return null
   if (tokenAuth !== null) return { realm: tokenAuth.realm, service: tokenAuth.service }
   if (challenge === 'basic') return null

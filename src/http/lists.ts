@@ -11,12 +11,13 @@ import { prefixedPath } from './locations.ts'
 const CATALOG_PAGE = 100
 
 export const tags = factory.createApp().get('/', allow('pull'), async (c) => {
-  const { repository, settings } = c.var
+  const repository = c.get('repository')
+  const settings = c.get('settings')
   const max = settings.tagsPageMax
   const size = parsePageSize(c.req.query('n'), { default: max, max, above: 'clamp' })
   const last = c.req.query('last') || ''
   if (last !== '') parseTag(last)
-  const found = await listTags(c.var.db, repository, last, size + 1)
+  const found = await listTags(c.get('db'), repository, last, size + 1)
   if (found === null) throw new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
   const { entries, next } = cutPage(found, size)
   if (next !== undefined) {
@@ -27,13 +28,13 @@ export const tags = factory.createApp().get('/', allow('pull'), async (c) => {
 })
 
 export const catalog = factory.createApp().get('/', allow('catalog'), async (c) => {
-  const { settings } = c.var
+  const settings = c.get('settings')
   const max = settings.catalogPageMax
   const size = parsePageSize(c.req.query('n'), { default: CATALOG_PAGE, max, above: 'refuse' })
   const last = c.req.query('last') || ''
   if (last !== '') parseRepositoryName(last)
-  const { visible } = c.var.caller
-  const found = await listVisibleRepositories(c.var.db, visible, { last, limit: size + 1 })
+  const { visible } = c.get('caller')
+  const found = await listVisibleRepositories(c.get('db'), visible, { last, limit: size + 1 })
   const { entries, next } = cutPage(found, size)
   if (next !== undefined) {
     c.header('Link', nextLink(prefixedPath(settings, '/v2/_catalog'), { n: size, last: next }))

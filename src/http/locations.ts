@@ -5,13 +5,13 @@ import type { Settings } from './settings.ts'
 
 /** Makes a `Location` of a path that begins with `/v2/`. */
 export function location(c: Context<AppEnv>, path: string): string {
-  return c.var.settings.relativeLocations
-    ? prefixedPath(c.var.settings, path)
+  return c.get('settings').relativeLocations
+    ? prefixedPath(c.get('settings'), path)
     : absoluteUrl(c, path)
 }
 
 export function absoluteUrl(c: Context<AppEnv>, path: string): string {
-  return `${publicOrigin(c)}${prefixedPath(c.var.settings, path)}`
+  return `${publicOrigin(c)}${prefixedPath(c.get('settings'), path)}`
 }
 
 /** The path as clients reach it, for `Link` headers, which are always relative. */
@@ -20,7 +20,7 @@ export function prefixedPath(settings: Settings, path: string): string {
 }
 
 function publicOrigin(c: Context<AppEnv>): string {
-  const { settings } = c.var
+  const settings = c.get('settings')
   if (settings.publicOrigin !== null) return settings.publicOrigin
   const url = new URL(c.req.url)
   if (!settings.trustForwarded) return url.origin

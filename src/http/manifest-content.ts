@@ -19,7 +19,8 @@ export async function readManifestBytes(
   size?: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if ('payload' in content) return Uint8Array.from(new TextEncoder().encode(content.payload))
-  const { blobStore, usage } = c.var
+  const blobStore = c.get('blobStore')
+  const usage = c.get('usage')
   const cache = new EdgeCache(blobStore, usage, (work) => c.executionCtx.waitUntil(work))
   const stream =
     size === undefined
@@ -47,10 +48,11 @@ export async function resolvePlatform(
     stored.mediaType,
   )
   const child = platformChild(index)
-  const manifest = child && (await findManifestByDigest(c.var.db, c.var.repository, child.digest))
+  const manifest =
+    child && (await findManifestByDigest(c.get('db'), c.get('repository'), child.digest))
   if (manifest) return manifest
   throw new RegistryError('MANIFEST_UNKNOWN', {
     message: 'the tag is an index, which the client does not accept, and has no linux/amd64 image',
-    detail: { Tag: c.var.reference },
+    detail: { Tag: c.get('reference') },
   })
 }

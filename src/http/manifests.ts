@@ -19,7 +19,7 @@ import { changingTags, noteTagDeleted, readTag } from './tag-reads.ts'
 export const manifests = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
-    const reference = parseReference(c.var.reference)
+    const reference = parseReference(c.get('reference'))
     const stored =
       'digest' in reference
         ? await readDigest(c, reference.digest)
@@ -39,7 +39,7 @@ export const manifests = factory
     return answer
   })
   .put('/', allow('push'), async (c) => {
-    const reference = parseReference(c.var.reference)
+    const reference = parseReference(c.get('reference'))
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
     const allTags = 'tag' in reference ? [...new Set([reference.tag, ...tags])] : tags
     const pushed = await pushManifest(c, {
@@ -48,15 +48,16 @@ export const manifests = factory
     })
     const { digest } = pushed
     announce(c, pushed.events)
-    c.header('Location', location(c, `/v2/${c.var.repository}/manifests/${digest}`))
+    c.header('Location', location(c, `/v2/${c.get('repository')}/manifests/${digest}`))
     c.header('Docker-Content-Digest', digest)
     if (pushed.subject !== null) c.header('OCI-Subject', pushed.subject)
     for (const tag of tags) c.header('OCI-Tag', tag, { append: true })
     return c.body(null, 201)
   })
   .delete('/', allow('delete'), async (c) => {
-    const { db, repository } = c.var
-    const reference = parseReference(c.var.reference)
+    const db = c.get('db')
+    const repository = c.get('repository')
+    const reference = parseReference(c.get('reference'))
     if ('tag' in reference) {
       const event = eventOf(c, 'delete', { tag: reference.tag })
       const removing = removeTag(db, repository, reference.tag, event)
@@ -94,7 +95,7 @@ function parseReference(reference: string): Reference {
 }
 
 function readDigest(c: Context<AppEnv>, digest: Digest): Promise<StoredManifest | null> {
-  const { repository } = c.var
+  const repository = c.get('repository')
   return readNearest(c, digestKey(repository, digest), (db) =>
     findManifestByDigest(db, repository, digest),
   )
@@ -108,7 +109,10 @@ async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Re
     'Cache-Control': 'no-transform',
   }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
-  return c.body(await readManifestBytes(c, manifest.content, manifest.size), 200, headers)
+  const { content } = manifest
+  const body =
+    'payload' in content ? content.payload : await readManifestBytes(c, content, manifest.size)
+  return c.body(body, 200, headers)
 }
 
 function digestHeaders(digest: Digest): Record<string, string> {

@@ -10,7 +10,7 @@ const administrator = allow('admin')
 
 /** Administrators, and whoever has METRICS_TOKEN: a scraper needs no right to anything else. */
 const scraper = factory.createMiddleware(async function scraper(c, next) {
-  const { metricsToken } = c.var.settings
+  const { metricsToken } = c.get('settings')
   const token = /^bearer ([^ ]+)$/i.exec(c.req.header('Authorization') ?? '')?.[1]
   if (metricsToken === null || token === undefined || !(await isSame(token, metricsToken))) {
     return administrator(c, next)
@@ -19,7 +19,7 @@ const scraper = factory.createMiddleware(async function scraper(c, next) {
 })
 
 export const metrics = factory.createApp().get('/', scraper, async (c) => {
-  const state = await readRegistryState(c.var.db)
+  const state = await readRegistryState(c.get('db'))
   return c.body(formatGauges(gaugesOf(state, Date.now())), 200, {
     'Content-Type': PROMETHEUS_TYPE,
     'Cache-Control': 'no-store',

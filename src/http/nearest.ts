@@ -28,11 +28,11 @@ export async function readNearestOf<T>(
   keysOf: (found: T) => readonly string[],
   find: Find<T>,
 ): Promise<T | null> {
-  const nearest = nearestDatabase(c.env.DB, c.var.usage)
+  const nearest = nearestDatabase(c.env.DB, c.get('usage'))
   const found = await find(nearest.db)
   if (nearest.isCurrent()) return found
   if (found !== null && !(await isMarkedDeleted(keysOf(found)))) return found
-  return find(c.var.db)
+  return find(c.get('db'))
 }
 
 /**

@@ -25,7 +25,12 @@ export interface Observation {
 }
 
 export function observe(c: Context<AppEnv>, ms: number): Observation {
-  const { usage, route, requestId, repository, caller, address } = c.var
+  const usage = c.get('usage')
+  const route = c.get('route')
+  const requestId = c.get('requestId')
+  const repository = c.get('repository')
+  const caller = c.get('caller')
+  const address = c.get('address')
   const count = (service: Parameters<typeof usage.of>[0]) => usage.of(service).count
   return {
     requestId,

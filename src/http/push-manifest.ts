@@ -103,7 +103,7 @@ async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<
   if (wanted.length === 0) return
   const digests = [...new Set(wanted.map(({ digest }) => digest))]
   const find = manifest.kind === 'index' ? manifestSizes : blobSizes
-  const found = await find(c.var.db, c.var.repository, digests)
+  const found = await find(c.get('db'), c.get('repository'), digests)
   const missing = digests.filter((digest) => !found.has(digest))
   if (missing.length > 0) {
     throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
@@ -141,7 +141,7 @@ async function store(
   { bytes, digest, manifest, annotations, tags }: Push,
   events: readonly RegistryEvent[],
 ): Promise<void> {
-  const outcome = await putManifest(c.var.db, c.var.repository, {
+  const outcome = await putManifest(c.get('db'), c.get('repository'), {
     digest,
     mediaType: manifest.mediaType,
     size: bytes.length,
@@ -153,7 +153,7 @@ async function store(
     children: manifest.manifests,
     tags,
     events,
-    mayMoveTags: c.var.caller.rights.on(c.var.repository).has('push'),
+    mayMoveTags: c.get('caller').rights.on(c.get('repository')).has('push'),
   })
   if (outcome === 'stored') return
   if (outcome === 'tag taken') {
@@ -174,7 +174,7 @@ async function storeContent(
 ): Promise<ManifestContent> {
   if (bytes.length <= INLINE_MANIFEST_BYTES) return { payload: new TextDecoder().decode(bytes) }
   const storageKey = newStorageKey('manifests')
-  const written = await c.var.blobStore.write(storageKey, bytes, digest)
+  const written = await c.get('blobStore').write(storageKey, bytes, digest)
   if (!written) throw new Error(`the manifest ${digest} changed on its way to the blob store`)
   return { storageKey }
 }

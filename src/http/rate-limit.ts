@@ -10,7 +10,7 @@ const RETRY_SECONDS = 10
 
 export const limitRate = factory.createMiddleware(async function limitRate(c, next) {
   const { RATE_LIMIT } = c.env
-  if (RATE_LIMIT !== undefined && !(await RATE_LIMIT.limit({ key: c.var.address })).success) {
+  if (RATE_LIMIT !== undefined && !(await RATE_LIMIT.limit({ key: c.get('address') })).success) {
     throw new RegistryError('TOOMANYREQUESTS', {
       message: 'too many requests from this address',
       headers: { 'Retry-After': String(RETRY_SECONDS) },

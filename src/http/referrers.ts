@@ -14,15 +14,16 @@ import { readManifestBytes } from './manifest-content.ts'
 type Entry = Pick<Descriptor, 'mediaType' | 'digest' | 'size' | 'artifactType' | 'annotations'>
 
 export const referrers = factory.createApp().get('/', allow('pull'), async (c) => {
-  const { repository, settings } = c.var
-  const subject = parseDigest(c.var.reference)
+  const repository = c.get('repository')
+  const settings = c.get('settings')
+  const subject = parseDigest(c.get('reference'))
   const artifactType = c.req.query('artifactType') || null
   const max = settings.referrersPageMax
   const size = parsePageSize(c.req.query('n'), { default: max, max, above: 'clamp' })
   const last = c.req.query('last') || ''
   if (last !== '') parseDigest(last)
 
-  const page = await listReferrers(c.var.db, repository, {
+  const page = await listReferrers(c.get('db'), repository, {
     subject,
     fallbackTag: fallbackTag(subject),
     artifactType,

@@ -18,7 +18,7 @@ export const logRequest = factory.createMiddleware(async function logRequest(c, 
   if (timing !== null) c.res.headers.set('Server-Timing', timing)
 
   const { ANALYTICS } = c.env
-  const isLogged = c.var.settings?.logRequests !== false
+  const isLogged = c.get('settings')?.logRequests !== false
   if (!isLogged && ANALYTICS === undefined) return
   const observation = observe(c, ms)
   if (isLogged) logInfo({ message: 'request', ...observation })

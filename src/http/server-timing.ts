@@ -10,7 +10,8 @@ import type { AppEnv } from './context.ts'
 export function serverTiming(c: Context<AppEnv>, ms: number): string | null {
   const { status } = c.res
   if (status >= 400 && status < 500) return null
-  const { usage, caller } = c.var
+  const usage = c.get('usage')
+  const caller = c.get('caller')
   const d1 = usage.of('d1')
   const uploads = usage.of('uploads')
   const metrics = [timed('d1', d1.count, d1.ms)]

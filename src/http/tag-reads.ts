@@ -14,11 +14,12 @@ const heldTags = new WeakMap<object, HeldTags>()
 
 /** Access is decided before, for each request: what is held is not asked who may have it. */
 export function readTag(c: Context<AppEnv>, tag: string): Promise<StoredManifest | null> {
-  const { repository, settings } = c.var
+  const repository = c.get('repository')
+  const settings = c.get('settings')
   const find = (db: Database) => findManifestByTag(db, repository, tag)
   const read = () =>
     settings.tagReads === 'primary'
-      ? find(c.var.db)
+      ? find(c.get('db'))
       : readNearestOf(c, ({ digest }) => [tagKey(c, tag), digestKey(repository, digest)], find)
   if (settings.tagHoldSeconds === 0) return read()
   // Read to its end even when this client leaves: others wait for it.
@@ -31,22 +32,22 @@ export async function changingTags<T>(c: Context<AppEnv>, change: Promise<T>): P
   try {
     return await change
   } finally {
-    heldTags.get(boundDatabase(c.var.db))?.drop(c.var.repository)
+    heldTags.get(boundDatabase(c.get('db')))?.drop(c.get('repository'))
   }
 }
 
 /** A tag that goes must not come back from a replica. */
 export async function noteTagDeleted(c: Context<AppEnv>, tag: string): Promise<void> {
-  if (c.var.settings.tagReads === 'replica') await noteDeleted(c, tagKey(c, tag))
+  if (c.get('settings').tagReads === 'replica') await noteDeleted(c, tagKey(c, tag))
 }
 
 function held(c: Context<AppEnv>): HeldTags {
-  const db = boundDatabase(c.var.db)
+  const db = boundDatabase(c.get('db'))
   const known = heldTags.get(db) ?? new HeldTags()
   heldTags.set(db, known)
   return known
 }
 
 function tagKey(c: Context<AppEnv>, tag: string): string {
-  return `${c.var.repository}:${tag}`
+  return `${c.get('repository')}:${tag}`
 }

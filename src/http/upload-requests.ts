@@ -25,11 +25,11 @@ async function uploadKey(db: Database): Promise<CryptoKey> {
 
 /** A new upload's id. No Durable Object is asked: one comes into being with the first bytes. */
 export async function startUpload(c: Context<AppEnv>, algorithm: Algorithm): Promise<string> {
-  return newUploadId(await uploadKey(c.var.db), ownerOf(c), algorithm)
+  return newUploadId(await uploadKey(c.get('db')), ownerOf(c), algorithm)
 }
 
 function ownerOf(c: Context<AppEnv>): UploadOwner {
-  return { repository: c.var.repository, subject: c.var.caller.subject }
+  return { repository: c.get('repository'), subject: c.get('caller').subject }
 }
 
 export interface Upload {
@@ -40,15 +40,15 @@ export interface Upload {
 
 /** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN unless this repository and subject were given the path's upload id */
 export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
-  const id = c.var.reference
-  const algorithm = await verifyUploadId(await uploadKey(c.var.db), ownerOf(c), id)
+  const id = c.get('reference')
+  const algorithm = await verifyUploadId(await uploadKey(c.get('db')), ownerOf(c), id)
   if (algorithm === null) throw unknownUpload(id)
   return { id, algorithm, session: uploadSession(c, id) }
 }
 
 /** The Durable Object of an upload; calls of it count. */
 export function uploadSession(c: Context<AppEnv>, id: string): DurableObjectStub<UploadSession> {
-  return countedSession(c.env.UPLOADS.getByName(id), c.var.usage)
+  return countedSession(c.env.UPLOADS.getByName(id), c.get('usage'))
 }
 
 /**
@@ -86,7 +86,7 @@ export function progressHeaders(
   offset: number,
 ): Record<string, string> {
   return {
-    Location: location(c, `/v2/${c.var.repository}/blobs/uploads/${id}`),
+    Location: location(c, `/v2/${c.get('repository')}/blobs/uploads/${id}`),
     Range: formatCommitted(offset),
     'Docker-Upload-UUID': id,
   }

@@ -33,7 +33,10 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
     const digest = parseDigest(mount)
     const from = await mountSource(c, digest)
     const event = eventOf(c, 'mount', { ...blobTarget(c, digest), fromRepository: from })
-    const mounted = await settled(c, mountBlob(c.var.db, c.var.repository, digest, from, event))
+    const mounted = await settled(
+      c,
+      mountBlob(c.get('db'), c.get('repository'), digest, from, event),
+    )
     // A mount that fails is an upload that begins, whatever the reason.
     if (!mounted) return accepted(c)
     announce(c, [event])
@@ -48,13 +51,13 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
  * name, so that what the caller may not see is looked for as in vain, and takes as long, as what is not there.
  */
 async function mountSource(c: Context<AppEnv>, digest: Digest): Promise<string> {
-  const { rights, visible } = c.var.caller
+  const { rights, visible } = c.get('caller')
   const mayPull = (name: string) => isRepositoryName(name) && rights.on(name).has('pull')
   const from = c.req.query('from')
   if (from) return mayPull(from) ? from : ''
   // A bearer token names few repositories, but says by patterns what its bearer may pull.
   const isVisible = (name: string) => visible?.some((pattern) => matchesPattern(pattern, name))
-  const holders = await repositoriesWithBlob(c.var.db, digest)
+  const holders = await repositoriesWithBlob(c.get('db'), digest)
   return holders.find((name) => mayPull(name) || isVisible(name)) ?? ''
 }
 
@@ -84,7 +87,7 @@ export const upload = factory
       throw refusal(c, id, { kind: 'digest invalid' })
     }
     const event = pushEvent(c, digest)
-    const answer = await session.finish(c.var.repository, digest, chunk, event)
+    const answer = await session.finish(c.get('repository'), digest, chunk, event)
     if (answer.kind !== 'created') throw refusal(c, id, answer)
     return pushed(c, digest, event, answer.size)
   })
@@ -106,7 +109,7 @@ async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> 
   // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
   const id = await startUpload(c, algorithmOf(digest))
   const session = uploadSession(c, id)
-  const answer = await session.finish(c.var.repository, digest, chunk, event)
+  const answer = await session.finish(c.get('repository'), digest, chunk, event)
   if (answer.kind !== 'created') throw refusal(c, id, answer)
   return pushed(c, digest, event, answer.size)
 }
@@ -128,7 +131,7 @@ async function writeWhole(
   { body, length }: Chunk,
   event: RegistryEvent,
 ): Promise<boolean> {
-  const { blobStore } = c.var
+  const blobStore = c.get('blobStore')
   const storageKey = newStorageKey('blobs')
   const size = length ?? 0
   const written = await (body === null
@@ -136,7 +139,7 @@ async function writeWhole(
     : withBody(body, size, (bytes) => blobStore.write(storageKey, bytes, digest)))
   if (!written) return false
   const blob = { digest, size, storageKey }
-  const committed = commitBlob(c.var.db, c.var.repository, blob, event)
+  const committed = commitBlob(c.get('db'), c.get('repository'), blob, event)
   if (await settled(c, committed)) return true
   throw new Error(`the fresh storage key ${storageKey} is buried`)
 }
@@ -181,5 +184,5 @@ function blobTarget(c: Context<AppEnv>, digest: Digest) {
 }
 
 function blobPath(c: Context<AppEnv>, digest: Digest): string {
-  return `/v2/${c.var.repository}/blobs/${digest}`
+  return `/v2/${c.get('repository')}/blobs/${digest}`
 }

@@ -4,6 +4,7 @@
  * and in order. OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
+import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
 import { logError } from '../lib/log.ts'
 import { type Algorithm, algorithmOf, type Digest } from '../oci/digest.ts'
 import { newStorageKey } from '../store/blob-store.ts'
@@ -236,7 +237,12 @@ export class UploadSession extends DurableObject<UploadEnv> {
   }
 }
 
-/** Lets go of a body that nobody read: left alone it would hold its client, and this object in memory. */
-async function decline({ body }: Chunk): Promise<void> {
-  if (body !== null && !body.locked) await body.cancel().catch(() => undefined)
+/**
+ * Takes a body that nobody read out of the way, so that its client reads the answer: left alone it would hold the client, and this
+ * object in memory.
+ */
+async function decline({ body, length }: Chunk): Promise<void> {
+  if (body === null || body.locked) return
+  if ((length ?? 0) <= DRAIN_AT_MOST_BYTES) return drain(body)
+  await body.cancel().catch(() => undefined)
 }

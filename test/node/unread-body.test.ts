@@ -1,4 +1,4 @@
-/** A client that is refused while it sends a large manifest reads the answer, and not that its connection was reset. */
+/** A client that is refused while it sends a large body reads the answer, and not that its connection was reset. */
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type LocalRegistry, startLocal } from '../../src/cli/local.ts'
@@ -6,6 +6,7 @@ import { stateFolder } from './support.ts'
 
 const TIMES = 20
 const LARGEST = Buffer.alloc(4 * 1024 * 1024, 'A')
+const USER = { Authorization: `Basic ${btoa('admin:correct-horse-battery')}` }
 
 const folder = stateFolder()
 let registry: LocalRegistry
@@ -28,23 +29,43 @@ it.each([
   ['without a password', '/v2/a/manifests/latest', 401],
   ['to no endpoint', '/v2/a/nothing/here', 404],
 ])('a push %s', async (_, path, status) => {
-  const answers = new Map<string, number>()
-  for (let time = 0; time < TIMES; time++) {
-    const answer = await put(path)
-    answers.set(answer, (answers.get(answer) ?? 0) + 1)
-  }
-  expect(Object.fromEntries(answers)).toEqual({ [status]: TIMES })
+  expect(await answersTo(async () => send('PUT', path))).toEqual({ [status]: TIMES })
 })
 
+it.each([
+  ['out of order', 416],
+  ['after the upload was cancelled', 404],
+])('a chunk %s', async (_, status) => {
+  const answers = await answersTo(async () => {
+    const uploads = new URL('/v2/a/blobs/uploads/', registry.url)
+    const begun = await fetch(uploads, { method: 'POST', headers: USER })
+    const location = new URL(begun.headers.get('Location') ?? '')
+    if (status === 404) await fetch(location, { method: 'DELETE', headers: USER })
+    const range = { 'Content-Range': `1-${LARGEST.length}` }
+    return send('PATCH', location.pathname, { ...USER, ...range })
+  })
+  expect(answers).toEqual({ [status]: TIMES })
+})
+
+async function answersTo(request: () => Promise<string>): Promise<Record<string, number>> {
+  const answers = new Map<string, number>()
+  for (let time = 0; time < TIMES; time++) {
+    const answer = await request()
+    answers.set(answer, (answers.get(answer) ?? 0) + 1)
+  }
+  return Object.fromEntries(answers)
+}
+
 /** The answer's status, as a client has it that writes its request to the end before it reads; or the error's code. */
-function put(path: string): Promise<string> {
+function send(method: string, path: string, headers: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(Number(registry.url.port), registry.url.hostname)
     socket.pause()
     const head = [
-      `PUT ${path} HTTP/1.1`,
+      `${method} ${path} HTTP/1.1`,
       `Host: ${registry.url.host}`,
       `Content-Length: ${LARGEST.length}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ]
     socket.write(`${head.join('\r\n')}\r\n\r\n`)
     socket.write(LARGEST, () => socket.resume())

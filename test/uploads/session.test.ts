@@ -138,18 +138,31 @@ describe('order', () => {
 })
 
 describe('a refused chunk', () => {
-  it.each([
+  const refusals = [
     ['out of order', 9, 'range invalid'],
     ['after the end', null, 'unknown'],
-  ])(
-    '%s: its body, which nobody reads, holds neither client nor object',
+  ] as const
+
+  it.each(refusals)('%s is read to its end before it is answered', async (_, start, kind) => {
+    await append(SOURCE.subarray(0, 10))
+    if (kind === 'unknown') await session.cancel()
+    const { body, client } = heldBody()
+    const answer = session.append({ body, start, length: null }, 'sha256')
+    await client.write(SOURCE.subarray(0, PART_BYTES))
+    expect(await Promise.race([answer, scheduler.wait(50)])).toBeUndefined()
+    await client.close()
+    expect((await answer).kind).toBe(kind)
+  })
+
+  it.each(refusals)(
+    '%s and large: its body holds neither client nor object',
     async (_, start, kind) => {
       await append(SOURCE.subarray(0, 10))
       if (kind === 'unknown') await session.cancel()
       const { body, client } = heldBody()
-      const answer = await session.append({ body, start, length: null }, 'sha256')
-      expect(answer.kind).toBe(kind)
+      const answer = session.append({ body, start, length: null }, 'sha256')
       await expect(client.write(SOURCE)).rejects.toThrow()
+      expect((await answer).kind).toBe(kind)
       const began = Date.now()
       await evictDurableObject(session)
       expect(Date.now() - began).toBeLessThan(500)

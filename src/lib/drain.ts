@@ -1,0 +1,32 @@
+/**
+ * Reads what nobody wants. A server that closes a connection with bytes unread resets it, and the reset may overtake the answer
+ * (RFC 9112 section 9.6): the client then sees a broken pipe instead of the answer that tells it how to go on.
+ */
+
+/** More is not worth the wait. It is twice the largest manifest, which clients send without having been admitted first. */
+export const DRAIN_AT_MOST_BYTES = 8 * 1024 * 1024
+
+const DRAIN_AT_MOST_MS = 10_000
+
+const BUFFER_BYTES = 256 * 1024
+
+/** Reads a body to its end, unless it turns out longer than 8 MiB or takes longer than 10 seconds: then it is cancelled. Never throws. */
+export async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader({ mode: 'byob' })
+  const timer = setTimeout(() => reader.cancel().catch(() => undefined), DRAIN_AT_MOST_MS)
+  try {
+    let view = new Uint8Array(BUFFER_BYTES)
+    let read = 0
+    while (read <= DRAIN_AT_MOST_BYTES) {
+      const { done, value } = await reader.readAtLeast(BUFFER_BYTES, view)
+      if (done || value === undefined) return
+      read += value.length
+      view = new Uint8Array(value.buffer)
+    }
+    await reader.cancel()
+  } catch {
+    // The client left: nobody is there to be answered.
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -37,14 +37,14 @@ const isolateFills = new CacheFills()
  * for it at a location, and fills the cache as soon as anybody else asks, at the same time or later.
  */
 export class EdgeCache {
-  readonly #store: BlobStore
+  readonly #store: Pick<BlobStore, 'read'>
   readonly #usage: Usage
   readonly #keepAlive: (work: Promise<unknown>) => void
   readonly #fills: CacheFills
 
   /** `keepAlive` lets a fill go on when the client that began it leaves: others wait for it. */
   constructor(
-    store: BlobStore,
+    store: Pick<BlobStore, 'read'>,
     usage: Usage,
     keepAlive: (work: Promise<unknown>) => void,
     fills: CacheFills = isolateFills,
@@ -154,37 +154,49 @@ function openCache(): Promise<Cache> {
   return caches.open('blobs')
 }
 
-function urlOf(key: string): string {
+/** Of the bytes; and of the mark that says with which fill they became whole. */
+function bytesUrl(key: string): string {
   return `https://blobs.berth.internal/${key}`
 }
+function wholeUrl(key: string): string {
+  return `https://whole.berth.internal/${key}`
+}
 
-/** Nothing but the whole object is taken for cached, whatever became of the request that filled the cache. */
+const FILL = 'Berth-Fill'
+
+/**
+ * A fill that breaks off may leave a part in the cache, under the length of the whole (the local simulator does): bytes are served
+ * only where the mark, which is put after them, is of the same fill.
+ */
 async function match(key: string, size: number, range?: ByteRange): Promise<Bytes | null> {
   const cache = await openCache()
   const headers: Record<string, string> = {}
   if (range !== undefined) headers.Range = byteRange(range)
-  const cached = await cache.match(new Request(urlOf(key), { headers }))
+  const [cached, mark] = await Promise.all([
+    cache.match(new Request(bytesUrl(key), { headers })),
+    cache.match(wholeUrl(key)),
+  ])
   if (!cached?.body) return null
-  const { status } = cached
-  const whole =
-    range === undefined
-      ? status === 200 && cached.headers.get('Content-Length') === String(size)
-      : status === 206 && cached.headers.get('Content-Range')?.endsWith(`/${size}`)
-  if (whole) return cached.body
+  const total = range === undefined ? 'Content-Length' : 'Content-Range'
+  const isWhole =
+    cached.headers.get(FILL) === mark?.headers.get(FILL) &&
+    cached.status === (range === undefined ? 200 : 206) &&
+    cached.headers.get(total)?.split('/').at(-1) === String(size)
+  if (isWhole) return cached.body
   await cached.body.cancel()
   return null
 }
 
-/** @throws where the body breaks off or is not `size` bytes long: then nothing is cached */
+/** @throws where the body breaks off or is not `size` bytes long */
 async function put(key: string, size: number, body: Bytes): Promise<void> {
   const { readable, writable } = new FixedLengthStream(size)
   const cache = await openCache()
+  const headers = { 'Cache-Control': 'max-age=31536000, immutable', [FILL]: crypto.randomUUID() }
   const stop = new AbortController()
-  const piped = body.pipeTo(writable, { signal: stop.signal })
-  piped.catch(() => undefined)
+  body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined)
   try {
-    const headers = { 'Cache-Control': 'max-age=31536000, immutable' }
-    await cache.put(urlOf(key), new Response(readable, { headers }))
+    await cache.put(bytesUrl(key), new Response(readable, { headers }))
+    await cache.put(wholeUrl(key), new Response('', { headers }))
   } finally {
     // A cache that did not want the body left it where it was.
     stop.abort()

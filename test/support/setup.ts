@@ -1,6 +1,13 @@
 /** Every test file begins with an empty database that has the schema. */
-
-import { applyD1Migrations } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 
-await applyD1Migrations(env.DB, env.TEST_MIGRATIONS)
+// As Wrangler notes what it applied.
+const noted = [
+  'CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, ' +
+    'applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',
+  ...env.TEST_MIGRATIONS.map(({ name }) => `INSERT INTO d1_migrations (name) VALUES ('${name}')`),
+]
+
+// In one round trip: applyD1Migrations takes one for each of some 50 statements, in each of the many files.
+const statements = [...env.TEST_MIGRATIONS.flatMap(({ queries }) => queries), ...noted]
+await env.DB.batch(statements.map((query) => env.DB.prepare(query)))

@@ -9,7 +9,7 @@ import { allow } from './guard.ts'
 const administrator = allow('admin')
 
 /** Administrators, and whoever has METRICS_TOKEN: a scraper needs no right to anything else. */
-const scraper = factory.createMiddleware(async function scraper(c, next) {
+const scraper = factory.createMiddleware(async function guard(c, next) {
   const { metricsToken } = c.get('settings')
   const token = /^bearer ([^ ]+)$/i.exec(c.req.header('Authorization') ?? '')?.[1]
   if (metricsToken === null || token === undefined || !(await isSame(token, metricsToken))) {

@@ -1,10 +1,14 @@
 /** What a refused client is still sending: read, so that it reads the 401 that it would answer with its password. */
 import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
 
-/** Reads the rest of a request's body that nobody has begun to read, unless it is too long or comes too slowly. Never throws. */
+/**
+ * Reads a request's body that nobody has begun to read. One of unknown length stays unread, as one that is too long does: for who
+ * was not admitted, nobody waits for its end. Never throws.
+ */
 export async function readUnread(request: Request): Promise<void> {
   const { body, headers } = request
   if (body === null || body.locked || request.bodyUsed) return
-  if (Number(headers.get('Content-Length') ?? 0) > DRAIN_AT_MOST_BYTES) return
+  const length = headers.get('Content-Length')
+  if (length === null || Number(length) > DRAIN_AT_MOST_BYTES) return
   await drain(body)
 }

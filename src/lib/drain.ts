@@ -12,9 +12,10 @@ const BUFFER_BYTES = 256 * 1024
 
 /** Reads a body to its end, unless it turns out longer than 8 MiB or takes longer than 10 seconds: then it is cancelled. Never throws. */
 export async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
-  const reader = body.getReader({ mode: 'byob' })
-  const timer = setTimeout(() => reader.cancel().catch(() => undefined), DRAIN_AT_MOST_MS)
+  let timer: ReturnType<typeof setTimeout> | undefined
   try {
+    const reader = body.getReader({ mode: 'byob' })
+    timer = setTimeout(() => reader.cancel().catch(() => undefined), DRAIN_AT_MOST_MS)
     let view = new Uint8Array(BUFFER_BYTES)
     let read = 0
     while (read <= DRAIN_AT_MOST_BYTES) {

@@ -60,6 +60,7 @@ async function shape(response: Response, digest: string): Promise<string> {
     .join('\n')
     .replaceAll(id, '<id>')
     .replaceAll(digest, '<digest>')
+    .replace(/dur=[0-9]+/, 'dur=<ms>')
 }
 
 function mount(client: Client, digest: string, from?: string): Promise<Response> {

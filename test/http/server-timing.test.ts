@@ -53,7 +53,6 @@ describe('the header', () => {
   it.each<[string, string, () => string, string[]]>([
     ['a manifest', 'GET', () => `/v2/${REPOSITORY}/manifests/latest`, ['d1;desc="1 call"']],
     ['HEAD', 'HEAD', () => `/v2/${REPOSITORY}/manifests/latest`, ['d1;desc="1 call"']],
-    ['a probe', 'GET', () => '/healthz', []],
     ['an upload', 'POST', () => `/v2/${REPOSITORY}/blobs/uploads/`, []],
     ['an API call', 'GET', () => '/api/v1/account', []],
   ])('tells what was asked, and the whole: %s', async (_, method, path, expected) => {

@@ -241,13 +241,10 @@ beforeAll(async () => {
   await findManifestByTag(watched, 'a', 't')
   await blobSizes(watched, 'a', [blob.digest])
   await manifestSizes(watched, 'a', [manifest.digest])
-  await listReferrers(watched, 'a', {
-    subject: anyDigest(),
-    fallbackTag: 'x',
-    artifactType: null,
-    last: '',
-    limit: 10,
-  })
+  for (const artifactType of [null, 'application/x']) {
+    const page = { fallbackTag: 'x', artifactType, last: '', limit: 10 }
+    await listReferrers(watched, 'a', { subject: anyDigest(), ...page })
+  }
   await listTags(watched, 'a', '', 10)
   await removeTag(watched, 'a', 't', anyEvent())
   await removeManifest(watched, 'a', manifest.digest, anyEvent())
@@ -264,7 +261,7 @@ beforeAll(async () => {
 describe('the query plans', () => {
   it('are of every statement that the store has', () => {
     // As many as src/store names; a new one belongs into the calls above.
-    expect(statements.size).toBe(105)
+    expect(statements.size).toBe(106)
   })
 
   it('go by an index', async () => {
@@ -278,13 +275,56 @@ describe('the query plans', () => {
     expect(slow).toEqual({})
   })
 
-  it('of the referrers goes by the subject, not through all manifests of the repository', async () => {
-    const list = [...statements].find((sql) => sql.includes('manifests.subject_digest = ?2'))
+  it.each<[string, string, string]>([
+    ['all', 'manifests_by_subject', 'digest>?'],
+    ['one type', 'manifests_by_subject_and_type', 'artifact_type=? AND digest>?'],
+  ])('of the referrers of %s goes by %s, past all others', async (which, index, then) => {
+    const [list] = [...statements].filter(
+      (sql) =>
+        sql.includes('manifests.subject_digest = ?2') &&
+        sql.includes('manifests.artifact_type = ?6') === (which === 'one type'),
+    )
     expect(await planOf(list ?? '')).toContain(
-      'SEARCH manifests USING INDEX manifests_by_subject ' +
-        '(repository_id=? AND subject_digest=? AND digest>?)',
+      `SEARCH manifests USING INDEX ${index} (repository_id=? AND subject_digest=? AND ${then})`,
     )
   })
+
+  it.each<[string, (watched: Database) => Promise<unknown>, string[]]>([
+    [
+      'a manifest by tag',
+      (watched) => findManifestByTag(watched, 'a', 't'),
+      [
+        'SEARCH repositories USING COVERING INDEX sqlite_autoindex_repositories_1 (name=?)',
+        'SEARCH tags USING PRIMARY KEY (repository_id=? AND name=?)',
+        'SEARCH manifests USING INDEX sqlite_autoindex_manifests_2 (repository_id=? AND digest=?)',
+      ],
+    ],
+    [
+      'a manifest by digest',
+      (watched) => findManifestByDigest(watched, 'a', anyDigest()),
+      [
+        'SEARCH repositories USING COVERING INDEX sqlite_autoindex_repositories_1 (name=?)',
+        'SEARCH manifests USING INDEX sqlite_autoindex_manifests_2 (repository_id=? AND digest=?)',
+      ],
+    ],
+    [
+      "a blob's link",
+      (watched) => findBlob(watched, 'a', anyDigest()),
+      [
+        'SEARCH repositories USING COVERING INDEX sqlite_autoindex_repositories_1 (name=?)',
+        'SEARCH repository_blobs USING COVERING INDEX repository_blobs_by_digest (digest=? AND repository_id=?)',
+        'SEARCH blobs USING PRIMARY KEY (digest=?)',
+      ],
+    ],
+  ])(
+    'of a pull of %s is one statement, each step of which finds one row',
+    async (_, pull, plan) => {
+      const asked = new Set<string>()
+      await pull(remembering(asked))
+      expect(asked.size).toBe(1)
+      for (const sql of asked) expect((await planOf(sql)).toSorted()).toEqual(plan.toSorted())
+    },
+  )
 
   it('would show a scan, and a sort', async () => {
     const scan = await planOf('SELECT * FROM manifests WHERE artifact_type = ?1')

@@ -25,7 +25,9 @@ export const blobs = factory
     const digest = parseDigest(c.get('reference'))
     const repository = c.get('repository')
     const settings = c.get('settings')
-    const usage = c.get('usage')
+    const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+    const cache = new EdgeCache(c.get('blobStore'), c.get('usage'), keepAlive)
+    if (c.req.method === 'GET') cache.announce(digest)
     const blob = await readNearest(c, digestKey(repository, digest), (db) =>
       findBlob(db, repository, digest),
     )
@@ -59,8 +61,6 @@ export const blobs = factory
       return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
     }
 
-    const keepAlive = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-    const cache = new EdgeCache(c.get('blobStore'), usage, keepAlive)
     const source = { cache, key: storageKey, size }
     const rangeHeader = c.req.header('Range')
     const ranges =

@@ -3,7 +3,9 @@
  * and whether filling it is of any use.
  */
 
-/** Keys that were asked for and are remembered: about 100 bytes each. */
+import type { Digest } from '../oci/digest.ts'
+
+/** Digests that were asked for and are remembered: about 150 bytes each. */
 const ASKED_AT_MOST = 1000
 
 /** One failure may be a lost connection; a second one in a row says that the cache takes nothing, as on workers.dev. */
@@ -23,23 +25,23 @@ export type FillOutcome = 'filled' | 'failed' | 'not tried'
 
 export class CacheFills {
   readonly #fills = new Map<string, Fill>()
-  /** How often each key was asked for; the least recently asked for first. */
-  readonly #asked = new Map<string, number>()
+  /** How often each content was asked for; the least recently asked for first. */
+  readonly #asked = new Map<Digest, number>()
   #failures = 0
   #restUntil = 0
 
-  ask(key: string): void {
-    const count = (this.#asked.get(key) ?? 0) + 1
-    this.#asked.delete(key)
-    this.#asked.set(key, count)
+  ask(digest: Digest): void {
+    const count = (this.#asked.get(digest) ?? 0) + 1
+    this.#asked.delete(digest)
+    this.#asked.set(digest, count)
     if (this.#asked.size <= ASKED_AT_MOST) return
     const [oldest] = this.#asked.keys()
     if (oldest !== undefined) this.#asked.delete(oldest)
   }
 
-  /** Whether anybody else asked for it, earlier or just now. */
-  askedByOthers(key: string): boolean {
-    return (this.#asked.get(key) ?? 0) > 1
+  /** Whether it was asked for more than once, earlier or just now. */
+  askedByOthers(digest: Digest): boolean {
+    return (this.#asked.get(digest) ?? 0) > 1
   }
 
   /** Settles when the fill that is under way does, whatever comes of it; undefined where none is. */

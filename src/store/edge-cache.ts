@@ -4,6 +4,7 @@
  */
 import { logError } from '../lib/log.ts'
 import type { Usage } from '../lib/usage.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { BlobStore, ByteRange } from './blob-store.ts'
 import { CacheFills, type FillOutcome } from './cache-fills.ts'
 
@@ -34,13 +35,15 @@ const isolateFills = new CacheFills()
  *
  * So a read of what is not cached either passes the store's body on, or fills the cache with it and is answered from there,
  * together with all who asked meanwhile: one read of the store either way. A large object is passed on to the first who asks
- * for it at a location, and fills the cache as soon as anybody else asks, at the same time or later.
+ * for it at a location, and fills the cache as soon as anybody else asks: with the same read where they ask before the store has
+ * answered the first, and else with one more, however many they are.
  */
 export class EdgeCache {
   readonly #store: Pick<BlobStore, 'read'>
   readonly #usage: Usage
   readonly #keepAlive: (work: Promise<unknown>) => void
   readonly #fills: CacheFills
+  #digest: Digest | null = null
 
   /** `keepAlive` lets a fill go on when the client that began it leaves: others wait for it. */
   constructor(
@@ -55,11 +58,16 @@ export class EdgeCache {
     this.#fills = fills
   }
 
+  /** Tells what is about to be read, before the database is asked where it is: who reads the same now knows of this one. */
+  announce(digest: Digest): void {
+    this.#digest = digest
+    this.#fills.ask(digest)
+  }
+
   /** The bytes of the object `key`, of `size` bytes in all, or those of `range`; null where there is no such object. */
   read(key: string, size: number, range?: ByteRange): Promise<Bytes | null> {
     const part = range?.length === size ? undefined : range
     if (size === 0 || size > CACHED_BYTES_AT_MOST) return this.#store.read(key, part)
-    this.#fills.ask(key)
     return part === undefined ? this.#whole(key, size) : this.#part(key, size, part)
   }
 
@@ -146,7 +154,7 @@ export class EdgeCache {
       this.#keepAlive(cache.put(mark, new Response('', { headers })).catch(() => undefined))
     }
     // Looked at last: those who came while the store and the cache were asked count, too.
-    return this.#fills.askedByOthers(key) || seen !== undefined
+    return (this.#digest && this.#fills.askedByOthers(this.#digest)) || seen !== undefined
   }
 }
 

@@ -68,6 +68,10 @@ const VARIABLES = [
   'EVENT_DAYS',
   'TAG_READS',
   'TAG_HOLD_SECONDS',
+  'BLOB_REDIRECT',
+  'BLOB_REDIRECT_MIN_MIB',
+  'BLOB_REDIRECT_KEY_ID',
+  'BLOB_REDIRECT_SECRET',
 ] as const
 
 describe('a valid setting', () => {
@@ -126,6 +130,43 @@ describe('a valid setting', () => {
     [{ TAG_READS: 'replica' }, { tagReads: 'replica' }],
     [{ TAG_READS: 'primary' }, { tagReads: 'primary' }],
     [{ TAG_HOLD_SECONDS: '60' }, { tagHoldSeconds: 60 }],
+    [
+      { BLOB_REDIRECT: 'https://blobs.example.com' },
+      {
+        blobRedirect: {
+          base: 'https://blobs.example.com',
+          credentials: null,
+          minBytes: 16 * 1024 * 1024,
+        },
+      },
+    ],
+    [
+      {
+        BLOB_REDIRECT: 'https://account.eu.r2.cloudflarestorage.com/bucket/',
+        BLOB_REDIRECT_KEY_ID: 'id',
+        BLOB_REDIRECT_SECRET: 'secret',
+        BLOB_REDIRECT_MIN_MIB: '0',
+      },
+      {
+        blobRedirect: {
+          base: 'https://account.eu.r2.cloudflarestorage.com/bucket',
+          credentials: { keyId: 'id', secret: 'secret' },
+          minBytes: 0,
+        },
+      },
+    ],
+    [{ BLOB_REDIRECT_KEY_ID: 'alone', BLOB_REDIRECT_MIN_MIB: '10000' }, { blobRedirect: null }],
+    [
+      { BLOB_REDIRECT: 'http://127.0.0.1:9000/a', ALLOW_LOOPBACK: 'true' },
+      {
+        allowLoopback: true,
+        blobRedirect: {
+          base: 'http://127.0.0.1:9000/a',
+          credentials: null,
+          minBytes: 16 * 1024 * 1024,
+        },
+      },
+    ],
   ])('%j', (variables, expected) => {
     expect(readSettings(variables)).toEqual({ ...DEFAULTS, ...expected })
   })
@@ -179,6 +220,13 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['LOG_REQUESTS', 'all', '"true" or "false"'],
   ['METRICS_TOKEN', 'fifteen-letters', 'at least 16 characters'],
   ['METRICS_TOKEN', 'sixteen letters!', 'none of them a space'],
+  ['BLOB_REDIRECT', 'http://blobs.example.com', 'an https URL'],
+  ['BLOB_REDIRECT', 'blobs.example.com', 'an https URL'],
+  ['BLOB_REDIRECT', 'https://user@blobs.example.com', 'an https URL'],
+  ['BLOB_REDIRECT', 'https://blobs.example.com/?a=b', 'an https URL'],
+  ['BLOB_REDIRECT', 'https://blobs.example.com/#a', 'an https URL'],
+  ['BLOB_REDIRECT', 'https://account.r2.cloudflarestorage.com/bucket', 'its credentials'],
+  ['BLOB_REDIRECT_MIN_MIB', '10001', 'from 0 to 10000'],
 ]
 
 describe('an invalid setting', () => {
@@ -204,6 +252,24 @@ describe('an invalid setting', () => {
       }
     },
   )
+})
+
+describe('BLOB_REDIRECT', () => {
+  it.each<[string, SettingVariables]>([
+    ['a key without its secret', { BLOB_REDIRECT_KEY_ID: 'id' }],
+    ['a secret without its key', { BLOB_REDIRECT_SECRET: 'secret' }],
+  ])('does not take %s', (_, variables) => {
+    const read = () =>
+      readSettings({ BLOB_REDIRECT: 'https://s3.example.com/bucket', ...variables })
+    expect(read).toThrow('the setting BLOB_REDIRECT is not valid')
+    expect(read).toThrow('both or neither')
+  })
+
+  it("does not take R2's endpoint without a bucket", () => {
+    const variables = { BLOB_REDIRECT_KEY_ID: 'id', BLOB_REDIRECT_SECRET: 'secret' }
+    const endpoint = 'https://account.r2.cloudflarestorage.com/'
+    expect(() => readSettings({ BLOB_REDIRECT: endpoint, ...variables })).toThrow('the bucket')
+  })
 })
 
 describe('what a setting does', () => {

@@ -1,6 +1,7 @@
 /** What an isolate remembers of the edge cache: bounded, and never stuck. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CacheFills } from '../../src/store/cache-fills.ts'
+import { anyDigest } from './support.ts'
 
 let fills: CacheFills
 
@@ -16,25 +17,25 @@ function later(ms: number): void {
   vi.setSystemTime(Date.now() + ms)
 }
 
-describe('keys that were asked for', () => {
+describe('digests that were asked for', () => {
   it('are asked for by others with the second time', () => {
-    fills.ask('a')
-    expect(fills.askedByOthers('a')).toBe(false)
-    fills.ask('a')
-    expect(fills.askedByOthers('a')).toBe(true)
-    expect(fills.askedByOthers('b')).toBe(false)
+    const [a, b] = [anyDigest(), anyDigest()]
+    fills.ask(a)
+    expect(fills.askedByOthers(a)).toBe(false)
+    fills.ask(a)
+    expect(fills.askedByOthers(a)).toBe(true)
+    expect(fills.askedByOthers(b)).toBe(false)
   })
 
   it('are forgotten when a thousand others were asked for since', () => {
-    fills.ask('old')
-    fills.ask('old')
-    fills.ask('used')
-    fills.ask('used')
-    for (let index = 0; index < 998; index++) fills.ask(`key ${index}`)
-    fills.ask('used')
-    fills.ask('one more')
-    expect(fills.askedByOthers('old')).toBe(false)
-    expect(fills.askedByOthers('used')).toBe(true)
+    const [old, used] = [anyDigest(), anyDigest()]
+    for (const digest of [old, old, used, used]) fills.ask(digest)
+    for (let index = 0; index < 998; index++) fills.ask(anyDigest())
+    expect(fills.askedByOthers(old)).toBe(true)
+    fills.ask(used)
+    fills.ask(anyDigest())
+    expect(fills.askedByOthers(old)).toBe(false)
+    expect(fills.askedByOthers(used)).toBe(true)
   })
 })
 

@@ -8,6 +8,7 @@ import { EdgeCache } from '../../src/store/edge-cache.ts'
 import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
 import { counted } from '../support/counting.ts'
 import { type PushedBlob, pushBlob, randomBytes, send } from '../support/registry.ts'
+import { anyDigest } from './support.ts'
 
 const SMALL = randomBytes(300_000)
 const LARGE = randomBytes(4 * 1024 * 1024 + 1)
@@ -18,6 +19,7 @@ type Body = ReadableStream<Uint8Array>
 
 /** One isolate before one object. */
 class Place {
+  readonly #digest = anyDigest()
   readonly key = `blobs/${crypto.randomUUID()}`
   readonly size: number
   reads = 0
@@ -41,7 +43,13 @@ class Place {
       },
     }
     const cache = new EdgeCache(store, usage, (work) => this.work.push(work), this.#fills)
+    cache.announce(this.#digest)
     return { body: await cache.read(this.key, this.size, range), usage }
+  }
+
+  /** Somebody else asks, and is not allowed to read. */
+  announce(): void {
+    this.#fills.ask(this.#digest)
   }
 
   /** Reads all of it and waits for what was begun beside it. */
@@ -214,6 +222,16 @@ describe.each([
   })
 })
 
+describe('one who asks while the first is still looked up', () => {
+  it('is known to the first, though it does not read yet', async () => {
+    const here = await place(LARGE)
+    const reading = here.take()
+    here.announce()
+    expect(same((await reading).bytes, LARGE)).toBe(true)
+    expect(await here.isCached()).toBe(true)
+  })
+})
+
 describe('a herd that comes after the first who asked for a large object', () => {
   it('costs one more read, and the slow first one holds up nobody', async () => {
     const here = await place(LARGE)
@@ -250,7 +268,8 @@ describe('a range', () => {
     const ranges = Array.from({ length: 8 }, (_, index) => ({ offset: index * 1000, length: 1000 }))
     const taken = await Promise.all(ranges.map((each) => here.take(each)))
     expect(same(Buffer.concat(taken.map(({ bytes }) => bytes)), LARGE.slice(0, 8000))).toBe(true)
-    expect(here.reads).toBe(ranges.length + 1)
+    // One each, where none was so late that it found the cache filled.
+    expect(here.reads).toBeLessThanOrEqual(ranges.length + 1)
     expect(await here.isCached()).toBe(true)
   })
 

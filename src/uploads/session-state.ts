@@ -1,8 +1,7 @@
 /**
  * What an upload session knows, in the SQLite storage of its Durable Object: it survives eviction, deploys and crashes. The
  * committed bytes are the parts, all of PART_BYTES, and behind them the tail, which is too short for a part. Each method is
- * one synchronous transaction, so the state is whole at every moment. An object has one upload after the other: of those before
- * the present one it knows which digest they were committed under.
+ * one synchronous transaction, so the state is whole at every moment.
  */
 import type { Digest } from '../oci/digest.ts'
 import type { Part } from '../store/blob-store.ts'
@@ -19,45 +18,33 @@ export type Phase = 'fresh' | 'whole' | 'open' | 'finishing' | 'done' | 'ended'
 const TAIL_ROW_BYTES = 1024 * 1024
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS upload (
-    one         INTEGER PRIMARY KEY CHECK (one = 1),
-    id          TEXT    NOT NULL,
+  CREATE TABLE IF NOT EXISTS session (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
     phase       TEXT    NOT NULL,
-    touched     INTEGER NOT NULL,
     storage_key TEXT    NOT NULL,
     parts_id    TEXT,
     digest      TEXT,
     finishing   INTEGER
   );
-  CREATE TABLE IF NOT EXISTS earlier (
-    id TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL
-  ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, etag TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS tail (start INTEGER PRIMARY KEY, bytes BLOB NOT NULL);`
 
 const SQL = {
   load: `
-    SELECT id, phase, touched, storage_key, parts_id, digest, finishing,
+    SELECT phase, storage_key, parts_id, digest, finishing,
       coalesce((SELECT max(number) FROM parts), 0) AS parts,
       coalesce((SELECT start + length(bytes) FROM tail ORDER BY start DESC LIMIT 1), 0) AS tail
-    FROM upload`,
-  earlier: `SELECT digest FROM earlier WHERE id = ?`,
-  rememberEarlier: `INSERT INTO earlier (id, digest) SELECT id, digest FROM upload`,
-  clearUpload: `DELETE FROM upload`,
-  open: `
-    INSERT INTO upload (one, id, phase, touched, storage_key) VALUES (1, ?, 'open', ?, ?)`,
-  touch: `UPDATE upload SET touched = ?`,
-  claimWhole: `
-    INSERT INTO upload (one, id, phase, touched, storage_key, digest)
-    VALUES (1, ?, 'whole', ?, '', ?)`,
+    FROM session`,
+  open: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'open', ?)`,
+  claimWhole: `INSERT INTO session (id, phase, storage_key, digest) VALUES (1, 'whole', '', ?)`,
   end: `
-    INSERT INTO upload (one, id, phase, touched, storage_key) VALUES (1, ?, 'ended', ?, '')
-    ON CONFLICT (one) DO UPDATE SET phase = 'ended', touched = excluded.touched`,
-  setPartsId: `UPDATE upload SET parts_id = ?`,
+    INSERT INTO session (id, phase, storage_key) VALUES (1, 'ended', '')
+    ON CONFLICT (id) DO UPDATE SET phase = 'ended'`,
+  setPartsId: `UPDATE session SET parts_id = ?`,
   finishing: `
-    UPDATE upload SET phase = 'finishing', digest = ?, finishing = coalesce(finishing, ?)`,
-  done: `UPDATE upload SET phase = 'done', digest = ?, storage_key = '', parts_id = NULL`,
-  discarded: `UPDATE upload SET storage_key = '', parts_id = NULL`,
+    UPDATE session SET phase = 'finishing', digest = ?, finishing = coalesce(finishing, ?)`,
+  done: `UPDATE session SET phase = 'done', digest = ?, storage_key = '', parts_id = NULL`,
+  discarded: `UPDATE session SET storage_key = '', parts_id = NULL`,
   addPart: `INSERT OR REPLACE INTO parts (number, etag) VALUES (?, ?)`,
   parts: `SELECT number, etag FROM parts ORDER BY number`,
   clearParts: `DELETE FROM parts`,
@@ -66,11 +53,8 @@ const SQL = {
   clearTail: `DELETE FROM tail`,
 } as const
 
-type UploadRow = {
-  /** The upload's; '' where the object has had none. */
-  id: string
+type SessionRow = {
   phase: Phase
-  touched: number
   storage_key: string
   parts_id: string | null
   digest: Digest | null
@@ -79,31 +63,14 @@ type UploadRow = {
   tail: number
 }
 
-const NONE: UploadRow = {
-  id: '',
-  phase: 'fresh',
-  touched: 0,
-  storage_key: '',
-  parts_id: null,
-  digest: null,
-  finishing: null,
-  parts: 0,
-  tail: 0,
-}
-
 export class SessionState {
   readonly #storage: DurableObjectStorage
-  #row: UploadRow
+  #row: SessionRow
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
     storage.sql.exec(SCHEMA)
     this.#row = this.#load()
-  }
-
-  /** The id of the present upload, which may be over; '' where there was none yet. */
-  get upload(): string {
-    return this.#row.id
   }
 
   get phase(): Phase {
@@ -113,16 +80,6 @@ export class SessionState {
   /** Whether bytes may come, or the closing request. */
   get live(): boolean {
     return ['fresh', 'open', 'finishing'].includes(this.#row.phase)
-  }
-
-  /** Whether the object may have another upload: the present one, if there is one, needs nothing from it any more. */
-  get free(): boolean {
-    return this.#row.id === '' || ['whole', 'done'].includes(this.#row.phase)
-  }
-
-  /** When the upload was begun, went on or ended, in milliseconds since the epoch; 0 where there is none. */
-  get touched(): number {
-    return this.#row.touched
   }
 
   /** Under which the bytes are, or will be; '' where the session has none to answer for. */
@@ -158,34 +115,12 @@ export class SessionState {
     return this.#row.parts * PART_BYTES + this.#row.tail
   }
 
-  /** What an upload before the present one was committed under; null where there was no such upload. */
-  earlier(upload: string): Digest | null {
-    const [row] = this.#storage.sql.exec<{ digest: Digest }>(SQL.earlier, upload).toArray()
-    return row?.digest ?? null
-  }
-
-  /** Makes `upload` the present one; `free` is to be asked first. It is `fresh`, and not durable before it is opened, claimed or ended. */
-  begin(upload: string): void {
-    this.#change(() => {
-      this.#storage.sql.exec(SQL.rememberEarlier)
-      this.#storage.sql.exec(SQL.clearUpload)
-    })
-    this.#row = { ...NONE, id: upload }
-  }
-
   open(storageKey: string): void {
-    const { id } = this.#row
-    this.#change(() => this.#storage.sql.exec(SQL.open, id, Date.now(), storageKey))
-  }
-
-  /** Somebody goes on with the upload. */
-  touch(): void {
-    this.#change(() => this.#storage.sql.exec(SQL.touch, Date.now()))
+    this.#change(() => this.#storage.sql.exec(SQL.open, storageKey))
   }
 
   claimWhole(digest: Digest): void {
-    const { id } = this.#row
-    this.#change(() => this.#storage.sql.exec(SQL.claimWhole, id, Date.now(), digest))
+    this.#change(() => this.#storage.sql.exec(SQL.claimWhole, digest))
   }
 
   setPartsId(id: string): void {
@@ -207,8 +142,7 @@ export class SessionState {
 
   /** Takes no more bytes. The storage key, the parts' id and the digest stay until what they name is discarded. */
   end(): void {
-    const { id } = this.#row
-    this.#change(() => this.#storage.sql.exec(SQL.end, id, Date.now()))
+    this.#change(() => this.#storage.sql.exec(SQL.end))
   }
 
   /** Nothing is left of the session's bytes. */
@@ -257,8 +191,18 @@ export class SessionState {
     this.#row = this.#load()
   }
 
-  #load(): UploadRow {
-    const [row] = this.#storage.sql.exec<UploadRow>(SQL.load).toArray()
-    return row ?? NONE
+  #load(): SessionRow {
+    const [row] = this.#storage.sql.exec<SessionRow>(SQL.load).toArray()
+    return (
+      row ?? {
+        phase: 'fresh',
+        storage_key: '',
+        parts_id: null,
+        digest: null,
+        finishing: null,
+        parts: 0,
+        tail: 0,
+      }
+    )
   }
 }

@@ -117,6 +117,16 @@ describe('pushing a manifest', () => {
     })
     expect(counts).toEqual(cost({ r2Writes: 1, d1: 2 }))
   })
+
+  it('of more than 64 KiB that refers to what is not there: nothing is written', async () => {
+    const missing = { digest: image.digest, size: image.bytes.length }
+    const annotations = { padding: 'x'.repeat(64 * 1024) }
+    const bytes = imageManifest(image.config, [missing], { annotations })
+    const counts = await counted(async () => {
+      expect((await putManifest(REPOSITORY, 'large', bytes)).status).toBe(400)
+    })
+    expect(counts).toEqual(cost({ d1: 1 }))
+  })
 })
 
 describe('on a registry that asks for a login', () => {

@@ -2,13 +2,12 @@
 import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
 
 /**
- * Reads a request's body that nobody has begun to read. One of unknown length stays unread, as one that is too long does: for who
- * was not admitted, nobody waits for its end. Never throws.
+ * Reads a request's body that nobody has begun to read, unless it is too long or comes too slowly; also one of unknown length, as Go
+ * clients send manifests. Never throws.
  */
 export async function readUnread(request: Request): Promise<void> {
   const { body, headers } = request
   if (body === null || body.locked || request.bodyUsed) return
-  const length = headers.get('Content-Length')
-  if (length === null || Number(length) > DRAIN_AT_MOST_BYTES) return
+  if (Number(headers.get('Content-Length') ?? 0) > DRAIN_AT_MOST_BYTES) return
   await drain(body)
 }

@@ -32,6 +32,12 @@ it.each([
   expect(await answersTo(async () => send('PUT', path))).toEqual({ [status]: TIMES })
 })
 
+it('a push of unknown length without a password', async () => {
+  const chunked = { 'Transfer-Encoding': 'chunked' }
+  const answers = await answersTo(() => send('PUT', '/v2/a/manifests/latest', chunked))
+  expect(answers).toEqual({ 401: TIMES })
+})
+
 it.each([
   ['out of order', 416],
   ['after the upload was cancelled', 404],
@@ -58,17 +64,20 @@ async function answersTo(request: () => Promise<string>): Promise<Record<string,
 
 /** The answer's status, as a client has it that writes its request to the end before it reads; or the error's code. */
 function send(method: string, path: string, headers: Record<string, string> = {}): Promise<string> {
+  const chunked = 'Transfer-Encoding' in headers
   return new Promise((resolve) => {
     const socket = connect(Number(registry.url.port), registry.url.hostname)
     socket.pause()
     const head = [
       `${method} ${path} HTTP/1.1`,
       `Host: ${registry.url.host}`,
-      `Content-Length: ${LARGEST.length}`,
+      ...(chunked ? [] : [`Content-Length: ${LARGEST.length}`]),
       ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ]
     socket.write(`${head.join('\r\n')}\r\n\r\n`)
-    socket.write(LARGEST, () => socket.resume())
+    if (chunked) socket.write(`${LARGEST.length.toString(16)}\r\n`)
+    socket.write(LARGEST)
+    socket.write(chunked ? '\r\n0\r\n\r\n' : '', () => socket.resume())
     socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message))
     socket.on('close', () => resolve('closed'))
     socket.on('data', (bytes) => {

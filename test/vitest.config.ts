@@ -14,8 +14,6 @@ export default defineConfig(async () => ({
   test: {
     reporters: ci ? ['default', 'junit'] : ['default'],
     outputFile: { junit: resolve(root, '.reports/unit.xml') },
-    // Vitest leaves one core free by itself: of two, that is half of them.
-    maxWorkers: '100%',
     projects: [
       {
         root,

@@ -2,7 +2,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HonoBase, type HonoOptions } from 'hono/hono-base'
-import { TrieRouter } from 'hono/router/trie-router'
 import type { AuthContext } from '../auth/auth-settings.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { LoginGuard } from '../auth/login-guard.ts'
@@ -13,6 +12,7 @@ import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
 import type { Route } from './path.ts'
+import { RememberingRouter } from './remembering-router.ts'
 import { readSettings, type Settings, type SettingVariables } from './settings.ts'
 
 /** What wrangler.toml binds to the Worker, and the operator's variables. */
@@ -56,7 +56,7 @@ export interface AppEnv {
 /** Hono with the one router that methodNotAllowed needs, too: those that it chooses from by itself would be 2 KiB more to load. */
 export const factory = {
   createApp: (options?: HonoOptions<AppEnv>) =>
-    new HonoBase<AppEnv>({ ...options, router: new TrieRouter() }),
+    new HonoBase<AppEnv>({ ...options, router: new RememberingRouter() }),
   createMiddleware: createMiddleware<AppEnv>,
 }
 

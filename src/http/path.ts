@@ -70,7 +70,7 @@ export function matchPath(pathname: string, prefix: string): Target {
 }
 
 /** The administration API's paths are canonical as they stand: they have no character that could be written in two ways. */
-function isApiPath(path: string): path is `/api/${string}` {
+export function isApiPath(path: string): path is `/api/${string}` {
   return /^\/api\/v1(\/[A-Za-z0-9._~:-]+)+$/.test(path)
 }
 

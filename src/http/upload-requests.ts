@@ -7,7 +7,13 @@ import { RegistryError } from '../oci/errors.ts'
 import { boundDatabase, type Database } from '../store/database.ts'
 import { signingKey } from '../store/signing-keys.ts'
 import { countedSession } from '../uploads/counted-session.ts'
-import { newUploadId, type UploadOwner, verifyUploadId } from '../uploads/upload-id.ts'
+import { freeSessions } from '../uploads/session-name.ts'
+import {
+  newUploadId,
+  sessionNameOf,
+  type UploadOwner,
+  verifyUploadId,
+} from '../uploads/upload-id.ts'
 import type { Chunk, SessionAnswer, UploadSession } from '../uploads/upload-session.ts'
 import type { AppEnv } from './context.ts'
 import { location } from './locations.ts'
@@ -25,7 +31,13 @@ async function uploadKey(db: Database): Promise<CryptoKey> {
 
 /** A new upload's id. No Durable Object is asked: one comes into being with the first bytes. */
 export async function startUpload(c: Context<AppEnv>, algorithm: Algorithm): Promise<string> {
-  return newUploadId(await uploadKey(c.get('db')), ownerOf(c), algorithm)
+  const key = await uploadKey(c.get('db'))
+  return newUploadId(key, ownerOf(c), algorithm, freeSessions.take())
+}
+
+/** The upload is committed, by this very request: its object may have another one. */
+export function endUpload(id: string): void {
+  freeSessions.give(sessionNameOf(id))
 }
 
 function ownerOf(c: Context<AppEnv>): UploadOwner {
@@ -48,7 +60,7 @@ export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
 
 /** The Durable Object of an upload; calls of it count. */
 export function uploadSession(c: Context<AppEnv>, id: string): DurableObjectStub<UploadSession> {
-  return countedSession(c.env.UPLOADS.getByName(id), c.get('usage'))
+  return countedSession(c.env.UPLOADS.getByName(sessionNameOf(id)), c.get('usage'))
 }
 
 /**

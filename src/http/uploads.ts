@@ -15,6 +15,7 @@ import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { settled } from './settled.ts'
 import {
+  endUpload,
   openUpload,
   progressHeaders,
   readChunk,
@@ -66,13 +67,13 @@ export const upload = factory
   .createApp()
   .get('/', allow('push'), async (c) => {
     const { id, session } = await openUpload(c)
-    const answer = await session.status()
+    const answer = await session.status(id)
     if (answer.kind !== 'open') throw refusal(c, id, answer)
     return c.body(null, 204, progressHeaders(c, id, answer.offset))
   })
   .patch('/', allow('push'), async (c) => {
     const { id, algorithm, session } = await openUpload(c)
-    const answer = await session.append(readChunk(c), algorithm)
+    const answer = await session.append(id, readChunk(c), algorithm)
     if (answer.kind !== 'open') throw refusal(c, id, answer)
     return c.body(null, 202, progressHeaders(c, id, answer.offset))
   })
@@ -80,20 +81,19 @@ export const upload = factory
     const digest = parseDigest(c.req.query('digest') ?? '')
     const { id, session } = await openUpload(c)
     const chunk = readChunk(c)
-    if (fitsOneWrite(c, chunk) && (await session.claimWhole(digest))) {
-      const event = pushEvent(c, digest)
-      if (await writeWhole(c, digest, chunk, event)) return pushed(c, digest, event, chunk.length)
-      await session.failWhole()
-      throw refusal(c, id, { kind: 'digest invalid' })
-    }
+    const claim = fitsOneWrite(c, chunk) ? await session.claimWhole(id, digest) : 'refused'
+    if (claim === 'refused') return finishUpload(c, id, digest, chunk)
     const event = pushEvent(c, digest)
-    const answer = await session.finish(c.get('repository'), digest, chunk, event)
-    if (answer.kind !== 'created') throw refusal(c, id, answer)
-    return pushed(c, digest, event, answer.size)
+    if (await writeWhole(c, digest, chunk, event)) {
+      if (claim === 'first') endUpload(id)
+      return pushed(c, digest, event, chunk.length)
+    }
+    await session.failWhole(id)
+    throw refusal(c, id, { kind: 'digest invalid' })
   })
   .delete('/', allow('push'), async (c) => {
     const { id, session } = await openUpload(c)
-    const answer = await session.cancel()
+    const answer = await session.cancel(id)
     if (answer.kind !== 'open') throw refusal(c, id, answer)
     return c.body(null, 204, { 'Docker-Upload-UUID': id })
   })
@@ -101,16 +101,28 @@ export const upload = factory
 /** POST with a digest: the whole blob is in the request. */
 async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
   const chunk = readChunk(c)
-  const event = pushEvent(c, digest)
   if (chunk.length === 0 || fitsOneWrite(c, chunk)) {
+    const event = pushEvent(c, digest)
     if (await writeWhole(c, digest, chunk, event)) return pushed(c, digest, event, chunk.length)
     throw new RegistryError('DIGEST_INVALID', { detail: digest })
   }
   // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
-  const id = await startUpload(c, algorithmOf(digest))
+  return finishUpload(c, await startUpload(c, algorithmOf(digest)), digest, chunk)
+}
+
+/** The end of an upload, whose session puts all its bytes together. */
+async function finishUpload(
+  c: Context<AppEnv>,
+  id: string,
+  digest: Digest,
+  chunk: Chunk,
+): Promise<Response> {
+  const event = pushEvent(c, digest)
   const session = uploadSession(c, id)
-  const answer = await session.finish(c.get('repository'), digest, chunk, event)
+  const answer = await session.finish(id, c.get('repository'), digest, chunk, event)
   if (answer.kind !== 'created') throw refusal(c, id, answer)
+  // What an earlier request had done, it had ended, too.
+  if (answer.size !== null) endUpload(id)
   return pushed(c, digest, event, answer.size)
 }
 

@@ -99,7 +99,7 @@ export class PartWriter {
   async #receive(body: ReadableStream<Uint8Array>, limit: number): Promise<Reception> {
     const reader = body.getReader({ mode: 'byob' })
     this.#reader = reader
-    let view = new Uint8Array(READ_BYTES)
+    let view = new Uint8Array(SMALL_BUFFER_BYTES)
     let received = 0
     for (;;) {
       const chunk = await this.#read(reader, view, Math.min(received / 4, READ_BYTES))
@@ -113,7 +113,8 @@ export class PartWriter {
         await reader.cancel().catch(() => undefined)
         return 'excess'
       }
-      view = new Uint8Array(bytes.buffer)
+      const enough = received < SMALL_BUFFER_BYTES || bytes.buffer.byteLength === READ_BYTES
+      view = enough ? new Uint8Array(bytes.buffer) : new Uint8Array(READ_BYTES)
     }
   }
 

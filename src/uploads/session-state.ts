@@ -1,7 +1,8 @@
 /**
  * What an upload session knows, in the SQLite storage of its Durable Object: it survives eviction, deploys and crashes. The
- * committed bytes are the parts, all of PART_BYTES, and behind them the tail, which is too short for a part. Each method is
- * one synchronous transaction, so the state is whole at every moment.
+ * committed bytes are the parts, all of PART_BYTES, and behind them the tail, which is too short for a part. Each method writes
+ * without an await, which the runtime makes one transaction, so the state is whole at every moment. It is read once, when the object
+ * wakes. An object has one upload after the other: of those before the present one it knows which digest they were committed under.
  */
 import type { Digest } from '../oci/digest.ts'
 import type { Part } from '../store/blob-store.ts'
@@ -17,34 +18,41 @@ export type Phase = 'fresh' | 'whole' | 'open' | 'finishing' | 'done' | 'ended'
 /** A row of a Durable Object's storage holds 2 MB at most. */
 const TAIL_ROW_BYTES = 1024 * 1024
 
+const TOUCH_MS = 60_000
+
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS session (
-    id          INTEGER PRIMARY KEY CHECK (id = 1),
+  CREATE TABLE IF NOT EXISTS upload (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    id          TEXT    NOT NULL,
     phase       TEXT    NOT NULL,
+    touched     INTEGER NOT NULL,
     storage_key TEXT    NOT NULL,
     parts_id    TEXT,
     digest      TEXT,
     finishing   INTEGER
   );
+  CREATE TABLE IF NOT EXISTS earlier (
+    id TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL
+  ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, etag TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS tail (start INTEGER PRIMARY KEY, bytes BLOB NOT NULL);`
 
 const SQL = {
   load: `
-    SELECT phase, storage_key, parts_id, digest, finishing,
+    SELECT id, phase, touched, storage_key, parts_id, digest, finishing,
       coalesce((SELECT max(number) FROM parts), 0) AS parts,
       coalesce((SELECT start + length(bytes) FROM tail ORDER BY start DESC LIMIT 1), 0) AS tail
-    FROM session`,
-  open: `INSERT INTO session (id, phase, storage_key) VALUES (1, 'open', ?)`,
-  claimWhole: `INSERT INTO session (id, phase, storage_key, digest) VALUES (1, 'whole', '', ?)`,
-  end: `
-    INSERT INTO session (id, phase, storage_key) VALUES (1, 'ended', '')
-    ON CONFLICT (id) DO UPDATE SET phase = 'ended'`,
-  setPartsId: `UPDATE session SET parts_id = ?`,
-  finishing: `
-    UPDATE session SET phase = 'finishing', digest = ?, finishing = coalesce(finishing, ?)`,
-  done: `UPDATE session SET phase = 'done', digest = ?, storage_key = '', parts_id = NULL`,
-  discarded: `UPDATE session SET storage_key = '', parts_id = NULL`,
+    FROM upload`,
+  earlier: `SELECT digest FROM earlier WHERE id = ?`,
+  rememberEarlier: `INSERT INTO earlier (id, digest) SELECT id, digest FROM upload`,
+  begin: `
+    REPLACE INTO upload (one, id, phase, touched, storage_key, digest) VALUES (1, ?, ?, ?, ?, ?)`,
+  touch: `UPDATE upload SET touched = ?`,
+  end: `UPDATE upload SET phase = 'ended', touched = ?`,
+  setPartsId: `UPDATE upload SET parts_id = ?`,
+  finishing: `UPDATE upload SET phase = 'finishing', digest = ?, finishing = ?`,
+  done: `UPDATE upload SET phase = 'done', digest = ?, storage_key = '', parts_id = NULL`,
+  discarded: `UPDATE upload SET storage_key = '', parts_id = NULL`,
   addPart: `INSERT OR REPLACE INTO parts (number, etag) VALUES (?, ?)`,
   parts: `SELECT number, etag FROM parts ORDER BY number`,
   clearParts: `DELETE FROM parts`,
@@ -53,8 +61,11 @@ const SQL = {
   clearTail: `DELETE FROM tail`,
 } as const
 
-type SessionRow = {
+type UploadRow = {
+  /** The upload's; '' where the object has had none. */
+  id: string
   phase: Phase
+  touched: number
   storage_key: string
   parts_id: string | null
   digest: Digest | null
@@ -63,14 +74,37 @@ type SessionRow = {
   tail: number
 }
 
+const NONE: UploadRow = {
+  id: '',
+  phase: 'fresh',
+  touched: 0,
+  storage_key: '',
+  parts_id: null,
+  digest: null,
+  finishing: null,
+  parts: 0,
+  tail: 0,
+}
+
+const NO_BYTES = { storage_key: '', parts_id: null, parts: 0, tail: 0 } as const
+
+/** A statement and what it takes. */
+type Change = [sql: string, ...values: (SqlStorageValue | Uint8Array)[]]
+
 export class SessionState {
   readonly #storage: DurableObjectStorage
-  #row: SessionRow
+  #row: UploadRow
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
     storage.sql.exec(SCHEMA)
-    this.#row = this.#load()
+    const [row] = storage.sql.exec<UploadRow>(SQL.load).toArray()
+    this.#row = row ?? NONE
+  }
+
+  /** The id of the present upload, which may be over; '' where there was none yet. */
+  get upload(): string {
+    return this.#row.id
   }
 
   get phase(): Phase {
@@ -80,6 +114,16 @@ export class SessionState {
   /** Whether bytes may come, or the closing request. */
   get live(): boolean {
     return ['fresh', 'open', 'finishing'].includes(this.#row.phase)
+  }
+
+  /** Whether the object may have another upload: the present one, if there is one, needs nothing from it any more. */
+  get free(): boolean {
+    return this.#row.id === '' || ['whole', 'done'].includes(this.#row.phase)
+  }
+
+  /** When the upload was begun, went on or ended, in milliseconds since the epoch; 0 where there is none. */
+  get touched(): number {
+    return this.#row.touched
   }
 
   /** Under which the bytes are, or will be; '' where the session has none to answer for. */
@@ -115,51 +159,63 @@ export class SessionState {
     return this.#row.parts * PART_BYTES + this.#row.tail
   }
 
+  /** What an upload before the present one was committed under; null where there was no such upload. */
+  earlier(upload: string): Digest | null {
+    const [row] = this.#storage.sql.exec<{ digest: Digest }>(SQL.earlier, upload).toArray()
+    return row?.digest ?? null
+  }
+
+  /** Makes `upload` the present one; `free` is to be asked first. It is durable when it is opened, claimed or ended, which must follow at once. */
+  begin(upload: string): void {
+    this.#row = { ...NONE, id: upload }
+  }
+
   open(storageKey: string): void {
-    this.#change(() => this.#storage.sql.exec(SQL.open, storageKey))
+    this.#store({ phase: 'open', storage_key: storageKey })
   }
 
   claimWhole(digest: Digest): void {
-    this.#change(() => this.#storage.sql.exec(SQL.claimWhole, digest))
+    this.#store({ phase: 'whole', digest })
+  }
+
+  /** Somebody goes on with the upload, whose life is a day: to know the minute is enough, and spares a write. */
+  touch(): void {
+    const touched = Date.now()
+    if (touched - this.touched < TOUCH_MS) return
+    this.#change({ touched }, [SQL.touch, touched])
   }
 
   setPartsId(id: string): void {
-    this.#change(() => this.#storage.sql.exec(SQL.setPartsId, id))
+    this.#change({ parts_id: id }, [SQL.setPartsId, id])
   }
 
   finishing(digest: Digest): void {
-    this.#change(() => this.#storage.sql.exec(SQL.finishing, digest, Date.now()))
+    const finishing = this.#row.finishing ?? Date.now()
+    this.#change({ phase: 'finishing', digest, finishing }, [SQL.finishing, digest, finishing])
   }
 
   /** Keeps only the digest: a repeated closing PUT is answered with it. */
   done(digest: Digest): void {
-    this.#change(() => {
-      this.#storage.sql.exec(SQL.done, digest)
-      this.#storage.sql.exec(SQL.clearParts)
-      this.#storage.sql.exec(SQL.clearTail)
-    })
+    const known = { phase: 'done', digest, ...NO_BYTES } as const
+    this.#change(known, [SQL.done, digest], ...this.#clear())
   }
 
   /** Takes no more bytes. The storage key, the parts' id and the digest stay until what they name is discarded. */
   end(): void {
-    this.#change(() => this.#storage.sql.exec(SQL.end))
+    const touched = Date.now()
+    if (this.phase === 'fresh') this.#store({ phase: 'ended' })
+    else this.#change({ phase: 'ended', touched }, [SQL.end, touched])
   }
 
   /** Nothing is left of the session's bytes. */
   discarded(): void {
-    this.#change(() => {
-      this.#storage.sql.exec(SQL.discarded)
-      this.#storage.sql.exec(SQL.clearParts)
-      this.#storage.sql.exec(SQL.clearTail)
-    })
+    this.#change(NO_BYTES, [SQL.discarded], ...this.#clear())
   }
 
   /** A part is in the blob store: the tail is its beginning, so it goes with the same transaction. */
-  addPart(part: Part): void {
-    this.#change(() => {
-      this.#storage.sql.exec(SQL.addPart, part.number, part.etag)
-      this.#storage.sql.exec(SQL.clearTail)
-    })
+  addPart({ number, etag }: Part): void {
+    const known = { parts: Math.max(this.partCount, number), tail: 0 }
+    this.#change(known, [SQL.addPart, number, etag], ...this.#clearTail())
   }
 
   parts(): Part[] {
@@ -167,14 +223,11 @@ export class SessionState {
   }
 
   appendTail(bytes: Uint8Array): void {
-    this.#change(() => {
-      let start = this.#row.tail
-      for (let from = 0; from < bytes.length; from += TAIL_ROW_BYTES) {
-        const row = bytes.slice(from, from + TAIL_ROW_BYTES)
-        this.#storage.sql.exec(SQL.addTail, start, row)
-        start += row.length
-      }
-    })
+    const rows: Change[] = []
+    for (let from = 0; from < bytes.length; from += TAIL_ROW_BYTES) {
+      rows.push([SQL.addTail, this.tailLength + from, bytes.slice(from, from + TAIL_ROW_BYTES)])
+    }
+    this.#change({ tail: this.tailLength + bytes.length }, ...rows)
   }
 
   /** Copies the tail to the beginning of `target`. */
@@ -186,23 +239,32 @@ export class SessionState {
     }
   }
 
-  #change(statements: () => void): void {
-    this.#storage.transactionSync(statements)
-    this.#row = this.#load()
+  /** The first that is stored of the present upload: it takes the place of the one before. */
+  #store({
+    phase,
+    storage_key = '',
+    digest = null,
+  }: Pick<UploadRow, 'phase'> & Partial<UploadRow>) {
+    const touched = Date.now()
+    const { id } = this.#row
+    this.#change(
+      { phase, touched, storage_key, digest },
+      [SQL.rememberEarlier],
+      [SQL.begin, id, phase, touched, storage_key, digest],
+    )
   }
 
-  #load(): SessionRow {
-    const [row] = this.#storage.sql.exec<SessionRow>(SQL.load).toArray()
-    return (
-      row ?? {
-        phase: 'fresh',
-        storage_key: '',
-        parts_id: null,
-        digest: null,
-        finishing: null,
-        parts: 0,
-        tail: 0,
-      }
-    )
+  /** Nothing is awaited between the statements: they become durable together, or not at all. */
+  #change(known: Partial<UploadRow>, ...changes: readonly Change[]): void {
+    for (const [sql, ...values] of changes) this.#storage.sql.exec(sql, ...values)
+    this.#row = { ...this.#row, ...known }
+  }
+
+  #clear(): Change[] {
+    return this.partCount === 0 ? this.#clearTail() : [[SQL.clearParts], ...this.#clearTail()]
+  }
+
+  #clearTail(): Change[] {
+    return this.tailLength === 0 ? [] : [[SQL.clearTail]]
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The upload session: one Durable Object for each upload, through which its bytes flow. A call inside the object runs on when
+ * The upload session: the Durable Object of an upload, through which its bytes flow. A call inside the object runs on when
  * the client goes away, its storage survives what its memory does not, and its lock makes an upload take every byte once
- * and in order. OCI distribution spec, "Pushing blobs".
+ * and in order. When the upload is committed, the object takes another one: session-name.ts tells why. OCI distribution spec,
+ * "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
 import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
@@ -15,6 +16,7 @@ import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from '../store/tombstones.ts'
 import { completeUpload } from './complete.ts'
 import { BLOB_BYTES_AT_MOST } from './part-buffers.ts'
 import { PartWriter } from './part-writer.ts'
+import { REUSE_SECONDS } from './session-name.ts'
 import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
 import { ID_TTL_SECONDS } from './upload-id.ts'
@@ -46,11 +48,14 @@ export type SessionAnswer =
   /** Cancelled, abandoned, failed, or finished under another digest. */
   | { kind: 'unknown' }
 
+/** Whether an upload is one blob's that comes in one PUT: since this request, since one before, or not at all. */
+export type Claim = 'first' | 'again' | 'refused'
+
 /** An upload that nobody touches for so long is given up. */
 const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 
-/** An ended session is remembered as long as its id is good: forgotten, it would be a fresh one. */
-const REMEMBER_MS = ID_TTL_SECONDS * 1000
+/** An upload that is over is remembered as long as any id is good that names its object: forgotten, it would be a fresh one. */
+const REMEMBER_MS = (ID_TTL_SECONDS + REUSE_SECONDS) * 1000
 
 /** A closing PUT that broke off may be repeated for so long: well before the bytes that it wrote could be swept. */
 const REPEAT_MS = TOMBSTONE_GRACE_MS / 2
@@ -61,32 +66,34 @@ const DISCARD_AGAIN_MS = 60 * 60 * 1000
 export class UploadSession extends DurableObject<UploadEnv> {
   readonly #store = new R2BlobStore(this.env.BUCKET)
   readonly #state = new SessionState(this.ctx.storage)
-  readonly #writer = new PartWriter(this.#store, this.#state)
+  #writer = new PartWriter(this.#store, this.#state)
   readonly #turns = new Turns()
+  /** When the alarm is due: infinite where there is none, undefined where nobody asked yet. */
+  #alarmAt: number | undefined
 
   /**
    * PUT with a body of known length: where no byte came before, it is the whole blob, and the Worker writes it by itself,
    * without a detour through this object. The upload is then this one blob's, so that the same request may be repeated.
-   * @returns false where the body is an upload's last chunk, or the upload another blob's
    */
-  async claimWhole(digest: Digest): Promise<boolean> {
+  async claimWhole(upload: string, digest: Digest): Promise<Claim> {
+    await this.#wakeWithin(SESSION_TTL_MS)
+    if (!this.#enter(upload)) return 'refused'
     const { phase } = this.#state
-    if (phase === 'whole') return this.#state.digest === digest
-    if (phase !== 'fresh') return false
+    if (phase === 'whole') return this.#state.digest === digest ? 'again' : 'refused'
+    if (phase !== 'fresh') return 'refused'
     this.#state.claimWhole(digest)
-    await this.#alarmIn(SESSION_TTL_MS)
-    return true
+    return 'first'
   }
 
   /** The blob that the upload was claimed for did not hash to its digest: that ends the upload. */
-  async failWhole(): Promise<void> {
-    if (this.#state.phase === 'whole') await this.#failDigest()
+  async failWhole(upload: string): Promise<void> {
+    if (this.#state.upload === upload && this.#state.phase === 'whole') this.#failDigest()
   }
 
   /** PATCH: takes a chunk. */
-  append(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
-    return this.#inTurn(chunk, async () => {
-      await this.#open()
+  append(upload: string, chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
+    return this.#inTurn(upload, chunk, async () => {
+      if (!(await this.#open(upload))) return { kind: 'unknown' }
       return this.#receive(chunk, algorithm)
     })
   }
@@ -95,14 +102,20 @@ export class UploadSession extends DurableObject<UploadEnv> {
    * PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in `repository`. `event` tells
    * of it.
    */
-  finish(
+  async finish(
+    upload: string,
     repository: string,
     digest: Digest,
     chunk: Chunk,
     event: OutboxEvent,
   ): Promise<SessionAnswer> {
-    return this.#inTurn(chunk, async () => {
-      await this.#open()
+    const before = this.#isPresent(upload) ? null : this.#state.earlier(upload)
+    if (before !== null) {
+      await decline(chunk)
+      return before === digest ? this.#repeat(repository, digest) : { kind: 'unknown' }
+    }
+    return this.#inTurn(upload, chunk, async () => {
+      if (!(await this.#open(upload))) return { kind: 'unknown' }
       const { phase } = this.#state
       const repeated = this.#state.digest === digest
       if (phase === 'done' && repeated) return this.#repeat(repository, digest)
@@ -115,36 +128,66 @@ export class UploadSession extends DurableObject<UploadEnv> {
   }
 
   /** GET: how far the upload is. */
-  async status(): Promise<SessionAnswer> {
-    await this.#turns.free()
-    const { phase, offset } = this.#state
+  async status(upload: string): Promise<SessionAnswer> {
+    if (this.#isPresent(upload)) await this.#turns.free()
     // Nothing may stay behind of an object that was only asked.
-    if (phase === 'fresh') await this.#alarmIn(SESSION_TTL_MS)
-    return this.#state.live ? { kind: 'open', offset } : { kind: 'unknown' }
+    await this.#wakeWithin(SESSION_TTL_MS)
+    if (this.#mayBegin(upload)) return { kind: 'open', offset: 0 }
+    const { live, offset } = this.#state
+    return this.#isPresent(upload) && live ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
   /** DELETE: gives the upload up, also while a chunk is on its way; a closing PUT that has all bytes is not interrupted. */
-  async cancel(): Promise<SessionAnswer> {
-    while (this.#turns.taken && this.#state.phase !== 'open') await this.#turns.settled()
+  async cancel(upload: string): Promise<SessionAnswer> {
+    await this.#wakeWithin(SESSION_TTL_MS)
+    const busy = () => this.#turns.taken && this.#state.phase !== 'open'
+    while (this.#isPresent(upload) && busy()) await this.#turns.settled()
+    if (!this.#enter(upload) || !this.#state.live) return { kind: 'unknown' }
     const { offset } = this.#state
-    if (!this.#state.live) return { kind: 'unknown' }
     await this.#giveUp()
     return { kind: 'open', offset }
   }
 
-  /** Nobody came for a day: what was open is given up. Once its id is good no more, the session is forgotten. */
+  /**
+   * What was open and nobody came for in a day is given up. Once no id is good any more that names this object, all is forgotten.
+   * The alarm is not moved with each request, which would cost a write: it looks when it comes whether it is time.
+   */
   override async alarm(): Promise<void> {
-    if (this.#turns.taken) return this.#alarmIn(SESSION_TTL_MS)
-    const { phase, storageKey } = this.#state
-    if (phase === 'ended' && storageKey === '') return this.ctx.storage.deleteAll()
-    await this.#giveUp()
+    this.#alarmAt = Number.POSITIVE_INFINITY
+    if (this.#turns.taken) return this.#wakeWithin(SESSION_TTL_MS)
+    const { phase, touched, storageKey } = this.#state
+    const idle = Date.now() - touched
+    if (this.#state.live && idle < SESSION_TTL_MS) return this.#wakeWithin(SESSION_TTL_MS - idle)
+    if (storageKey !== '') return this.#giveUp()
+    if (phase !== 'fresh' && idle < REMEMBER_MS) return this.#wakeWithin(REMEMBER_MS - idle)
+    return this.ctx.storage.deleteAll()
   }
 
-  /** Makes the session live, or lets it live on. */
-  async #open(): Promise<void> {
+  #isPresent(upload: string): boolean {
+    return this.#state.upload === upload
+  }
+
+  #mayBegin(upload: string): boolean {
+    return !this.#isPresent(upload) && this.#state.free && this.#state.earlier(upload) === null
+  }
+
+  /** Makes `upload` the present one; false where it was before, or where another one is not over. */
+  #enter(upload: string): boolean {
+    if (this.#mayBegin(upload)) {
+      this.#state.begin(upload)
+      this.#writer = new PartWriter(this.#store, this.#state)
+    }
+    return this.#isPresent(upload)
+  }
+
+  /** Makes the session live, or lets it live on; false where it is not this upload's. */
+  async #open(upload: string): Promise<boolean> {
+    await this.#wakeWithin(SESSION_TTL_MS)
+    if (!this.#enter(upload)) return false
     const { phase } = this.#state
     if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
-    if (phase !== 'ended') await this.#alarmIn(SESSION_TTL_MS)
+    else if (phase !== 'ended') this.#state.touch()
+    return true
   }
 
   async #receive(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
@@ -182,10 +225,9 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return blob === null ? { kind: 'unknown' } : { kind: 'created', size: null }
   }
 
-  async #failDigest(): Promise<SessionAnswer> {
+  #failDigest(): SessionAnswer {
     this.#state.end()
     this.#state.discarded()
-    await this.#alarmIn(REMEMBER_MS)
     return { kind: 'digest invalid' }
   }
 
@@ -203,12 +245,12 @@ export class UploadSession extends DurableObject<UploadEnv> {
   }
 
   async #cleanUp(): Promise<void> {
-    await this.#alarmIn(REMEMBER_MS)
+    await this.#wakeWithin(REMEMBER_MS)
     try {
       await this.#discard()
     } catch (error) {
       logError({ message: 'an upload could not be discarded' }, error)
-      await this.#alarmIn(DISCARD_AGAIN_MS)
+      await this.#wakeWithin(DISCARD_AGAIN_MS)
     }
   }
 
@@ -222,18 +264,29 @@ export class UploadSession extends DurableObject<UploadEnv> {
     this.#state.discarded()
   }
 
-  /** Who does not get a turn is out of order. */
-  async #inTurn(chunk: Chunk, work: () => Promise<SessionAnswer>): Promise<SessionAnswer> {
+  /** Who does not get a turn is out of order; of another upload nobody is told how far it is. */
+  async #inTurn(
+    upload: string,
+    chunk: Chunk,
+    work: () => Promise<SessionAnswer>,
+  ): Promise<SessionAnswer> {
     try {
       const answer = await this.#turns.take(work)
-      return answer ?? { kind: 'range invalid', offset: this.#state.offset }
+      if (answer !== null) return answer
+      const { offset } = this.#state
+      return this.#isPresent(upload) ? { kind: 'range invalid', offset } : { kind: 'unknown' }
     } finally {
       await decline(chunk)
     }
   }
 
-  #alarmIn(milliseconds: number): Promise<void> {
-    return this.ctx.storage.setAlarm(Date.now() + milliseconds)
+  /** Makes sure of an alarm that comes so soon. Before all that is written: what is stored is cleared away one day. */
+  async #wakeWithin(milliseconds: number): Promise<void> {
+    const at = Date.now() + milliseconds
+    this.#alarmAt ??= (await this.ctx.storage.getAlarm()) ?? Number.POSITIVE_INFINITY
+    if (this.#alarmAt <= at) return
+    this.#alarmAt = at
+    await this.ctx.storage.setAlarm(at)
   }
 }
 

@@ -7,8 +7,10 @@ import { startFloor } from './floor.ts'
 import { ADMIN } from './subjects.ts'
 
 const [kind, state = ''] = process.argv.slice(2)
+/** As docker-registry runs here without its access log, and the floor has none. */
+const QUIET = { LOG_REQUESTS: 'false' }
 const vars: Record<string, string> =
-  kind === 'berth-auth' ? { OPEN_ACCESS: 'false', ADMIN_PASSWORD: ADMIN.password } : {}
+  kind === 'berth-auth' ? { ...QUIET, OPEN_ACCESS: 'false', ADMIN_PASSWORD: ADMIN.password } : QUIET
 const server = kind === 'floor' ? await startFloor(state) : await startLocal({ state, vars })
 process.once('disconnect', async () => {
   await server.stop()

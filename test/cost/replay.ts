@@ -8,10 +8,11 @@ import {
 } from 'cloudflare:test'
 
 import { env } from 'cloudflare:workers'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { Env } from '../../src/http/context.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
+import { freeSessions } from '../../src/uploads/session-name.ts'
 import { bytesOf, imageManifest, ORIGIN, type PushedBlob } from '../support/registry.ts'
 import worker from '../support/worker.ts'
 import { countInvocation, countObjectRequest, meterBindings, takeQueued } from './meter.ts'
@@ -100,6 +101,7 @@ async function step(session: Session, request: Sent, blob: Blob): Promise<void> 
   const status = Number(rest.pop())
   const body = rest[0] !== undefined
   const path = pathOf(session, method, what, blob)
+  if (request === 'POST upload 202') leaveNoObjectFree()
   const headers = new Headers(session.token === null ? {} : { Authorization: session.token })
   const init: RequestInit = { method, headers }
   if (what === 'token') authenticate(session, method, init, headers)
@@ -117,6 +119,11 @@ async function step(session: Session, request: Sent, blob: Blob): Promise<void> 
     const { token } = JSON.parse(response.body)
     session.token = `Bearer ${token}`
   }
+}
+
+/** Clients send all blobs at once: each upload has an object of its own. */
+function leaveNoObjectFree(): void {
+  while (freeSessions.take() !== undefined);
 }
 
 function pathOf(
@@ -201,9 +208,18 @@ export async function consumeQueued(bindings: Env = registry): Promise<void> {
   }
 }
 
-/** What comes of a push in the week after it: the upload sessions' alarms go off until they are forgotten. */
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** What comes of a push in the week after it: the upload sessions' alarms go off, after a day and after a week, and they are forgotten. */
 export async function forgetUploads(): Promise<void> {
-  for (const id of await listDurableObjectIds(env.UPLOADS)) {
-    while (await runDurableObjectAlarm(env.UPLOADS.get(id))) countObjectRequest()
+  const now = Date.now()
+  const objects = await listDurableObjectIds(env.UPLOADS)
+  for (const days of [1, 9]) {
+    vi.spyOn(Date, 'now').mockReturnValue(now + days * DAY_MS)
+    for (const id of objects) {
+      if (await runDurableObjectAlarm(env.UPLOADS.get(id))) countObjectRequest()
+    }
   }
+  vi.spyOn(Date, 'now').mockReturnValue(now)
+  for (const id of objects) expect(await runDurableObjectAlarm(env.UPLOADS.get(id))).toBe(false)
 }

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
+import { sessionNameOf } from '../../src/uploads/upload-id.ts'
 import {
   beginUpload,
   bindings,
@@ -14,11 +15,13 @@ import {
   send,
 } from '../support/registry.ts'
 import {
+  type Bytes,
   expectEnded,
   expectOffset,
   ID,
   ofLength,
   PART,
+  put,
   REPOSITORY,
   storedObjects,
   UNKNOWN,
@@ -118,6 +121,81 @@ describe('DELETE', () => {
     const location = await beginUpload(REPOSITORY)
     const environment = { ...bindings, DELETE_ENABLED: 'false' }
     expect((await send('DELETE', location, {}, environment)).status).toBe(204)
+  })
+})
+
+describe('the object of an upload', () => {
+  const nameOf = (location: string) => sessionNameOf(location.slice(location.lastIndexOf('/') + 1))
+  const digestQuery = async (bytes: Bytes) => `?digest=${await digestOf(bytes)}`
+
+  it('has the next one when that is committed, whosever it is', async () => {
+    const bytes = randomBytes(10)
+    const closing = await digestQuery(bytes)
+    const first = await beginUpload(REPOSITORY)
+    const beside = await beginUpload(REPOSITORY)
+    expect((await send('PATCH', first, { body: bytes })).status).toBe(202)
+    expect((await send('PUT', `${first}${closing}`)).status).toBe(201)
+    const second = await beginUpload('uploads/other')
+    expect([nameOf(beside), nameOf(second)].map((name) => name === nameOf(first))).toEqual([
+      false,
+      true,
+    ])
+    expect((await send('PATCH', second, { body: bytes })).status).toBe(202)
+    // The first one's client did not hear of its success, and asks again.
+    expect((await send('PUT', `${first}${closing}`)).status).toBe(201)
+    expect((await send('PATCH', first, { body: bytes })).status).toBe(404)
+    expect((await send('PUT', `${second}${closing}`)).status).toBe(201)
+    expect(nameOf(await beginUpload(REPOSITORY))).toBe(nameOf(first))
+  })
+
+  it.each<[string, number, (location: string, bytes: Bytes) => Promise<Response>]>([
+    [
+      'is committed twice in one PUT',
+      201,
+      async (location, bytes) => {
+        const whole = { body: bytes, headers: { 'Content-Length': String(bytes.length) } }
+        const closing = `${location}${await digestQuery(bytes)}`
+        expect((await send('PUT', closing, whole)).status).toBe(201)
+        return send('PUT', closing, whole)
+      },
+    ],
+    [
+      'is closed twice',
+      201,
+      async (location, bytes) => {
+        await send('PATCH', location, { body: bytes })
+        const closing = `${location}${await digestQuery(bytes)}`
+        expect((await send('PUT', closing)).status).toBe(201)
+        return send('PUT', closing)
+      },
+    ],
+  ])('is lent once where an upload %s', async (_, status, push) => {
+    const location = await beginUpload(REPOSITORY)
+    expect((await push(location, randomBytes(10))).status).toBe(status)
+    const next = [await beginUpload(REPOSITORY), await beginUpload(REPOSITORY)].map(nameOf)
+    expect(next[0]).toBe(nameOf(location))
+    expect(next[1]).not.toBe(nameOf(location))
+  })
+
+  it.each<[string, (location: string, bytes: Bytes) => Promise<Response>]>([
+    ['was cancelled', async (location) => send('DELETE', location)],
+    [
+      'has a wrong digest',
+      async (location, bytes) => {
+        await send('PATCH', location, { body: bytes })
+        return put(location, UNKNOWN)
+      },
+    ],
+    [
+      'has a wrong digest in one PUT',
+      async (location, bytes) => put(location, UNKNOWN, ofLength(bytes)),
+    ],
+    ['is not closed', async (location, bytes) => send('PATCH', location, { body: bytes })],
+  ])('is not lent where an upload %s', async (_, push) => {
+    const location = await beginUpload(REPOSITORY)
+    expect((await push(location, randomBytes(10))).status).not.toBe(201)
+    const next = [await beginUpload(REPOSITORY), await beginUpload(REPOSITORY)].map(nameOf)
+    expect(next).not.toContain(nameOf(location))
   })
 })
 

@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { sessionNameOf } from '../../src/uploads/upload-id.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
 
 const REPOSITORY = 'i8/app'
@@ -41,7 +42,7 @@ async function close(location: string, bytes: Uint8Array<ArrayBuffer>): Promise<
 
 function evict(location: string): Promise<void> {
   const id = location.slice(location.lastIndexOf('/') + 1)
-  return evictDurableObject(env.UPLOADS.getByName(id))
+  return evictDurableObject(env.UPLOADS.getByName(sessionNameOf(id)))
 }
 
 /** Slices that a confused client may send, at the true offset or beside it; those of a group go out at once. */

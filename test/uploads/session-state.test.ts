@@ -6,13 +6,20 @@ import { randomBytes } from '../support/registry.ts'
 import { withStorage } from './support.ts'
 
 const DIGEST = await digestOf(new Uint8Array(1))
+const OTHER = await digestOf(new Uint8Array(2))
 
 function facts(state: SessionState) {
-  const { phase, storageKey, partsId, digest, partCount, tailLength, offset } = state
-  return { phase, storageKey, partsId, digest, partCount, tailLength, offset, parts: state.parts() }
+  const { upload, free, phase, storageKey, partsId, digest } = state
+  const { partCount, tailLength, offset } = state
+  const bytes = { partCount, tailLength, offset, parts: state.parts() }
+  return { upload, free, phase, storageKey, partsId, digest, ...bytes }
 }
 
+const nothing = () => undefined
+
 const FRESH = {
+  upload: 'one',
+  free: false,
   phase: 'fresh',
   storageKey: '',
   partsId: null,
@@ -25,9 +32,9 @@ const FRESH = {
 
 /** Each case with what is known after it; all are read once more from the storage, as after an eviction. */
 const CASES: [string, (state: SessionState) => void, object][] = [
-  ['nothing', () => undefined, {}],
+  ['nothing', nothing, { upload: '', free: true }],
   ['open', (state) => state.open('key'), { phase: 'open', storageKey: 'key' }],
-  ['claimed', (state) => state.claimWhole(DIGEST), { phase: 'whole', digest: DIGEST }],
+  ['claimed', (state) => state.claimWhole(DIGEST), { phase: 'whole', digest: DIGEST, free: true }],
   [
     'a tail in two chunks',
     (state) => {
@@ -94,7 +101,18 @@ const CASES: [string, (state: SessionState) => void, object][] = [
       state.finishing(DIGEST)
       state.done(DIGEST)
     },
-    { phase: 'done', digest: DIGEST },
+    { phase: 'done', digest: DIGEST, free: true },
+  ],
+  [
+    'another one after that',
+    (state) => {
+      state.open('key')
+      state.appendTail(new Uint8Array(5))
+      state.done(DIGEST)
+      state.begin('two')
+      state.open('key two')
+    },
+    { upload: 'two', phase: 'open', storageKey: 'key two' },
   ],
   [
     'ended keeps what is to be discarded',
@@ -124,12 +142,29 @@ describe('what a session knows', () => {
   it.each(CASES)('%s', async (_, change, known) => {
     const [now, later] = await withStorage(async (storage) => {
       const state = new SessionState(storage)
+      if (change !== nothing) state.begin('one')
       change(state)
       return [facts(state), facts(new SessionState(storage))]
     })
     expect(now).toEqual({ ...FRESH, ...known })
     expect(later).toEqual(now)
   })
+})
+
+it('remembers of every earlier upload what it was committed under', async () => {
+  const [now, later] = await withStorage(async (storage) => {
+    const state = new SessionState(storage)
+    for (const upload of ['one', 'two', 'three']) {
+      state.begin(upload)
+      state.open('key')
+      state.done(upload === 'two' ? OTHER : DIGEST)
+    }
+    const earlier = (read: SessionState) =>
+      ['one', 'two', 'three', 'four'].map((upload) => read.earlier(upload))
+    return [earlier(state), earlier(new SessionState(storage))]
+  })
+  expect(now).toEqual([DIGEST, OTHER, null, null])
+  expect(later).toEqual(now)
 })
 
 describe('the tail', () => {

@@ -11,6 +11,7 @@ import { commitBlob, findBlob, unlinkBlob } from '../../src/store/blobs.ts'
 import { TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
 import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/part-buffers.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
+import type { Chunk } from '../../src/uploads/upload-session.ts'
 import { type Fault, withFault } from '../invariants/faults.ts'
 import { anyEvent } from '../support/any-event.ts'
 import { randomBytes } from '../support/registry.ts'
@@ -20,11 +21,15 @@ const REPOSITORY = 'sessions/app'
 const SOURCE = randomBytes(2 * PART_BYTES + 1000)
 const NOTHING = { body: null, start: null, length: 0 }
 const WRONG = await digestOf(new Uint8Array(3))
+const HOUR_MS = 60 * 60 * 1000
+const DAY_MS = 24 * HOUR_MS
 
 let session: SessionStub
+let upload: string
 
 beforeEach(() => {
   session = newSession()
+  upload = crypto.randomUUID()
 })
 
 /** A digest of bytes that no other test pushed. */
@@ -35,11 +40,11 @@ async function fresh(length: number): Promise<{ bytes: Uint8Array<ArrayBuffer>; 
 }
 
 async function append(bytes: Uint8Array, start: number | null = null) {
-  return session.append(chunkOf(bytes, { start }), 'sha256')
+  return session.append(upload, chunkOf(bytes, { start }), 'sha256')
 }
 
 async function finish(digest: Digest) {
-  return session.finish(REPOSITORY, digest, NOTHING, anyEvent())
+  return session.finish(upload, REPOSITORY, digest, NOTHING, anyEvent())
 }
 
 /** What GET would send. */
@@ -51,6 +56,15 @@ async function pulled(digest: Digest): Promise<Digest | null> {
 
 function readState<T>(read: (state: SessionState, storage: DurableObjectStorage) => T): Promise<T> {
   return runInDurableObject(session, (_, { storage }) => read(new SessionState(storage), storage))
+}
+
+/** As if nobody had come for so long. */
+async function letPass(milliseconds: number): Promise<void> {
+  await evictDurableObject(session)
+  await runInDurableObject(session, (_, { storage }) => {
+    storage.sql.exec('UPDATE upload SET touched = touched - ?', milliseconds)
+  })
+  await evictDurableObject(session)
 }
 
 async function tombstones(): Promise<string[]> {
@@ -69,17 +83,17 @@ function heldBody() {
 describe('status', () => {
   it('tells the committed bytes from the first to the last', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
-    expect(await session.status()).toEqual({ kind: 'open', offset: 0 })
+    expect(await session.status(upload)).toEqual({ kind: 'open', offset: 0 })
     await append(bytes.subarray(0, 10))
-    expect(await session.status()).toEqual({ kind: 'open', offset: 10 })
+    expect(await session.status(upload)).toEqual({ kind: 'open', offset: 10 })
     await append(bytes.subarray(10))
-    expect(await session.status()).toEqual({ kind: 'open', offset: bytes.length })
+    expect(await session.status(upload)).toEqual({ kind: 'open', offset: bytes.length })
     expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
-    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
   })
 
   it('of an object that was only asked leaves nothing for ever', async () => {
-    await session.status()
+    await session.status(upload)
     expect(await runDurableObjectAlarm(session)).toBe(true)
   })
 })
@@ -110,7 +124,7 @@ describe('order', () => {
   it('of several that wait for a third, none runs beside another one', async () => {
     const { bytes, digest } = await fresh(300_000)
     const { body, client } = heldBody()
-    const first = session.append({ body, start: null, length: null }, 'sha256')
+    const first = session.append(upload, { body, start: null, length: null }, 'sha256')
     await client.write(bytes.subarray(0, 100_000))
     // Without an offset each is taken as the next one, so only the lock keeps them apart.
     const others = Array.from({ length: 4 }, () => append(bytes.subarray(100_000, 150_000)))
@@ -127,7 +141,7 @@ describe('order', () => {
   it('a chunk that comes while another one does not end is told so, and costs nothing', async () => {
     const { bytes, digest } = await fresh(200_000)
     const { body, client } = heldBody()
-    const first = session.append({ body, start: null, length: null }, 'sha256')
+    const first = session.append(upload, { body, start: null, length: null }, 'sha256')
     await client.write(bytes.subarray(0, 100_000))
     expect((await append(bytes.subarray(0, 1000))).kind).toBe('range invalid')
     await client.write(bytes.subarray(100_000))
@@ -145,9 +159,9 @@ describe('a refused chunk', () => {
 
   it.each(refusals)('%s is read to its end before it is answered', async (_, start, kind) => {
     await append(SOURCE.subarray(0, 10))
-    if (kind === 'unknown') await session.cancel()
+    if (kind === 'unknown') await session.cancel(upload)
     const { body, client } = heldBody()
-    const answer = session.append({ body, start, length: null }, 'sha256')
+    const answer = session.append(upload, { body, start, length: null }, 'sha256')
     await client.write(SOURCE.subarray(0, PART_BYTES))
     expect(await Promise.race([answer, scheduler.wait(50)])).toBeUndefined()
     await client.close()
@@ -158,9 +172,9 @@ describe('a refused chunk', () => {
     '%s and large: its body holds neither client nor object',
     async (_, start, kind) => {
       await append(SOURCE.subarray(0, 10))
-      if (kind === 'unknown') await session.cancel()
+      if (kind === 'unknown') await session.cancel(upload)
       const { body, client } = heldBody()
-      const answer = session.append({ body, start, length: null }, 'sha256')
+      const answer = session.append(upload, { body, start, length: null }, 'sha256')
       await expect(client.write(SOURCE)).rejects.toThrow()
       expect((await answer).kind).toBe(kind)
       const began = Date.now()
@@ -176,7 +190,11 @@ describe('length', () => {
     ['longer than declared: what was declared counts', 100, 150, 100],
   ])('a body %s', async (_, length, actual, offset) => {
     const { bytes, digest } = await fresh(200)
-    const answer = await session.append(chunkOf(bytes.subarray(0, actual), { length }), 'sha256')
+    const answer = await session.append(
+      upload,
+      chunkOf(bytes.subarray(0, actual), { length }),
+      'sha256',
+    )
     expect(answer).toEqual({ kind: 'size invalid', offset })
     await append(bytes.subarray(offset), offset)
     expect((await finish(digest)).kind).toBe('created')
@@ -191,10 +209,13 @@ describe('length', () => {
     await evictDurableObject(session)
     const offset = 9999 * PART_BYTES + 1
     const chunk = chunkOf(new Uint8Array(10), { start: offset })
-    expect(await session.append(chunk, 'sha256')).toEqual({ kind: 'open', offset: offset + 10 })
+    expect(await session.append(upload, chunk, 'sha256')).toEqual({
+      kind: 'open',
+      offset: offset + 10,
+    })
     const rest = chunkOf(SOURCE.subarray(0, PART_BYTES))
-    expect(await session.append(rest, 'sha256')).toMatchObject({ kind: 'size invalid' })
-    expect(await session.status()).toEqual({ kind: 'open', offset: BLOB_BYTES_AT_MOST })
+    expect(await session.append(upload, rest, 'sha256')).toMatchObject({ kind: 'size invalid' })
+    expect(await session.status(upload)).toEqual({ kind: 'open', offset: BLOB_BYTES_AT_MOST })
   })
 })
 
@@ -204,11 +225,11 @@ describe('a client that goes away', () => {
     async (cut) => {
       const { bytes, digest } = await fresh(PART_BYTES + 1000)
       const { body, client } = heldBody()
-      const appended = session.append({ body, start: null, length: bytes.length }, 'sha256')
+      const appended = session.append(upload, { body, start: null, length: bytes.length }, 'sha256')
       if (cut > 0) await client.write(bytes.subarray(0, cut))
       await client.abort(new Error('gone'))
       await appended
-      const status = await session.status()
+      const status = await session.status(upload)
       const offset = status.kind === 'open' ? status.offset : Number.NaN
       // The read that broke off waited for a quarter of what came before it, at most.
       expect(cut - offset).toBeGreaterThanOrEqual(0)
@@ -224,7 +245,8 @@ describe('the closing request', () => {
   it('may carry the last chunk, and be repeated', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes.subarray(0, 500))
-    const last = () => session.finish(REPOSITORY, digest, chunkOf(bytes.subarray(500)), anyEvent())
+    const last = () =>
+      session.finish(upload, REPOSITORY, digest, chunkOf(bytes.subarray(500)), anyEvent())
     expect(await last()).toEqual({ kind: 'created', size: bytes.length })
     expect(await last()).toEqual({ kind: 'created', size: null })
     expect(await finish(WRONG)).toEqual({ kind: 'unknown' })
@@ -244,7 +266,7 @@ describe('the closing request', () => {
     await append(bytes)
     await finish(digest)
     expect(await append(bytes)).toEqual({ kind: 'unknown' })
-    expect(await session.cancel()).toEqual({ kind: 'unknown' })
+    expect(await session.cancel(upload)).toEqual({ kind: 'unknown' })
     expect(await pulled(digest)).toBe(digest)
   })
 
@@ -289,7 +311,7 @@ describe('eviction', () => {
         offset: next,
       })
       await evictDurableObject(session)
-      expect(await session.status()).toEqual({ kind: 'open', offset: next })
+      expect(await session.status(upload)).toEqual({ kind: 'open', offset: next })
       await evictDurableObject(session)
       offset = next
     }
@@ -309,9 +331,9 @@ describe('cancelling', () => {
     const { bytes, digest } = await fresh(length)
     if (length > 0) await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
-    expect(await session.cancel()).toEqual({ kind: 'open', offset: length })
-    expect(await session.cancel()).toEqual({ kind: 'unknown' })
-    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await session.cancel(upload)).toEqual({ kind: 'open', offset: length })
+    expect(await session.cancel(upload)).toEqual({ kind: 'unknown' })
+    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
     expect(await append(bytes)).toEqual({ kind: 'unknown' })
     expect(await finish(digest)).toEqual({ kind: 'unknown' })
     await expectAborted(parts)
@@ -320,11 +342,11 @@ describe('cancelling', () => {
   it('stops a chunk that is on its way, whose parts go too', async () => {
     const before = await storedKeys()
     const { body, client } = heldBody()
-    const appended = session.append({ body, start: null, length: null }, 'sha256')
+    const appended = session.append(upload, { body, start: null, length: null }, 'sha256')
     await client.write(SOURCE.subarray(0, PART_BYTES + 1000))
-    expect((await session.cancel()).kind).toBe('open')
+    expect((await session.cancel(upload)).kind).toBe('open')
     expect(await appended).toEqual({ kind: 'unknown' })
-    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
     expect(await readState((state) => [state.phase, state.storageKey, state.offset])).toEqual([
       'ended',
       '',
@@ -336,7 +358,7 @@ describe('cancelling', () => {
   it('waits for a closing request that has all the bytes, and does not undo it', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
-    const [finished, cancelled] = await Promise.all([finish(digest), session.cancel()])
+    const [finished, cancelled] = await Promise.all([finish(digest), session.cancel(upload)])
     expect([finished.kind, cancelled.kind]).toEqual(['created', 'unknown'])
     expect(await pulled(digest)).toBe(digest)
   })
@@ -346,8 +368,8 @@ describe('cancelling', () => {
     await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
     const fault: Fault = { operation: 'r2.abort', call: 1, when: 'before' }
-    expect((await withFault(fault, async () => session.cancel())).kind).toBe('open')
-    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect((await withFault(fault, async () => session.cancel(upload))).kind).toBe('open')
+    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
     expect(await runDurableObjectAlarm(session)).toBe(true)
     await expectAborted(parts)
   })
@@ -355,8 +377,8 @@ describe('cancelling', () => {
   /** An aborted upload takes no more parts. */
   async function expectAborted(parts: { storageKey: string; partsId: string | null }) {
     if (parts.partsId === null) return
-    const upload = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId)
-    await expect(upload.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
+    const multipart = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId)
+    await expect(multipart.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
   }
 })
 
@@ -365,28 +387,34 @@ describe('the alarm', () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
+    await letPass(DAY_MS)
     expect(await runDurableObjectAlarm(session)).toBe(true)
     await evictDurableObject(session)
-    expect(await session.status()).toEqual({ kind: 'unknown' })
+    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
     expect(await append(bytes)).toEqual({ kind: 'unknown' })
     expect(await finish(digest)).toEqual({ kind: 'unknown' })
-    const upload = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId ?? '')
-    await expect(upload.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
+    const multipart = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId ?? '')
+    await expect(multipart.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
   })
 
   it('leaves the blob of a finished upload alone, and in the end nothing of the session', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     await finish(digest)
+    await letPass(DAY_MS)
     expect(await runDurableObjectAlarm(session)).toBe(true)
     expect(await pulled(digest)).toBe(digest)
     expect(await tombstones()).not.toContain(
       (await findBlob(env.DB, REPOSITORY, digest))?.storageKey,
     )
+    expect((await finish(digest)).kind).toBe('created')
+    await letPass(7 * DAY_MS + HOUR_MS)
     expect(await runDurableObjectAlarm(session)).toBe(true)
     expect(await runDurableObjectAlarm(session)).toBe(false)
     const tables = await runInDurableObject(session, (_, { storage }) =>
-      storage.sql.exec(`SELECT name FROM sqlite_schema WHERE name IN ('parts', 'tail')`).toArray(),
+      storage.sql
+        .exec(`SELECT name FROM sqlite_schema WHERE name IN ('upload', 'earlier', 'parts', 'tail')`)
+        .toArray(),
     )
     expect(tables).toEqual([])
   })
@@ -394,7 +422,7 @@ describe('the alarm', () => {
   it('spares an upload that is receiving', async () => {
     const { bytes, digest } = await fresh(1000)
     const { body, client } = heldBody()
-    const appended = session.append({ body, start: null, length: null }, 'sha256')
+    const appended = session.append(upload, { body, start: null, length: null }, 'sha256')
     await client.write(bytes.subarray(0, 500))
     expect(await runDurableObjectAlarm(session)).toBe(true)
     await client.write(bytes.subarray(500))
@@ -403,12 +431,37 @@ describe('the alarm', () => {
     expect((await finish(digest)).kind).toBe('created')
   })
 
+  it('spares an upload that somebody came for within a day, and looks again', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes.subarray(0, 100))
+    await letPass(DAY_MS)
+    await append(bytes.subarray(100, 200))
+    const due = (minutes: number) => expect.closeTo(Date.now() + DAY_MS - minutes * 60_000, -4)
+    await letPass(HOUR_MS)
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    expect(await readState((_, storage) => storage.getAlarm())).toEqual(due(60))
+    expect((await append(bytes.subarray(200))).kind).toBe('open')
+    expect((await finish(digest)).kind).toBe('created')
+  })
+
+  it('is not moved by each request', async () => {
+    const { bytes, digest } = await fresh(1000)
+    await append(bytes.subarray(0, 100))
+    const at = await readState((_, storage) => storage.getAlarm())
+    await scheduler.wait(5)
+    await append(bytes.subarray(100))
+    await evictDurableObject(session)
+    await finish(digest)
+    expect(await readState((_, storage) => storage.getAlarm())).toBe(at)
+  })
+
   it('buries what a closing request left that broke off before the commit', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     const { storageKey } = await readState((state) => ({ storageKey: state.storageKey }))
     const fault: Fault = { operation: 'd1.batch', call: 1, when: 'before' }
     await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+    await letPass(DAY_MS)
     await runDurableObjectAlarm(session)
     expect(await tombstones()).toContain(storageKey)
   })
@@ -418,10 +471,125 @@ describe('the alarm', () => {
     await append(bytes)
     const fault: Fault = { operation: 'd1.batch', call: 1, when: 'after' }
     await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+    await letPass(DAY_MS)
     await runDurableObjectAlarm(session)
     const blob = await findBlob(env.DB, REPOSITORY, digest)
     expect(await tombstones()).not.toContain(blob?.storageKey)
     expect(await pulled(digest)).toBe(digest)
+  })
+})
+
+describe('one upload after another', () => {
+  const next = () => crypto.randomUUID()
+
+  /** Commits an upload, and lets another one begin in the same object. */
+  async function committed() {
+    const { bytes, digest } = await fresh(1000)
+    await append(bytes)
+    expect((await finish(digest)).kind).toBe('created')
+    const earlier = upload
+    upload = next()
+    return { earlier, digest }
+  }
+
+  it('in one object: each is its own', async () => {
+    for (const length of [1000, PART_BYTES + 1000, 0, 2 * PART_BYTES, 10]) {
+      const { bytes, digest } = await fresh(length)
+      expect(await session.status(upload)).toEqual({ kind: 'open', offset: 0 })
+      const middle = Math.floor(length / 2)
+      expect(await append(bytes.subarray(0, middle), 0)).toEqual({ kind: 'open', offset: middle })
+      if (length === 10) await evictDurableObject(session)
+      expect((await append(bytes.subarray(middle), middle)).kind).toBe('open')
+      expect(await finish(digest)).toEqual({ kind: 'created', size: length })
+      expect(await pulled(digest)).toBe(digest)
+      upload = next()
+    }
+  })
+
+  it.each([false, true])(
+    'the earlier one takes nothing more, and is answered as before; evicted: %s',
+    async (evict) => {
+      const { earlier, digest } = await committed()
+      const { bytes, digest: another } = await fresh(2000)
+      await append(bytes.subarray(0, 500))
+      if (evict) await evictDurableObject(session)
+      const unknown = { kind: 'unknown' }
+      const closing = (named: Digest, chunk: Chunk) =>
+        session.finish(earlier, REPOSITORY, named, chunk, anyEvent())
+      expect(await session.append(earlier, chunkOf(bytes), 'sha256')).toEqual(unknown)
+      expect(await session.status(earlier)).toEqual(unknown)
+      expect(await session.cancel(earlier)).toEqual(unknown)
+      expect(await session.claimWhole(earlier, digest)).toBe('refused')
+      await session.failWhole(earlier)
+      expect(await closing(digest, NOTHING)).toEqual({ kind: 'created', size: null })
+      expect(await closing(digest, chunkOf(bytes))).toEqual({ kind: 'created', size: null })
+      expect(await closing(another, NOTHING)).toEqual(unknown)
+      // And the present one has not felt it.
+      expect(await session.status(upload)).toEqual({ kind: 'open', offset: 500 })
+      await append(bytes.subarray(500))
+      expect(await finish(another)).toEqual({ kind: 'created', size: 2000 })
+      expect(await pulled(another)).toBe(another)
+      expect(await closing(digest, NOTHING)).toEqual({ kind: 'created', size: null })
+    },
+  )
+
+  it('the earlier one is not told how far the present one is', async () => {
+    const { earlier, digest } = await committed()
+    const { body, client } = heldBody()
+    const appended = session.append(upload, { body, start: null, length: null }, 'sha256')
+    await client.write(SOURCE.subarray(0, 100_000))
+    const chunk = chunkOf(new Uint8Array(10), { start: 0 })
+    expect(await session.append(earlier, chunk, 'sha256')).toEqual({ kind: 'unknown' })
+    expect(await session.status(earlier)).toEqual({ kind: 'unknown' })
+    expect(await session.finish(earlier, REPOSITORY, digest, NOTHING, anyEvent())).toEqual({
+      kind: 'created',
+      size: null,
+    })
+    await client.close()
+    expect(await appended).toEqual({ kind: 'open', offset: 100_000 })
+  })
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['is open', () => append(new Uint8Array(10))],
+    ['was given up', () => session.cancel(upload)],
+    ['had a wrong digest', () => append(new Uint8Array(10)).then(() => finish(WRONG))],
+    [
+      'broke off while it was closed',
+      async () => {
+        const { bytes, digest } = await fresh(10)
+        await append(bytes)
+        const fault: Fault = { operation: 'd1.batch', call: 1, when: 'before' }
+        await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
+      },
+    ],
+  ])('not while the present one %s', async (_, begin) => {
+    await begin()
+    const before = await readState((state) => [state.upload, state.phase, state.offset])
+    upload = next()
+    const unknown = { kind: 'unknown' }
+    const { bytes, digest } = await fresh(10)
+    expect(await append(bytes)).toEqual(unknown)
+    expect(await session.status(upload)).toEqual(unknown)
+    expect(await session.cancel(upload)).toEqual(unknown)
+    expect(await session.claimWhole(upload, digest)).toBe('refused')
+    expect(await session.finish(upload, REPOSITORY, digest, chunkOf(bytes), anyEvent())).toEqual(
+      unknown,
+    )
+    const after = await readState((state) => [state.upload, state.phase, state.offset])
+    expect(after).toEqual(before)
+  })
+
+  it('after one that came whole', async () => {
+    const { digest } = await fresh(1000)
+    const earlier = upload
+    expect(await session.claimWhole(earlier, digest)).toBe('first')
+    expect(await session.claimWhole(earlier, digest)).toBe('again')
+    expect(await session.claimWhole(earlier, WRONG)).toBe('refused')
+    upload = next()
+    expect(await session.claimWhole(upload, digest)).toBe('first')
+    expect(await session.claimWhole(earlier, digest)).toBe('refused')
+    await session.failWhole(earlier)
+    expect(await session.claimWhole(upload, digest)).toBe('again')
   })
 })
 
@@ -448,7 +616,7 @@ describe('failures', () => {
       }
       await expect(failed()).rejects.toThrow()
     })
-    const status = await session.status()
+    const status = await session.status(upload)
     const offset = 'offset' in status ? status.offset : 0
     expect(offset % PART_BYTES === 0 || offset === bytes.length).toBe(true)
     if (offset < bytes.length) {
@@ -462,7 +630,8 @@ describe('failures', () => {
     const { body, client } = heldBody()
     const fault: Fault = { operation: 'r2.uploadPart', call: 1, when: 'before' }
     await withFault(fault, async () => {
-      const append = async () => session.append({ body, start: null, length: null }, 'sha256')
+      const append = async () =>
+        session.append(upload, { body, start: null, length: null }, 'sha256')
       const outcome = append().then(
         () => 'done',
         () => 'failed',
@@ -525,7 +694,7 @@ describe('failures', () => {
       await append(bytes)
       await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
       await runInDurableObject(session, (_, { storage }) => {
-        storage.sql.exec('UPDATE session SET finishing = finishing - ?', TOMBSTONE_GRACE_MS / 2 + 1)
+        storage.sql.exec('UPDATE upload SET finishing = finishing - ?', TOMBSTONE_GRACE_MS / 2 + 1)
       })
       await evictDurableObject(session)
       expect(await finish(digest)).toEqual({ kind: 'unknown' })

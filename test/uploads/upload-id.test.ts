@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { ID_TTL_SECONDS, newUploadId, verifyUploadId } from '../../src/uploads/upload-id.ts'
+import { newSessionName } from '../../src/uploads/session-name.ts'
+import {
+  ID_TTL_SECONDS,
+  newUploadId,
+  sessionNameOf,
+  verifyUploadId,
+} from '../../src/uploads/upload-id.ts'
 
 const OWNER = { repository: 'library/app', subject: 'alice' }
 
@@ -23,6 +29,19 @@ describe('an upload id', () => {
       Array.from({ length: 100 }, () => newUploadId(key, OWNER, 'sha256')),
     )
     expect(new Set(ids).size).toBe(100)
+  })
+
+  it('names its object, be it a new one or not', async () => {
+    const key = await newKey()
+    const name = newSessionName()
+    const ids = [
+      await newUploadId(key, OWNER, 'sha256', name),
+      await newUploadId(key, OWNER, 'sha256', name),
+      await newUploadId(key, OWNER, 'sha256'),
+    ]
+    expect(ids.map((id) => sessionNameOf(id) === name)).toEqual([true, true, false])
+    expect(new Set(ids).size).toBe(3)
+    for (const id of ids) expect(await verifyUploadId(key, OWNER, id)).toBe('sha256')
   })
 
   it.each([

@@ -3,6 +3,7 @@
  * after it; those of pulls are only collected.
  */
 import type { Context } from 'hono'
+import { Announcements } from '../events/announcements.ts'
 import type { PullInterest } from '../events/endpoint-filter.ts'
 import {
   type EventAction,
@@ -10,9 +11,7 @@ import {
   newEvent,
   type RegistryEvent,
 } from '../events/event.ts'
-import { eventMessage, sendAll } from '../events/messages.ts'
 import { pullEvents } from '../events/pull-events.ts'
-import { logError } from '../lib/log.ts'
 import type { Digest } from '../oci/digest.ts'
 import { type AppEnv, eventContext } from './context.ts'
 import { absoluteUrl } from './locations.ts'
@@ -35,14 +34,15 @@ export function eventOf(c: Context<AppEnv>, action: EventAction, target: Target)
   return newEvent(action, { ...target, repository }, request, caller.subject)
 }
 
-/** Hands events that the outbox has to the queue. The answer does not wait for it; what does not arrive, the sweep sends again. */
+/** Of each queue; the isolate's. */
+const announcements = new WeakMap<object, Announcements>()
+
+/** Hands events that the outbox has to the queue. The answer does not wait for it. */
 export function announce(c: Context<AppEnv>, events: readonly RegistryEvent[]): void {
-  const messages = events.map((event) => ({ body: eventMessage(event) }))
-  c.executionCtx.waitUntil(
-    sendAll(c.env.EVENTS, messages).catch((error: unknown) => {
-      logError({ message: 'events were not queued', ids: events.map(({ id }) => id) }, error)
-    }),
-  )
+  const queue = c.env.EVENTS
+  const known = announcements.get(queue) ?? new Announcements(queue)
+  announcements.set(queue, known)
+  known.add(events, (work) => c.executionCtx.waitUntil(work))
 }
 
 /**

@@ -29,9 +29,7 @@ export class FloorClient {
   }
 
   async getBlob(key: string, size: number): Promise<void> {
-    const answer = await this.#http.expect(200, 'GET', `/blob/${key}`, { discard: true })
-    if (answer.bytes !== size)
-      throw new Error(`GET /blob/${key}: ${answer.bytes} bytes instead of ${size}`)
+    await this.#http.fetchBody(`/blob/${key}`, size)
   }
 
   async putRow(key: string, value: Buffer): Promise<void> {
@@ -40,9 +38,7 @@ export class FloorClient {
 
   /** One D1 query and an answer of 1 KiB. */
   async getRow(): Promise<void> {
-    const answer = await this.#http.expect(200, 'GET', '/row/answer')
-    if (answer.bytes !== ANSWER)
-      throw new Error(`GET /row/answer: ${answer.bytes} bytes instead of ${ANSWER}`)
+    await this.#http.fetchBody('/row/answer', ANSWER)
   }
 }
 

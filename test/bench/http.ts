@@ -9,14 +9,12 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http'
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https'
+import { download } from './download.ts'
 
 export interface Answer {
   status: number
   headers: IncomingHttpHeaders
-  /** The body, or nothing when `discard` was asked for. */
   body: Buffer
-  /** Bytes of the body, also when it was discarded. */
-  bytes: number
 }
 
 export interface Outgoing {
@@ -24,12 +22,13 @@ export interface Outgoing {
   body?: Iterable<Buffer>
   /** Bytes of `body`, sent as Content-Length. Without it a body goes out with chunked encoding. */
   length?: number
-  /** Count the answer's body and drop it. */
-  discard?: boolean
 }
 
 /** docker copies layers in 32 KiB pieces; twice that keeps the client's own share of a 64 MiB push at a few milliseconds. */
 export const SLICE = 64 * 1024
+
+/** What is larger comes on a connection of its own: next to it, that is nothing. */
+const LARGE_BODY = 1024 * 1024
 
 /** Milliseconds without a byte either way until a request counts as hung. */
 const IDLE_TIMEOUT = 120_000
@@ -59,9 +58,7 @@ export class HttpClient {
    */
   send(method: string, target: string | URL, outgoing: Outgoing = {}): Promise<Answer> {
     const url = new URL(target, this.base)
-    const headers: Record<string, string> = { ...outgoing.headers }
-    if (this.authorization !== undefined && url.origin === this.base.origin)
-      headers.authorization = this.authorization
+    const headers = this.#authorized({ ...outgoing.headers }, url)
     if (outgoing.length !== undefined) headers['content-length'] = String(outgoing.length)
     else if (outgoing.body !== undefined) headers['transfer-encoding'] = 'chunked'
     const start = url.protocol === 'https:' ? httpsRequest : httpRequest
@@ -70,11 +67,7 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const request = start(url, { method, headers, ...agent }, (response) => {
         const pieces: Buffer[] = []
-        let bytes = 0
-        response.on('data', (piece: Buffer) => {
-          bytes += piece.length
-          if (outgoing.discard !== true) pieces.push(piece)
-        })
+        response.on('data', (piece: Buffer) => pieces.push(piece))
         response.on('error', reject)
         response.on('end', () => {
           // A server that refuses early answers before the body is out: the rest is not wanted.
@@ -83,7 +76,6 @@ export class HttpClient {
             status: response.statusCode ?? 0,
             headers: response.headers,
             body: Buffer.concat(pieces),
-            bytes,
           })
         })
       })
@@ -107,6 +99,24 @@ export class HttpClient {
     if (answer.status === status) return answer
     const text = answer.body.toString('utf8', 0, 300).trim()
     throw new Error(`${method} ${target}: ${answer.status} instead of ${status}: ${text}`)
+  }
+
+  /**
+   * Fetches a body of `size` bytes and drops it.
+   * @throws {Error} unless it is that of a 200, and so long
+   */
+  async fetchBody(target: string | URL, size: number): Promise<void> {
+    const url = new URL(target, this.base)
+    const received =
+      size > LARGE_BODY && url.protocol === 'http:'
+        ? await download(url, this.#authorized({}, url))
+        : (await this.expect(200, 'GET', url)).body.length
+    if (received !== size) throw new Error(`GET ${url}: ${received} bytes instead of ${size}`)
+  }
+
+  #authorized(headers: Record<string, string>, url: URL): Record<string, string> {
+    const own = url.origin === this.base.origin ? this.authorization : undefined
+    return own === undefined ? headers : { ...headers, authorization: own }
   }
 
   close(): void {

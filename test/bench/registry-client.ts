@@ -137,10 +137,7 @@ export class RegistryClient {
   }
 
   async pullBlob({ digest, size }: Descriptor): Promise<void> {
-    const path = `/v2/${this.repository}/blobs/${digest}`
-    const answer = await this.http.expect(200, 'GET', path, { discard: true })
-    if (answer.bytes !== size)
-      throw new Error(`GET ${path}: ${answer.bytes} bytes instead of ${size}`)
+    await this.http.fetchBody(`/v2/${this.repository}/blobs/${digest}`, size)
   }
 
   async headBlob(digest: string): Promise<void> {

@@ -92,10 +92,13 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
 /** Miniflare runs no cron triggers by itself. Returns what ends them. */
 async function startCron(miniflare: Miniflare, sweepMs: number): Promise<() => void> {
   const worker = await miniflare.getWorker('berth')
-  const run = (cron: string) => () => {
-    worker.scheduled({ scheduledTime: new Date(), cron }).catch((error: unknown) => {
+  const run = (cron: string) => async () => {
+    try {
+      // Where workerd has died, Miniflare throws before there is a promise.
+      await worker.scheduled({ scheduledTime: new Date(), cron })
+    } catch (error) {
       console.error(`the sweep ${cron} failed: ${error}`)
-    })
+    }
   }
   const timers = [
     setInterval(run('* * * * *'), sweepMs),

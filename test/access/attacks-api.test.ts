@@ -203,6 +203,7 @@ describe('CVE-2019-19030 (Harbor): names are enumerated', () => {
     const disabled = await newClient()
     await ADMIN.call('PATCH', `/accounts/${disabled.name}`, { disabled: true })
     const wrong = `${PASSWORD}?`
+    const almost = token.secret.slice(0, -1) + (token.secret.endsWith('x') ? 'y' : 'x')
     const doors = [
       '/v2/',
       '/token',
@@ -220,7 +221,7 @@ describe('CVE-2019-19030 (Harbor): names are enumerated', () => {
         [disabled.name, PASSWORD],
         ['enumerated-robot', wrong],
         ['admin', wrong],
-        [owner.name, `${token.secret.slice(0, -1)}x`],
+        [owner.name, almost],
         [stranger.name, token.secret],
         ['No Name', wrong],
       ] as const) {

@@ -11,7 +11,7 @@ const TAGS = 100
 /** Manifests are put under so many tags in turn: those that are put at once are not one tag's. */
 const PUT_TAGS = 32
 
-const MANY_AT_ONCE = { runs: 31, batch: 20, concurrent: true }
+const MANY_AT_ONCE = { runs: 21, batch: 64, concurrent: true }
 
 /** The bars of small requests are asked of one and of eight at once. */
 function bar(to: string, most: number): Bar {

@@ -6,6 +6,7 @@ import type { Algorithm } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { boundDatabase, type Database } from '../store/database.ts'
 import { signingKey } from '../store/signing-keys.ts'
+import type { Chunk, SessionAnswer } from '../uploads/chunk.ts'
 import { countedSession } from '../uploads/counted-session.ts'
 import { freeSessions } from '../uploads/session-name.ts'
 import {
@@ -14,7 +15,7 @@ import {
   type UploadOwner,
   verifyUploadId,
 } from '../uploads/upload-id.ts'
-import type { Chunk, SessionAnswer, UploadSession } from '../uploads/upload-session.ts'
+import type { UploadSession } from '../uploads/upload-session.ts'
 import type { AppEnv } from './context.ts'
 import { location } from './locations.ts'
 

@@ -3,8 +3,9 @@ import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import type { BlobBody, BlobStore, Part } from '../../src/store/blob-store.ts'
+import type { Chunk } from '../../src/uploads/chunk.ts'
 import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
-import type { Chunk, UploadSession } from '../../src/uploads/upload-session.ts'
+import type { UploadSession } from '../../src/uploads/upload-session.ts'
 
 export type SessionStub = DurableObjectStub<UploadSession>
 

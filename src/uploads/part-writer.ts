@@ -113,6 +113,7 @@ export class PartWriter {
         await reader.cancel().catch(() => undefined)
         return 'excess'
       }
+      // A small blob shall not pay for large reads.
       const enough = received < SMALL_BUFFER_BYTES || bytes.buffer.byteLength === READ_BYTES
       view = enough ? new Uint8Array(bytes.buffer) : new Uint8Array(READ_BYTES)
     }

@@ -1,8 +1,7 @@
 /**
  * What an upload session knows, in the SQLite storage of its Durable Object: it survives eviction, deploys and crashes. The
- * committed bytes are the parts, all of PART_BYTES, and behind them the tail, which is too short for a part. Each method writes
- * without an await, which the runtime makes one transaction, so the state is whole at every moment. It is read once, when the object
- * wakes. An object has one upload after the other: of those before the present one it knows which digest they were committed under.
+ * committed bytes are the parts, all of PART_BYTES, and behind them the tail, which is too short for a part. Each method is
+ * one synchronous transaction, so the state is whole at every moment. It is read once, when the object wakes. An object has one upload after the other: of those before the present one it knows which digest they were committed under.
  */
 import type { Digest } from '../oci/digest.ts'
 import type { Part } from '../store/blob-store.ts'
@@ -99,11 +98,11 @@ export class SessionState {
   }
 
   open(storageKey: string): void {
-    this.#store({ phase: 'open', storage_key: storageKey })
+    this.#insert({ phase: 'open', storage_key: storageKey })
   }
 
   claimWhole(digest: Digest): void {
-    this.#store({ phase: 'whole', digest })
+    this.#insert({ phase: 'whole', digest })
   }
 
   /** Somebody goes on with the upload, whose life is a day: to know the minute is enough, and spares a write. */
@@ -130,9 +129,12 @@ export class SessionState {
 
   /** Takes no more bytes. The storage key, the parts' id and the digest stay until what they name is discarded. */
   end(): void {
-    const touched = Date.now()
-    if (this.phase === 'fresh') this.#store({ phase: 'ended' })
-    else this.#change({ phase: 'ended', touched }, [SQL.end, touched])
+    if (this.phase === 'fresh') {
+      this.#insert({ phase: 'ended' })
+    } else {
+      const touched = Date.now()
+      this.#change({ phase: 'ended', touched }, [SQL.end, touched])
+    }
   }
 
   /** Nothing is left of the session's bytes. */
@@ -168,7 +170,7 @@ export class SessionState {
   }
 
   /** The first that is stored of the present upload: it takes the place of the one before. */
-  #store({
+  #insert({
     phase,
     storage_key = '',
     digest = null,
@@ -182,9 +184,13 @@ export class SessionState {
     )
   }
 
-  /** Nothing is awaited between the statements: they become durable together, or not at all. */
+  /** All statements or none: one alone needs no transaction for that. */
   #change(known: Partial<UploadRow>, ...changes: readonly Change[]): void {
-    for (const [sql, ...values] of changes) this.#storage.sql.exec(sql, ...values)
+    const write = () => {
+      for (const [sql, ...values] of changes) this.#storage.sql.exec(sql, ...values)
+    }
+    if (changes.length > 1) this.#storage.transactionSync(write)
+    else write()
     this.#row = { ...this.#row, ...known }
   }
 

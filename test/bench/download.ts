@@ -11,10 +11,15 @@ const HEAD_AT_MOST = 64 * 1024
 
 /**
  * @param url with http, on a connection of its own
+ * @param idleTimeout milliseconds without a byte until it counts as hung
  * @returns the bytes of the body that a 200 announced
- * @throws {Error} for another status, no Content-Length, or a body of another length
+ * @throws {Error} for another status, no Content-Length, a body of another length, or a connection that hangs
  */
-export function download(url: URL, headers: Record<string, string>): Promise<number> {
+export function download(
+  url: URL,
+  headers: Record<string, string>,
+  idleTimeout: number,
+): Promise<number> {
   const lines = Object.entries({ ...headers, host: url.host, connection: 'close' })
   const request = [
     `GET ${url.pathname}${url.search} HTTP/1.1`,
@@ -39,8 +44,11 @@ export function download(url: URL, headers: Record<string, string>): Promise<num
     }
     const socket = connect({
       host: url.hostname,
-      port: Number(url.port),
+      port: Number(url.port || 80),
       onread: { buffer: Buffer.alloc(BUFFER), callback: take },
+    })
+    socket.setTimeout(idleTimeout, () => {
+      socket.destroy(new Error(`GET ${url}: no answer for ${idleTimeout} ms`))
     })
     socket.on('error', reject)
     socket.on('close', () => {

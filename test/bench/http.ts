@@ -109,7 +109,7 @@ export class HttpClient {
     const url = new URL(target, this.base)
     const received =
       size > LARGE_BODY && url.protocol === 'http:'
-        ? await download(url, this.#authorized({}, url))
+        ? await download(url, this.#authorized({}, url), IDLE_TIMEOUT)
         : (await this.expect(200, 'GET', url)).body.length
     if (received !== size) throw new Error(`GET ${url}: ${received} bytes instead of ${size}`)
   }

@@ -151,6 +151,24 @@ describe('what a session knows', () => {
   })
 })
 
+it('changes nothing where one of several statements fails', async () => {
+  const starts = await withStorage(async (storage) => {
+    const state = new SessionState(storage)
+    state.begin('one')
+    state.open('key')
+    // Where the second row of the tail would stand.
+    storage.sql.exec(
+      'INSERT INTO tail (start, bytes) VALUES (?, ?)',
+      1024 * 1024,
+      new Uint8Array(1),
+    )
+    expect(() => state.appendTail(new Uint8Array(1024 * 1024 + 1))).toThrow('UNIQUE')
+    expect(state.tailLength).toBe(0)
+    return storage.sql.exec('SELECT start FROM tail').toArray()
+  })
+  expect(starts).toEqual([{ start: 1024 * 1024 }])
+})
+
 it('remembers of every earlier upload what it was committed under', async () => {
   const [now, later] = await withStorage(async (storage) => {
     const state = new SessionState(storage)

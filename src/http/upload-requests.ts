@@ -2,16 +2,17 @@
 
 import type { Context } from 'hono'
 import { formatCommitted, parseContentRange } from '../lib/range.ts'
-import type { Algorithm } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { boundDatabase, type Database } from '../store/database.ts'
+import { newStorageKey } from '../store/blob-store.ts'
+import type { Database } from '../store/database.ts'
+import { Memory } from '../store/memory.ts'
+import { registryId } from '../store/registry.ts'
 import { signingKey } from '../store/signing-keys.ts'
-import type { Chunk, SessionAnswer } from '../uploads/chunk.ts'
+import type { Chunk, SessionAnswer, SessionRequest } from '../uploads/chunk.ts'
 import { countedSession } from '../uploads/counted-session.ts'
-import { freeSessions } from '../uploads/session-name.ts'
 import {
-  newUploadId,
-  sessionNameOf,
+  formatUploadId,
+  type Upload,
   type UploadOwner,
   verifyUploadId,
 } from '../uploads/upload-id.ts'
@@ -19,49 +20,37 @@ import type { UploadSession } from '../uploads/upload-session.ts'
 import type { AppEnv } from './context.ts'
 import { location } from './locations.ts'
 
-/** The signing key, once it was loaded: it never changes, and each isolate asks for it once. */
-const keys = new WeakMap<object, CryptoKey>()
+/** The signing key never changes: each isolate asks for it once. */
+const keys = new Memory<CryptoKey>(Number.POSITIVE_INFINITY)
 
-async function uploadKey(db: Database): Promise<CryptoKey> {
-  const known = keys.get(boundDatabase(db))
-  if (known !== undefined) return known
-  const key = await signingKey(db, 'uploads')
-  keys.set(boundDatabase(db), key)
-  return key
-}
-
-/** A new upload's id. No Durable Object is asked: one comes into being with the first bytes. */
-export async function startUpload(c: Context<AppEnv>, algorithm: Algorithm): Promise<string> {
-  const key = await uploadKey(c.get('db'))
-  return newUploadId(key, ownerOf(c), algorithm, freeSessions.take())
-}
-
-/** The upload is committed, by this very request: its object may have another one. */
-export function endUpload(id: string): void {
-  freeSessions.give(sessionNameOf(id))
+function uploadKey(db: Database): Promise<CryptoKey> {
+  return keys.of(db, () => signingKey(db, 'uploads'))
 }
 
 function ownerOf(c: Context<AppEnv>): UploadOwner {
   return { repository: c.get('repository'), subject: c.get('caller').subject }
 }
 
-export interface Upload {
-  id: string
-  algorithm: Algorithm
-  session: DurableObjectStub<UploadSession>
-}
-
 /** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN unless this repository and subject were given the path's upload id */
 export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
-  const id = c.get('reference')
-  const algorithm = await verifyUploadId(await uploadKey(c.get('db')), ownerOf(c), id)
-  if (algorithm === null) throw unknownUpload(id)
-  return { id, algorithm, session: uploadSession(c, id) }
+  const key = await uploadKey(c.get('db'))
+  const upload = await verifyUploadId(key, ownerOf(c), c.get('reference'))
+  if (upload === null) throw unknownUpload()
+  return upload
 }
 
 /** The Durable Object of an upload; calls of it count. */
-export function uploadSession(c: Context<AppEnv>, id: string): DurableObjectStub<UploadSession> {
-  return countedSession(c.env.UPLOADS.getByName(sessionNameOf(id)), c.get('usage'))
+export function sessionOf(c: Context<AppEnv>, { name }: Upload): DurableObjectStub<UploadSession> {
+  return countedSession(c.env.UPLOADS.getByName(name), c.get('usage'))
+}
+
+/** What the session is told of the upload. */
+export async function sessionRequest(
+  c: Context<AppEnv>,
+  { kind, algorithm }: Upload,
+): Promise<SessionRequest> {
+  const storageKey = newStorageKey(await registryId(c.get('db')), 'blobs')
+  return { kind, algorithm, storageKey }
 }
 
 /**
@@ -93,41 +82,61 @@ export function readChunk(c: Context<AppEnv>): Chunk {
 }
 
 /** The headers that tell a client how far its upload is and where it goes on. */
-export function progressHeaders(
+export async function progressHeaders(
   c: Context<AppEnv>,
-  id: string,
+  upload: Upload,
   offset: number,
-): Record<string, string> {
+): Promise<Record<string, string>> {
+  const id = await formatUploadId(await uploadKey(c.get('db')), ownerOf(c), upload)
   return {
     Location: location(c, `/v2/${c.get('repository')}/blobs/uploads/${id}`),
     Range: formatCommitted(offset),
-    'Docker-Upload-UUID': id,
+    'Docker-Upload-UUID': upload.name,
   }
 }
 
 /** What the client is told when the session did not do what was asked. */
-export function refusal(c: Context<AppEnv>, id: string, answer: SessionAnswer): RegistryError {
+export async function refusal(
+  c: Context<AppEnv>,
+  upload: Upload,
+  answer: SessionAnswer,
+): Promise<RegistryError> {
   switch (answer.kind) {
     case 'range invalid':
       return new RegistryError('RANGE_INVALID', {
         message: `the chunk is out of order: the upload has ${answer.offset} bytes`,
-        headers: progressHeaders(c, id, answer.offset),
+        headers: await progressHeaders(c, upload, answer.offset),
       })
     case 'size invalid':
       return new RegistryError('SIZE_INVALID', {
         message: `the body was not as long as declared: the upload has ${answer.offset} bytes`,
-        headers: progressHeaders(c, id, answer.offset),
+        headers: await progressHeaders(c, upload, answer.offset),
       })
     case 'digest invalid':
       return new RegistryError('DIGEST_INVALID', {
         message: 'the uploaded bytes do not hash to the digest: the upload is ended',
         detail: c.req.query('digest')?.slice(0, 256) ?? '',
       })
+    case 'busy':
+      return unavailable('another request is at work on this upload')
+    case 'crowded':
+      return unavailable('the registry receives as many uploads as it has room for')
     default:
-      return unknownUpload(id)
+      return unknownUpload(upload.name)
   }
 }
 
-function unknownUpload(id: string): RegistryError {
-  return new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { uuid: id.slice(0, 256) } })
+function unavailable(what: string): RegistryError {
+  return new RegistryError('UNAVAILABLE', {
+    message: `${what}: try again in a few seconds`,
+    headers: { 'Retry-After': '2' },
+  })
+}
+
+/** An id that was not given to this caller is not repeated: only its signed part would say whose it is. */
+export function unknownUpload(name?: string): RegistryError {
+  return new RegistryError(
+    'BLOB_UPLOAD_UNKNOWN',
+    name === undefined ? {} : { detail: { uuid: name } },
+  )
 }

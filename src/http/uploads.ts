@@ -1,27 +1,37 @@
 /** Pushing blobs: OCI distribution spec, end-4 to end-6, mounting (end-11), status (end-13) and cancelling (end-14). */
 import type { Context } from 'hono'
 import { BLOB_MEDIA_TYPE, type RegistryEvent } from '../events/event.ts'
-import { withBody } from '../lib/read-body.ts'
+import { operationId } from '../lib/operation-id.ts'
+import { BodyCutOff, withBody } from '../lib/read-body.ts'
 import { matchesPattern } from '../lib/repository-pattern.ts'
-import { algorithmOf, type Digest, isAlgorithm, parseDigest } from '../oci/digest.ts'
+import {
+  algorithmOf,
+  type Digest,
+  isAlgorithm,
+  isDigestOfNothing,
+  parseDigest,
+} from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { isRepositoryName } from '../oci/name.ts'
-import { newStorageKey } from '../store/blob-store.ts'
-import { commitBlob, mountBlob, repositoriesWithBlob, withSize } from '../store/blobs.ts'
+import { type BlobBody, newStorageKey } from '../store/blob-store.ts'
+import { commitBlob, findBlob, mountBlob, repositoriesWithBlob, withSize } from '../store/blobs.ts'
+import { registryId } from '../store/registry.ts'
+import { buryOnError } from '../store/tombstones.ts'
 import type { Chunk } from '../uploads/chunk.ts'
+import { newUpload, type Upload } from '../uploads/upload-id.ts'
 import { type AppEnv, factory } from './context.ts'
 import { announce, blobUrl, eventOf } from './events.ts'
 import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { settled } from './settled.ts'
 import {
-  endUpload,
   openUpload,
   progressHeaders,
   readChunk,
   refusal,
-  startUpload,
-  uploadSession,
+  sessionOf,
+  sessionRequest,
+  unknownUpload,
 } from './upload-requests.ts'
 
 /** R2 writes an object of up to 5 GiB in one go. */
@@ -44,7 +54,7 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
     return created(c, digest)
   }
   const digest = c.req.query('digest')
-  return digest === undefined ? accepted(c) : pushWhole(c, parseDigest(digest))
+  return digest === undefined ? accepted(c) : pushInPost(c, parseDigest(digest))
 })
 
 /**
@@ -66,94 +76,119 @@ async function mountSource(c: Context<AppEnv>, digest: Digest): Promise<string> 
 export const upload = factory
   .createApp()
   .get('/', allow('push'), async (c) => {
-    const { id, session } = await openUpload(c)
-    const answer = await session.status(id)
-    if (answer.kind !== 'open') throw refusal(c, id, answer)
-    return c.body(null, 204, progressHeaders(c, id, answer.offset))
+    const upload = await openUpload(c)
+    const answer = await sessionOf(c, upload).status(upload)
+    if (answer.kind !== 'open') throw await refusal(c, upload, answer)
+    return c.body(null, 204, await progressHeaders(c, upload, answer.offset))
   })
   .patch('/', allow('push'), async (c) => {
-    const { id, algorithm, session } = await openUpload(c)
-    const answer = await session.append(id, readChunk(c), algorithm)
-    if (answer.kind !== 'open') throw refusal(c, id, answer)
-    return c.body(null, 202, progressHeaders(c, id, answer.offset))
+    const upload = await openUpload(c)
+    const request = await sessionRequest(c, upload)
+    const answer = await sessionOf(c, upload).append(request, readChunk(c))
+    if (answer.kind !== 'open') throw await refusal(c, upload, answer)
+    const begun = { ...upload, kind: 'begun' } as const
+    return c.body(null, 202, await progressHeaders(c, begun, answer.offset))
   })
   .put('/', allow('push'), async (c) => {
     const digest = parseDigest(c.req.query('digest') ?? '')
-    const { id, session } = await openUpload(c)
+    const upload = await openUpload(c)
     const chunk = readChunk(c)
-    const claim = fitsOneWrite(c, chunk) ? await session.claimWhole(id, digest) : 'refused'
-    if (claim === 'refused') return finishUpload(c, id, digest, chunk)
-    const event = pushEvent(c, digest)
-    if (await writeWhole(c, digest, chunk, event)) {
-      if (claim === 'first') endUpload(id)
-      return pushed(c, digest, event, chunk.length)
+    if (upload.kind === 'begun' || !isWhole(c, chunk, digest)) {
+      return finishUpload(c, upload, digest, chunk)
     }
-    await session.failWhole(id)
-    throw refusal(c, id, { kind: 'digest invalid' })
+    return pushWhole(c, digest, chunk, await closingEvent(c, upload, digest))
   })
   .delete('/', allow('push'), async (c) => {
-    const { id, session } = await openUpload(c)
-    const answer = await session.cancel(id)
-    if (answer.kind !== 'open') throw refusal(c, id, answer)
-    return c.body(null, 204, { 'Docker-Upload-UUID': id })
+    const upload = await openUpload(c)
+    const answer = await sessionOf(c, upload).cancel(upload)
+    if (answer.kind !== 'open') throw await refusal(c, upload, answer)
+    return c.body(null, 204, { 'Docker-Upload-UUID': upload.name })
   })
-
-/** POST with a digest: the whole blob is in the request. */
-async function pushWhole(c: Context<AppEnv>, digest: Digest): Promise<Response> {
-  const chunk = readChunk(c)
-  if (chunk.length === 0 || fitsOneWrite(c, chunk)) {
-    const event = pushEvent(c, digest)
-    if (await writeWhole(c, digest, chunk, event)) return pushed(c, digest, event, chunk.length)
-    throw new RegistryError('DIGEST_INVALID', { detail: digest })
-  }
-  // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
-  return finishUpload(c, await startUpload(c, algorithmOf(digest)), digest, chunk)
-}
 
 /** The end of an upload, whose session puts all its bytes together. */
 async function finishUpload(
   c: Context<AppEnv>,
-  id: string,
+  upload: Upload,
   digest: Digest,
   chunk: Chunk,
 ): Promise<Response> {
-  const event = pushEvent(c, digest)
-  const session = uploadSession(c, id)
-  const answer = await session.finish(id, c.get('repository'), digest, chunk, event)
-  if (answer.kind !== 'created') throw refusal(c, id, answer)
-  // What an earlier request had done, it had ended, too.
-  if (answer.size !== null) endUpload(id)
+  const event = await closingEvent(c, upload, digest)
+  const request = await sessionRequest(c, upload)
+  const closing = { repository: c.get('repository'), digest, event }
+  const answer = await sessionOf(c, upload).finish(request, chunk, closing)
+  if (answer.kind !== 'created') throw await refusal(c, upload, answer)
   return pushed(c, digest, event, answer.size)
 }
 
-/** R2 wants to know the length from the body itself: a Content-Range on a chunked one is no Content-Length. */
-function fitsOneWrite(c: Context<AppEnv>, { start, length }: Chunk): boolean {
+/**
+ * Whether the request has a whole blob, which needs no session. R2 wants to know the length from the body itself: a Content-Range
+ * on a chunked one is no Content-Length. A closing PUT without a body has the whole blob only where that is empty.
+ */
+function isWhole(c: Context<AppEnv>, { body, start, length }: Chunk, digest: Digest): boolean {
+  if (body === null) return isDigestOfNothing(digest)
   const isKnown = length !== null && c.req.header('Content-Length') !== undefined
-  return isKnown && length > 0 && length <= SINGLE_WRITE_BYTES && (start ?? 0) === 0
+  return isKnown && length <= SINGLE_WRITE_BYTES && (start ?? 0) === 0
 }
 
 /**
- * The whole blob, with known digest and length: R2 checks the digest while it stores the body; nothing is buffered or hashed
- * here, and no session is needed.
- * @returns false, with nothing stored, where the bytes do not hash to `digest`
+ * Pushes a blob whose bytes are all in the request.
+ * @throws {RegistryError} DIGEST_INVALID, with nothing stored
  */
+async function pushWhole(
+  c: Context<AppEnv>,
+  digest: Digest,
+  chunk: Chunk,
+  event: RegistryEvent,
+): Promise<Response> {
+  const size = chunk.length ?? 0
+  // Once begun, the write is brought to its commit even where the client leaves.
+  const outcome = await settled(c, writeWhole(c, digest, { ...chunk, size }, event))
+  if (outcome === 'digest invalid') throw new RegistryError('DIGEST_INVALID', { detail: digest })
+  if (outcome instanceof BodyCutOff) throw outcome
+  // The same PUT had succeeded before; since then the blob may have been deleted.
+  const isGone =
+    outcome === 'repeated' && (await findBlob(c.get('db'), c.get('repository'), digest)) === null
+  if (isGone) throw unknownUpload()
+  return pushed(c, digest, event, outcome === 'committed' ? size : null)
+}
+
+/** R2 checks the digest while it stores the body: nothing is buffered or hashed here. */
 async function writeWhole(
   c: Context<AppEnv>,
   digest: Digest,
-  { body, length }: Chunk,
+  { body, size }: { body: Chunk['body']; size: number },
   event: RegistryEvent,
-): Promise<boolean> {
+): Promise<'committed' | 'repeated' | 'digest invalid' | BodyCutOff> {
+  const db = c.get('db')
   const blobStore = c.get('blobStore')
-  const storageKey = newStorageKey('blobs')
-  const size = length ?? 0
-  const written = await (body === null
-    ? blobStore.write(storageKey, new Uint8Array(0), digest)
-    : withBody(body, size, (bytes) => blobStore.write(storageKey, bytes, digest)))
-  if (!written) return false
-  const blob = { digest, size, storageKey }
-  const committed = commitBlob(c.get('db'), c.get('repository'), blob, event)
-  if (await settled(c, committed)) return true
-  throw new Error(`the fresh storage key ${storageKey} is buried`)
+  const storageKey = newStorageKey(await registryId(db), 'blobs')
+  const write = (bytes: BlobBody) => blobStore.write(storageKey, bytes, digest)
+  return buryOnError(db, storageKey, async () => {
+    const written = await (body === null
+      ? write(new Uint8Array(0))
+      : withBody(body, size, write).catch(cutOff))
+    // Of a body that broke off, and of one with the wrong digest, nothing is stored.
+    if (written instanceof BodyCutOff) return written
+    if (!written) return 'digest invalid'
+    const committed = await commitBlob(db, c.get('repository'), { digest, size, storageKey }, event)
+    if (committed !== 'buried') return committed
+    throw new Error(`the fresh storage key ${storageKey} is buried`)
+  })
+}
+
+function cutOff(error: unknown): BodyCutOff {
+  if (error instanceof BodyCutOff) return error
+  throw error
+}
+
+/** POST with a digest: the blob is in the request. */
+async function pushInPost(c: Context<AppEnv>, digest: Digest): Promise<Response> {
+  const chunk = readChunk(c)
+  if (chunk.body === null || isWhole(c, chunk, digest)) {
+    return pushWhole(c, digest, chunk, pushEvent(c, digest))
+  }
+  // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
+  return finishUpload(c, newUpload(algorithmOf(digest)), digest, chunk)
 }
 
 async function accepted(c: Context<AppEnv>): Promise<Response> {
@@ -164,8 +199,16 @@ async function accepted(c: Context<AppEnv>): Promise<Response> {
       detail: algorithm.slice(0, 256),
     })
   }
-  const id = await startUpload(c, algorithm)
-  return c.body(null, 202, progressHeaders(c, id, 0))
+  return c.body(null, 202, await progressHeaders(c, newUpload(algorithm), 0))
+}
+
+/** The event of a closing PUT: the same operation however often it is sent. */
+async function closingEvent(
+  c: Context<AppEnv>,
+  { name }: Upload,
+  digest: Digest,
+): Promise<RegistryEvent> {
+  return { ...pushEvent(c, digest), id: await operationId(name, digest) }
 }
 
 /** The event of a push, whose size is not known before its end. */

@@ -41,6 +41,18 @@ export function algorithmOf(digest: Digest): Algorithm {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256'
 }
 
+/** Of no bytes at all. */
+const NOTHING: readonly string[] = [
+  'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  'sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce' +
+    '47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',
+]
+
+/** Whether content without a single byte has this digest. */
+export function isDigestOfNothing(digest: Digest): boolean {
+  return NOTHING.includes(digest)
+}
+
 export function hexOf(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1)
 }

@@ -35,14 +35,26 @@ export interface BlobStore {
 
   /** Begins an object that is written in parts, each of the same size but the last; returns the upload's id. */
   beginParts(key: string): Promise<string>
-  writePart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part>
-  /** Makes the object of its parts, in order. Where that was done before, it changes nothing. */
-  completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<void>
+  writePart(key: string, uploadId: string, number: number, body: BlobBody): Promise<Part>
+  /**
+   * Makes the object of its parts, in order. Where that was done before, it changes nothing.
+   * @returns false, with nothing changed, where the store does not have just these parts
+   */
+  completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean>
   /** Gives the parts up. An upload that is not there any more is no error. */
   abortParts(key: string, uploadId: string): Promise<void>
 }
 
-/** A key that no object ever had: the date lets a sweep for orphans list only the days that it must look at. */
-export function newStorageKey(kind: 'blobs' | 'manifests', now: Date = new Date()): string {
-  return `${kind}/${now.toISOString().slice(0, 10)}/${crypto.randomUUID()}`
+/** A key that no object ever had. Id and date let the orphan sweep list only what is this registry's, and of the days that it looks at. */
+export function newStorageKey(
+  registryId: string,
+  kind: 'blobs' | 'manifests',
+  now: Date = new Date(),
+): string {
+  return `${dayPrefix(registryId, kind, now.toISOString().slice(0, 10))}${crypto.randomUUID()}`
+}
+
+/** What the storage keys of a day (yyyy-mm-dd) begin with. */
+export function dayPrefix(registryId: string, kind: 'blobs' | 'manifests', day: string): string {
+  return `${registryId}/${kind}/${day}/`
 }

@@ -32,11 +32,11 @@ export class CountedBlobStore implements BlobStore {
     return this.#usage.call('r2Writes', () => this.#store.beginParts(key))
   }
 
-  writePart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part> {
-    return this.#usage.call('r2Writes', () => this.#store.writePart(key, uploadId, number, bytes))
+  writePart(key: string, uploadId: string, number: number, body: BlobBody): Promise<Part> {
+    return this.#usage.call('r2Writes', () => this.#store.writePart(key, uploadId, number, body))
   }
 
-  completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<void> {
+  completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean> {
     return this.#usage.call('r2Writes', () => this.#store.completeParts(key, uploadId, parts))
   }
 

@@ -4,6 +4,7 @@ import type { BlobBody, BlobStore, ByteRange, Part } from './blob-store.ts'
 
 const CHECKSUM_MISMATCH = 10037
 const NO_SUCH_UPLOAD = 10024
+const NO_SUCH_PART = 10025
 
 export class R2BlobStore implements BlobStore {
   readonly #bucket: R2Bucket
@@ -43,21 +44,22 @@ export class R2BlobStore implements BlobStore {
     return upload.uploadId
   }
 
-  async writePart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part> {
+  async writePart(key: string, uploadId: string, number: number, body: BlobBody): Promise<Part> {
     const upload = this.#bucket.resumeMultipartUpload(key, uploadId)
-    const { etag } = await upload.uploadPart(number, bytes)
+    const { etag } = await upload.uploadPart(number, body)
     return { number, etag }
   }
 
-  async completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<void> {
+  async completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean> {
     const upload = this.#bucket.resumeMultipartUpload(key, uploadId)
     try {
       await upload.complete(parts.map(({ number, etag }) => ({ partNumber: number, etag })))
+      return true
     } catch (error) {
       // The answer of an earlier try may have been lost: then the object is there, and the upload is not.
-      const completedBefore =
-        isR2Error(error, NO_SUCH_UPLOAD) && (await this.#bucket.head(key)) !== null
-      if (!completedBefore) throw error
+      if (isR2Error(error, NO_SUCH_UPLOAD)) return (await this.#bucket.head(key)) !== null
+      if (isR2Error(error, NO_SUCH_PART)) return false
+      throw error
     }
   }
 

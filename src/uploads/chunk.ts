@@ -1,5 +1,8 @@
 /** What requests bring to an upload's session, and what it answers. */
 import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { OutboxEvent } from '../store/outbox.ts'
+import type { Upload } from './upload-id.ts'
 
 /** What a request says of the bytes that it carries. */
 export interface Chunk {
@@ -10,25 +13,38 @@ export interface Chunk {
   length: number | null
 }
 
+/** The upload, as the request's id names it, and where its bytes would be stored if these are the first. */
+export interface SessionRequest extends Pick<Upload, 'kind' | 'algorithm'> {
+  storageKey: string
+}
+
+/** What a closing PUT asks for. The event's id is the operation's id: the same for the same upload and digest. */
+export interface Closing {
+  repository: string
+  digest: Digest
+  event: OutboxEvent
+}
+
 /** `offset` is always the count of committed bytes, where the client goes on. */
 export type SessionAnswer =
   | { kind: 'open'; offset: number }
   /** The blob is committed; `size` in bytes is null where an earlier request had done it. */
   | { kind: 'created'; size: number | null }
-  /** Out of order, or another request is at work on the upload. */
+  /** The chunk does not begin where the upload is. */
   | { kind: 'range invalid'; offset: number }
   /** The body did not have the length that was said of it, or goes past what a blob may have. */
   | { kind: 'size invalid'; offset: number }
   | { kind: 'digest invalid' }
+  /** Another request is at work on the upload. */
+  | { kind: 'busy' }
+  /** More chunks are being received than there are buffers for. */
+  | { kind: 'crowded' }
   /** Cancelled, abandoned, failed, or finished under another digest. */
   | { kind: 'unknown' }
 
-/** Whether an upload is one blob's that comes in one PUT: since this request, since one before, or not at all. */
-export type Claim = 'first' | 'again' | 'refused'
-
 /**
- * Takes a body that nobody read out of the way, so that its client reads the answer: left alone it would hold the client, and this
- * object in memory.
+ * Reads a body that nobody else reads, so that its client reads the answer: left alone it would hold the client, and this object
+ * in memory.
  */
 export async function decline({ body, length }: Chunk): Promise<void> {
   if (body === null || body.locked) return

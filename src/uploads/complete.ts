@@ -1,77 +1,57 @@
 /**
- * The end of an upload in parts: the last part, the digest of all, the finished object. It can be begun again after it broke
- * off anywhere: on R2 a second completion is refused, so a finished object of the right size counts as completed.
+ * The end of an upload: the last part, the digest of all, the finished object. It can be begun again after it broke off anywhere:
+ * on R2 a second completion is refused, so a finished object of the right size counts as completed.
  */
+import { isPassing } from '../lib/passing-error.ts'
+import { withRetries } from '../lib/retry.ts'
 import { algorithmOf, type Digest } from '../oci/digest.ts'
 import type { BlobStore } from '../store/blob-store.ts'
-import type { PartHash } from './part-hash.ts'
 import { digestOfStream } from './part-hash.ts'
-import type { PartWriter } from './part-writer.ts'
+import { type PartPipeline, tailSource } from './part-pipeline.ts'
 import type { SessionState } from './session-state.ts'
 
-/**
- * Makes one object of everything that was committed.
- * @returns whether its bytes hash to `digest`; if not, nothing is left of them
- */
-export function completeUpload(
+/** `stale`: the store does not have the parts as they were written, so the upload cannot be finished. */
+export type Completion = 'complete' | 'digest invalid' | 'stale'
+
+/** Makes one object of everything that was committed, and checks its digest. */
+export async function completeUpload(
   store: BlobStore,
   state: SessionState,
-  writer: PartWriter,
+  pipeline: PartPipeline,
   digest: Digest,
-): Promise<boolean> {
-  return writer.withTail(async (tail, hash) => {
-    const { partsId, storageKey } = state
-    if (partsId !== null && state.partCount > 0) {
-      return completeParts(store, state, partsId, { tail, hash, digest })
-    }
-    // Parts were begun and the first one failed: the client went on with less.
-    if (partsId !== null) await store.abortParts(storageKey, partsId)
+): Promise<Completion> {
+  const { storageKey, partsId, partCount, offset: size } = state
+  if (partsId === null || partCount === 0) {
     // Less than a part: one write, which the store verifies by itself.
-    return store.write(storageKey, tail, digest)
-  })
+    const write = () => store.write(storageKey, tailSource(state).body(), digest)
+    return (await withRetries(write, isPassing)) ? 'complete' : 'digest invalid'
+  }
+  const hash = pipeline.takeHash()
+  const isHashed = hash?.algorithm === algorithmOf(digest)
+  if (isHashed && (await hash.finish(state.tail())) !== digest) return 'digest invalid'
+  const isCompleted = !isHashed && (await store.size(storageKey)) === size
+  if (!isCompleted && !(await completeParts(store, state, partsId))) return 'stale'
+  if (isHashed) return 'complete'
+  // The hash was lost, or is of another algorithm than the digest: the finished object is read once.
+  const stream = await store.read(storageKey)
+  if (stream === null) throw new Error(`the completed object ${storageKey} is not there`)
+  const isRight = (await digestOfStream(stream, algorithmOf(digest))) === digest
+  return isRight ? 'complete' : 'digest invalid'
 }
 
-interface Completion {
-  tail: Uint8Array<ArrayBuffer>
-  hash: PartHash | undefined
-  digest: Digest
-}
-
+/** @returns false where the store does not know the parts as they were written */
 async function completeParts(
   store: BlobStore,
   state: SessionState,
   partsId: string,
-  { tail, hash, digest }: Completion,
 ): Promise<boolean> {
-  const { storageKey, offset: size } = state
-  if (hash?.algorithm === algorithmOf(digest)) {
-    if ((await hash.finish(tail)) !== digest) {
-      await store.abortParts(storageKey, partsId)
-      return false
-    }
-    const last = await writeLastPart(store, state, partsId, tail)
-    await store.completeParts(storageKey, partsId, [...state.parts(), ...last])
-    return true
+  const { storageKey, tailLength, partCount } = state
+  const parts = state.parts()
+  if (tailLength > 0) {
+    // The only part that may be shorter. It stays in the state until the blob is committed.
+    const write = () =>
+      store.writePart(storageKey, partsId, partCount + 1, tailSource(state).body())
+    parts.push(await withRetries(write, isPassing))
   }
-  // The hash was lost, or is of another algorithm than the digest: read the finished object once.
-  if ((await store.size(storageKey)) !== size) {
-    const last = await writeLastPart(store, state, partsId, tail)
-    await store.completeParts(storageKey, partsId, [...state.parts(), ...last])
-  }
-  const stream = await store.read(storageKey)
-  if (stream === null) throw new Error(`the completed object ${storageKey} is not there`)
-  if ((await digestOfStream(stream, algorithmOf(digest))) === digest) return true
-  await store.remove([storageKey])
-  return false
-}
-
-/** The tail becomes the last part, the only one that may be shorter; it stays in the state until the blob is committed. */
-async function writeLastPart(
-  store: BlobStore,
-  state: SessionState,
-  partsId: string,
-  tail: Uint8Array,
-) {
-  if (tail.length === 0) return []
-  return [await store.writePart(state.storageKey, partsId, state.partCount + 1, tail)]
+  return withRetries(() => store.completeParts(storageKey, partsId, parts), isPassing)
 }

@@ -1,9 +1,11 @@
 /**
- * The running hash of an upload's parts: a native digest stream that stays open over the session's requests, so that the
- * digest is ready when the last byte is. It lives in memory only; `parts` tells how many parts it took, and where that is not
- * what was committed (the object was evicted, a write failed) the finished object is read back instead.
+ * The running hash of an upload's parts: a native digest stream that stays open over the session's requests, so that the digest
+ * is ready when the last byte is. It lives in memory only. `parts` tells how many parts it took. Where that is not what was
+ * committed (the object was evicted), the finished object is read back instead.
  */
 import { type Algorithm, type Digest, formatDigest, webCryptoName } from '../oci/digest.ts'
+
+type Pieces = Iterable<Uint8Array<ArrayBuffer>>
 
 export class PartHash {
   readonly algorithm: Algorithm
@@ -22,16 +24,20 @@ export class PartHash {
     return this.#parts
   }
 
-  async add(part: Uint8Array): Promise<void> {
-    await this.#writer.write(part)
+  async addPart(pieces: Pieces): Promise<void> {
+    await this.#add(pieces)
     this.#parts += 1
   }
 
   /** Takes the last bytes and gives the digest of all. The hash is used up. */
-  async finish(tail: Uint8Array): Promise<Digest> {
-    if (tail.length > 0) await this.#writer.write(tail)
+  async finish(tail: Pieces): Promise<Digest> {
+    await this.#add(tail)
     await this.#writer.close()
     return formatDigest(this.algorithm, await this.#stream.digest)
+  }
+
+  async #add(pieces: Pieces): Promise<void> {
+    for (const piece of pieces) await this.#writer.write(piece)
   }
 }
 

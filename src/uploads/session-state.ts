@@ -1,16 +1,18 @@
 /**
  * What an upload session knows, in the SQLite storage of its Durable Object: it survives eviction, deploys and crashes. The
- * committed bytes are the parts, all of PART_BYTES, and behind them the tail, which is too short for a part. Each method is
- * one synchronous transaction, so the state is whole at every moment. It is read once, when the object wakes. An object has one upload after the other: of those before the present one it knows which digest they were committed under.
+ * committed bytes are the parts, all of PART_BYTES and without a gap, and behind them the tail, which is shorter than a part.
+ * Each method is one synchronous transaction, so the state is whole at every moment. It is read once, when the object wakes.
  */
 import type { Digest } from '../oci/digest.ts'
 import type { Part } from '../store/blob-store.ts'
-import { PART_BYTES } from './part-buffers.ts'
-import { NONE, type Phase, SCHEMA, SQL, type UploadRow } from './session-schema.ts'
+import { PART_BYTES } from './buffer-pool.ts'
+import { assertMove, type Phase } from './phases.ts'
+import { NONE, SCHEMA, SQL, type UploadRow } from './session-schema.ts'
 
 /** A row of a Durable Object's storage holds 2 MB at most. */
 const TAIL_ROW_BYTES = 1024 * 1024
 
+/** To know the minute of the last request is enough for a life of a day, and spares writes. */
 const TOUCH_MS = 60_000
 
 const NO_BYTES = { storage_key: '', parts_id: null, parts: 0, tail: 0 } as const
@@ -20,18 +22,14 @@ type Change = [sql: string, ...values: (SqlStorageValue | Uint8Array)[]]
 
 export class SessionState {
   readonly #storage: DurableObjectStorage
+  #hasSchema: boolean
   #row: UploadRow
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
-    storage.sql.exec(SCHEMA)
-    const [row] = storage.sql.exec<UploadRow>(SQL.load).toArray()
-    this.#row = row ?? NONE
-  }
-
-  /** The id of the present upload, which may be over; '' where there was none yet. */
-  get upload(): string {
-    return this.#row.id
+    this.#hasSchema = storage.sql.exec(SQL.hasSchema).toArray().length > 0
+    const rows = this.#hasSchema ? storage.sql.exec<UploadRow>(SQL.load).toArray() : []
+    this.#row = rows[0] ?? NONE
   }
 
   get phase(): Phase {
@@ -39,38 +37,28 @@ export class SessionState {
   }
 
   /** Whether bytes may come, or the closing request. */
-  get live(): boolean {
-    return ['fresh', 'open', 'finishing'].includes(this.#row.phase)
+  get isLive(): boolean {
+    return this.phase === 'open' || this.phase === 'finishing'
   }
 
-  /** Whether the object may have another upload: the present one, if there is one, needs nothing from it any more. */
-  get free(): boolean {
-    return this.#row.id === '' || ['whole', 'done'].includes(this.#row.phase)
+  get begunAt(): number {
+    return this.#row.begun_at
   }
 
-  /** When the upload was begun, went on or ended, in milliseconds since the epoch; 0 where there is none. */
-  get touched(): number {
-    return this.#row.touched
+  get touchedAt(): number {
+    return this.#row.touched_at
   }
 
-  /** Under which the bytes are, or will be; '' where the session has none to answer for. */
   get storageKey(): string {
     return this.#row.storage_key
   }
 
-  /** The id of the blob store's upload in parts, once there is one. */
   get partsId(): string | null {
     return this.#row.parts_id
   }
 
-  /** What the closing PUT named. */
   get digest(): Digest | null {
     return this.#row.digest
-  }
-
-  /** When the closing PUT first had all bytes, in milliseconds since the epoch; 0 where none had. */
-  get finishingSince(): number {
-    return this.#row.finishing ?? 0
   }
 
   get partCount(): number {
@@ -86,55 +74,36 @@ export class SessionState {
     return this.#row.parts * PART_BYTES + this.#row.tail
   }
 
-  /** What an upload before the present one was committed under; null where there was no such upload. */
-  earlier(upload: string): Digest | null {
-    const [row] = this.#storage.sql.exec<{ digest: Digest }>(SQL.earlier, upload).toArray()
-    return row?.digest ?? null
-  }
-
-  /** Makes `upload` the present one; `free` is to be asked first. It is durable when it is opened, claimed or ended, which must follow at once. */
-  begin(upload: string): void {
-    this.#row = { ...NONE, id: upload }
-  }
-
+  /** The first byte is about to come. The bytes will be stored under `storageKey`. */
   open(storageKey: string): void {
-    this.#insert({ phase: 'open', storage_key: storageKey })
+    this.#begin('open', storageKey)
   }
 
-  claimWhole(digest: Digest): void {
-    this.#insert({ phase: 'whole', digest })
-  }
-
-  /** Somebody goes on with the upload, whose life is a day: to know the minute is enough, and spares a write. */
   touch(): void {
-    const touched = Date.now()
-    if (touched - this.touched < TOUCH_MS) return
-    this.#change({ touched }, [SQL.touch, touched])
+    const touched_at = Date.now()
+    if (touched_at - this.touchedAt < TOUCH_MS) return
+    this.#change({ touched_at }, [SQL.touch, touched_at])
   }
 
   setPartsId(id: string): void {
     this.#change({ parts_id: id }, [SQL.setPartsId, id])
   }
 
-  finishing(digest: Digest): void {
-    const finishing = this.#row.finishing ?? Date.now()
-    this.#change({ phase: 'finishing', digest, finishing }, [SQL.finishing, digest, finishing])
+  /** All bytes are here. May be said again with the same digest. */
+  finish(digest: Digest): void {
+    if (this.phase === 'finishing' && this.digest === digest) return
+    this.#move('finishing', { digest }, [SQL.finish, digest])
   }
 
-  /** Keeps only the digest: a repeated closing PUT is answered with it. */
-  done(digest: Digest): void {
-    const known = { phase: 'done', digest, ...NO_BYTES } as const
-    this.#change(known, [SQL.done, digest], ...this.#clear())
+  /** The blob is committed. Only the digest is kept: a repeated closing PUT is answered with it. */
+  done(): void {
+    this.#move('done', NO_BYTES, [SQL.done], ...this.#clear())
   }
 
-  /** Takes no more bytes. The storage key, the parts' id and the digest stay until what they name is discarded. */
+  /** Takes no more bytes. The storage key and the parts' id stay until what they name is discarded. */
   end(): void {
-    if (this.phase === 'fresh') {
-      this.#insert({ phase: 'ended' })
-    } else {
-      const touched = Date.now()
-      this.#change({ phase: 'ended', touched }, [SQL.end, touched])
-    }
+    if (this.phase === 'none') this.#begin('ended', '')
+    else this.#move('ended', {}, [SQL.end])
   }
 
   /** Nothing is left of the session's bytes. */
@@ -142,10 +111,19 @@ export class SessionState {
     this.#change(NO_BYTES, [SQL.discarded], ...this.#clear())
   }
 
-  /** A part is in the blob store: the tail is its beginning, so it goes with the same transaction. */
+  /** Forgets everything, the alarm too: the object is as if it had never been called. */
+  async forget(): Promise<void> {
+    await this.#storage.deleteAll()
+    this.#hasSchema = false
+    this.#row = NONE
+  }
+
+  /** The next part is in the blob store. The tail is its beginning, so it goes in the same transaction. */
   addPart({ number, etag }: Part): void {
-    const known = { parts: Math.max(this.partCount, number), tail: 0 }
-    this.#change(known, [SQL.addPart, number, etag], ...this.#clearTail())
+    if (this.phase !== 'open' || number !== this.partCount + 1) {
+      throw new Error(`part ${number} behind ${this.partCount} parts, while ${this.phase}`)
+    }
+    this.#change({ parts: number, tail: 0 }, [SQL.addPart, number, etag], ...this.#clearTail())
   }
 
   parts(): Part[] {
@@ -153,6 +131,7 @@ export class SessionState {
   }
 
   appendTail(bytes: Uint8Array): void {
+    if (this.phase !== 'open') throw new Error(`a tail while ${this.phase}`)
     const rows: Change[] = []
     for (let from = 0; from < bytes.length; from += TAIL_ROW_BYTES) {
       rows.push([SQL.addTail, this.tailLength + from, bytes.slice(from, from + TAIL_ROW_BYTES)])
@@ -160,28 +139,27 @@ export class SessionState {
     this.#change({ tail: this.tailLength + bytes.length }, ...rows)
   }
 
-  /** Copies the tail to the beginning of `target`. */
-  readTail(target: Uint8Array): void {
-    let start = 0
-    for (const { bytes } of this.#storage.sql.exec<{ bytes: ArrayBuffer }>(SQL.tail)) {
-      target.set(new Uint8Array(bytes), start)
+  /** The tail from its beginning, a row at a time. It must not change before the last one is taken. */
+  *tail(): Generator<Uint8Array<ArrayBuffer>, void> {
+    for (let start = 0; start < this.tailLength; ) {
+      const { bytes } = this.#storage.sql.exec<{ bytes: ArrayBuffer }>(SQL.tailAt, start).one()
+      yield new Uint8Array(bytes)
       start += bytes.byteLength
     }
   }
 
-  /** The first that is stored of the present upload: it takes the place of the one before. */
-  #insert({
-    phase,
-    storage_key = '',
-    digest = null,
-  }: Pick<UploadRow, 'phase'> & Partial<UploadRow>) {
-    const touched = Date.now()
-    const { id } = this.#row
-    this.#change(
-      { phase, touched, storage_key, digest },
-      [SQL.rememberEarlier],
-      [SQL.begin, id, phase, touched, storage_key, digest],
-    )
+  #begin(phase: Phase, storage_key: string): void {
+    assertMove(this.phase, phase)
+    const now = Date.now()
+    const schema: Change[] = this.#hasSchema ? [] : [[SCHEMA]]
+    const known = { phase, begun_at: now, touched_at: now, storage_key }
+    this.#change(known, ...schema, [SQL.begin, phase, now, now, storage_key])
+    this.#hasSchema = true
+  }
+
+  #move(phase: Phase, known: Partial<UploadRow>, ...changes: readonly Change[]): void {
+    assertMove(this.phase, phase)
+    this.#change({ ...known, phase }, ...changes)
   }
 
   /** All statements or none: one alone needs no transaction for that. */

@@ -1,19 +1,22 @@
 /**
- * Upload ids: random, bound to a repository and a subject, and signed, so that one that the registry did not give out for
- * just these is told from a real one without asking a Durable Object, and the POST that gives it out need not make one.
- * An id is base64url of: the name of its session's object (12 bytes), expiry (4 bytes, seconds since the epoch), algorithm
- * (1 byte), 4 random bytes, and 15 bytes of the HMAC-SHA256 over these with the repository and the subject.
+ * Upload ids: signed, and bound to a repository and a subject, so that a forged or foreign id is refused without asking a Durable
+ * Object. POST answers a *fresh* id, PATCH a *begun* one. Both name the same upload and expire together.
+ *
+ * An id is base64url of: version (1 byte), kind (1), algorithm (1), expiry (4, seconds since the epoch), name (16, a UUID) and
+ * the first 16 bytes of the HMAC-SHA256 over all of these with the owner.
  */
 import type { Algorithm } from '../oci/digest.ts'
-import { newSessionName, SESSION_NAME_CHARACTERS } from './session-name.ts'
 
-/** Longer than a session lives after its last request, and longer than any upload that makes progress. */
-export const ID_TTL_SECONDS = 7 * 24 * 60 * 60
+/** An upload may take so long from its POST to its closing PUT. */
+export const UPLOAD_TTL_SECONDS = 7 * 24 * 60 * 60
 
-const NAME_BYTES = 12
-const CLAIM_BYTES = NAME_BYTES + 9
-const SIGNATURE_BYTES = 15
-const ID_PATTERN = /^[A-Za-z0-9_-]{48}$/
+const VERSION = 2
+const KINDS = ['fresh', 'begun'] as const
+const ALGORITHMS: readonly Algorithm[] = ['sha256', 'sha512']
+const NAME_AT = 7
+const CLAIM_BYTES = NAME_AT + 16
+const MAC_BYTES = 16
+const ID_PATTERN = /^[A-Za-z0-9_-]{52}$/
 
 export interface UploadOwner {
   repository: string
@@ -21,55 +24,76 @@ export interface UploadOwner {
   subject: string
 }
 
-/** An id for a session in the object `name`, or in a new one. */
-export async function newUploadId(
-  key: CryptoKey,
-  owner: UploadOwner,
-  algorithm: Algorithm,
-  name = newSessionName(),
-): Promise<string> {
-  const claim = crypto.getRandomValues(new Uint8Array(CLAIM_BYTES))
-  claim.setFromBase64(name, { alphabet: 'base64url' })
-  const view = new DataView(claim.buffer)
-  view.setUint32(NAME_BYTES, Math.floor(Date.now() / 1000) + ID_TTL_SECONDS)
-  view.setUint8(NAME_BYTES + 4, algorithm === 'sha512' ? 1 : 0)
-  const id = new Uint8Array(CLAIM_BYTES + SIGNATURE_BYTES)
-  id.set(claim)
-  id.set(await sign(key, claim, owner), CLAIM_BYTES)
-  return id.toBase64({ alphabet: 'base64url' })
+export interface Upload {
+  /** A UUID: the upload's name in headers and logs, and the name of its Durable Object. */
+  name: string
+  /** Fresh: the client may not have sent a byte yet. Begun: a session took a chunk. */
+  kind: (typeof KINDS)[number]
+  /** The digest's algorithm, as far as the POST told it. */
+  algorithm: Algorithm
+  /** Seconds since the epoch. */
+  expires: number
 }
 
-/** The algorithm that the upload's digest will have, as far as its POST told; null where the id is not this owner's. */
+export function newUpload(algorithm: Algorithm): Upload {
+  const expires = Math.floor(Date.now() / 1000) + UPLOAD_TTL_SECONDS
+  return { name: crypto.randomUUID(), kind: 'fresh', algorithm, expires }
+}
+
+export async function formatUploadId(
+  key: CryptoKey,
+  owner: UploadOwner,
+  upload: Upload,
+): Promise<string> {
+  const claim = new Uint8Array(CLAIM_BYTES)
+  claim[0] = VERSION
+  claim[1] = KINDS.indexOf(upload.kind)
+  claim[2] = ALGORITHMS.indexOf(upload.algorithm)
+  new DataView(claim.buffer).setUint32(3, upload.expires)
+  claim.subarray(NAME_AT).setFromHex(upload.name.replaceAll('-', ''))
+  const id = new Uint8Array(CLAIM_BYTES + MAC_BYTES)
+  id.set(claim)
+  id.set(await sign(key, claim, owner), CLAIM_BYTES)
+  return id.toBase64({ alphabet: 'base64url', omitPadding: true })
+}
+
+/** The upload that `id` names; null where the id was not given to this owner, or is too old. */
 export async function verifyUploadId(
   key: CryptoKey,
   owner: UploadOwner,
   id: string,
-): Promise<Algorithm | null> {
+): Promise<Upload | null> {
   if (!ID_PATTERN.test(id)) return null
   const bytes = Uint8Array.fromBase64(id, { alphabet: 'base64url' })
   const claim = bytes.slice(0, CLAIM_BYTES)
-  const expected = await sign(key, claim, owner)
-  if (!crypto.subtle.timingSafeEqual(expected, bytes.subarray(CLAIM_BYTES))) return null
-  const view = new DataView(claim.buffer)
-  if (view.getUint32(NAME_BYTES) * 1000 < Date.now()) return null
-  return view.getUint8(NAME_BYTES + 4) === 1 ? 'sha512' : 'sha256'
+  const mac = await sign(key, claim, owner)
+  if (!crypto.subtle.timingSafeEqual(mac, bytes.subarray(CLAIM_BYTES))) return null
+  const kind = KINDS[claim[1] ?? KINDS.length]
+  const algorithm = ALGORITHMS[claim[2] ?? ALGORITHMS.length]
+  const expires = new DataView(claim.buffer).getUint32(3)
+  const isCurrent = claim[0] === VERSION && expires * 1000 > Date.now()
+  if (!isCurrent || kind === undefined || algorithm === undefined) return null
+  return { name: formatUuid(claim.subarray(NAME_AT)), kind, algorithm, expires }
 }
 
-/** The name of the Durable Object that has the upload's session. */
-export function sessionNameOf(id: string): string {
-  return id.slice(0, SESSION_NAME_CHARACTERS)
+function formatUuid(bytes: Uint8Array): string {
+  return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** The lengths stand before the texts, so that no two owners give the same message. */
 async function sign(
   key: CryptoKey,
   claim: Uint8Array,
   { repository, subject }: UploadOwner,
 ): Promise<Uint8Array> {
-  // A repository name has no NUL, so the three cannot run into each other.
-  const text = new TextEncoder().encode(`${repository}\0${subject}\0`)
-  const message = new Uint8Array(text.length + claim.length)
-  message.set(text)
-  message.set(claim, text.length)
-  const signature = await crypto.subtle.sign('HMAC', key, message)
-  return new Uint8Array(signature, 0, SIGNATURE_BYTES)
+  const texts = [repository, subject].map((text) => new TextEncoder().encode(text))
+  const lengths = new Uint8Array(new Uint32Array(texts.map(({ length }) => length)).buffer)
+  const parts = [claim, lengths, ...texts]
+  const message = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let end = 0
+  for (const part of parts) {
+    message.set(part, end)
+    end += part.length
+  }
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, message), 0, MAC_BYTES)
 }

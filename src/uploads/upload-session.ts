@@ -1,25 +1,28 @@
 /**
- * The upload session: the Durable Object of an upload, through which its bytes flow. A call inside the object runs on when
- * the client goes away, its storage survives what its memory does not, and its lock makes an upload take every byte once
- * and in order. When the upload is committed, the object takes another one: session-name.ts tells why. OCI distribution spec,
- * "Pushing blobs".
+ * The upload session: the Durable Object of one upload, through which its bytes flow. A call inside the object runs on when the client
+ * goes away, its storage survives what its memory does not, and its lock makes an upload take every byte once and in order.
+ * OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
 import { logError } from '../lib/log.ts'
-import { type Algorithm, algorithmOf, type Digest } from '../oci/digest.ts'
-import { newStorageKey } from '../store/blob-store.ts'
+import { algorithmOf, type Digest } from '../oci/digest.ts'
 import { commitBlob, findBlob } from '../store/blobs.ts'
-import type { OutboxEvent } from '../store/outbox.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
-import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from '../store/tombstones.ts'
-import { type Chunk, type Claim, decline, type SessionAnswer } from './chunk.ts'
+import { buryUnlessTaken } from '../store/tombstones.ts'
+import { BLOB_BYTES_AT_MOST, bufferPool, PART_BYTES } from './buffer-pool.ts'
+import {
+  type Chunk,
+  type Closing,
+  decline,
+  type SessionAnswer,
+  type SessionRequest,
+} from './chunk.ts'
 import { completeUpload } from './complete.ts'
-import { BLOB_BYTES_AT_MOST } from './part-buffers.ts'
-import { PartWriter } from './part-writer.ts'
-import { REUSE_SECONDS } from './session-name.ts'
+import { PartPipeline } from './part-pipeline.ts'
+import { type Outcome, Reception } from './reception.ts'
 import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
-import { ID_TTL_SECONDS } from './upload-id.ts'
+import { UPLOAD_TTL_SECONDS } from './upload-id.ts'
 
 export interface UploadEnv {
   BUCKET: R2Bucket
@@ -27,232 +30,224 @@ export interface UploadEnv {
 }
 
 /** An upload that nobody touches for so long is given up. */
-const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+const IDLE_TTL_MS = 24 * 60 * 60 * 1000
 
-/** An upload that is over is remembered as long as any id is good that names its object: forgotten, it would be a fresh one. */
-const REMEMBER_MS = (ID_TTL_SECONDS + REUSE_SECONDS) * 1000
-
-/** A closing PUT that broke off may be repeated for so long: well before the bytes that it wrote could be swept. */
-const REPEAT_MS = TOMBSTONE_GRACE_MS / 2
+/** Once no id is valid any more that names the upload, all of it is forgotten. */
+const UPLOAD_TTL_MS = UPLOAD_TTL_SECONDS * 1000
 
 /** Bytes of an ended session that could not be removed are tried again after so long. */
 const DISCARD_AGAIN_MS = 60 * 60 * 1000
 
+/**
+ * How long a request waits for another one of the same upload: a client that lost its connection asks again before this side
+ * has noticed.
+ */
+const TURN_PATIENCE_MS = 1000
+
+/** A connection that has brought nothing for so long loses its turn to a request that names the offset where it goes on. */
+const TAKE_OVER_AFTER_MS = 5000
+
+/** How long whoever interrupts a request waits for its parts in flight. */
+const SETTLE_MS = 30_000
+
 export class UploadSession extends DurableObject<UploadEnv> {
   readonly #store = new R2BlobStore(this.env.BUCKET)
   readonly #state = new SessionState(this.ctx.storage)
-  #writer = new PartWriter(this.#store, this.#state)
   readonly #turns = new Turns()
+  readonly #pipeline = new PartPipeline(this.#store, this.#state)
+  /** The chunk that is being received. */
+  #reception: Reception | undefined
+  /** Of the finished object, as far as it was checked: a commit that failed is tried again without reading the object back. */
+  #completed: Digest | undefined
   /** When the alarm is due: infinite where there is none, undefined where nobody asked yet. */
   #alarmAt: number | undefined
 
-  /**
-   * PUT with a body of known length: where no byte came before, it is the whole blob, and the Worker writes it by itself,
-   * without a detour through this object. The upload is then this one blob's, so that the same request may be repeated.
-   */
-  async claimWhole(upload: string, digest: Digest): Promise<Claim> {
-    await this.#wakeWithin(SESSION_TTL_MS)
-    if (!this.#enter(upload)) return 'refused'
-    const { phase } = this.#state
-    if (phase === 'whole') return this.#state.digest === digest ? 'again' : 'refused'
-    if (phase !== 'fresh') return 'refused'
-    this.#state.claimWhole(digest)
-    return 'first'
-  }
-
-  /** The blob that the upload was claimed for did not hash to its digest: that ends the upload. */
-  async failWhole(upload: string): Promise<void> {
-    if (this.#state.upload === upload && this.#state.phase === 'whole') this.#failDigest()
-  }
-
   /** PATCH: takes a chunk. */
-  append(upload: string, chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
-    return this.#inTurn(upload, chunk, async () => {
-      if (!(await this.#open(upload))) return { kind: 'unknown' }
-      return this.#receive(chunk, algorithm)
-    })
+  append(request: SessionRequest, chunk: Chunk): Promise<SessionAnswer> {
+    return this.#inTurn(chunk, () => this.#receive(request, chunk))
   }
 
-  /**
-   * PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in `repository`. `event` tells
-   * of it.
-   */
-  async finish(
-    upload: string,
-    repository: string,
-    digest: Digest,
-    chunk: Chunk,
-    event: OutboxEvent,
-  ): Promise<SessionAnswer> {
-    const before = this.#isPresent(upload) ? null : this.#state.earlier(upload)
-    if (before !== null) {
-      await decline(chunk)
-      return before === digest ? this.#repeat(repository, digest) : { kind: 'unknown' }
-    }
-    return this.#inTurn(upload, chunk, async () => {
-      if (!(await this.#open(upload))) return { kind: 'unknown' }
+  /** PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in the repository. */
+  finish(request: SessionRequest, chunk: Chunk, closing: Closing): Promise<SessionAnswer> {
+    return this.#inTurn(chunk, async () => {
       const { phase } = this.#state
-      const repeated = this.#state.digest === digest
-      if (phase === 'done' && repeated) return this.#repeat(repository, digest)
-      // An earlier try had all the bytes: the same request again brings them a second time. It may have committed them, too,
-      // without hearing of it: under another digest they must not be touched.
-      if (phase === 'finishing' && repeated) return this.#complete(repository, digest, event)
-      const received = await this.#receive(chunk, algorithmOf(digest))
-      return received.kind === 'open' ? this.#complete(repository, digest, event) : received
+      const isRepeated = this.#state.digest === closing.digest
+      if (phase === 'done' && isRepeated) return this.#repeat(closing)
+      // An earlier try had all the bytes: the same request again brings the last of them a second time.
+      if (phase === 'finishing' && isRepeated) return this.#complete(closing)
+      const algorithm = algorithmOf(closing.digest)
+      const received = await this.#receive({ ...request, algorithm }, chunk)
+      return received.kind === 'open' ? this.#complete(closing) : received
     })
   }
 
   /** GET: how far the upload is. */
-  async status(upload: string): Promise<SessionAnswer> {
-    if (this.#isPresent(upload)) await this.#turns.free()
-    // Nothing may stay behind of an object that was only asked.
-    await this.#wakeWithin(SESSION_TTL_MS)
-    if (this.#mayBegin(upload)) return { kind: 'open', offset: 0 }
-    const { live, offset } = this.#state
-    return this.#isPresent(upload) && live ? { kind: 'open', offset } : { kind: 'unknown' }
+  async status({ kind }: Pick<SessionRequest, 'kind'>): Promise<SessionAnswer> {
+    await this.#turns.free(TURN_PATIENCE_MS)
+    const { phase, isLive, offset } = this.#state
+    const isOpen = isLive || (phase === 'none' && kind === 'fresh')
+    return isOpen ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
-  /** DELETE: gives the upload up, also while a chunk is on its way; a closing PUT that has all bytes is not interrupted. */
-  async cancel(upload: string): Promise<SessionAnswer> {
-    await this.#wakeWithin(SESSION_TTL_MS)
-    const busy = () => this.#turns.taken && this.#state.phase !== 'open'
-    while (this.#isPresent(upload) && busy()) await this.#turns.settled()
-    if (!this.#enter(upload) || !this.#state.live) return { kind: 'unknown' }
-    const { offset } = this.#state
+  /** DELETE: gives the upload up, also while a chunk is on its way. A closing PUT that has all bytes is not interrupted. */
+  async cancel({ kind }: Pick<SessionRequest, 'kind'>): Promise<SessionAnswer> {
+    if (this.#state.phase === 'finishing' && !(await this.#turns.free(TURN_PATIENCE_MS))) {
+      return { kind: 'busy' }
+    }
+    const { phase, isLive, offset } = this.#state
+    if (!isLive && (phase !== 'none' || kind !== 'fresh')) return { kind: 'unknown' }
     await this.#giveUp()
     return { kind: 'open', offset }
   }
 
   /**
-   * What was open and nobody came for in a day is given up. Once no id is good any more that names this object, all is forgotten.
-   * The alarm is not moved with each request, which would cost a write: it looks when it comes whether it is time.
+   * Gives up what nobody came for in a day, and forgets what no id names any more. The alarm is not moved with each request, which
+   * would cost a write: it looks when it comes whether it is time.
    */
   override async alarm(): Promise<void> {
     this.#alarmAt = Number.POSITIVE_INFINITY
-    if (this.#turns.taken) return this.#wakeWithin(SESSION_TTL_MS)
-    const { phase, touched, storageKey } = this.#state
-    const idle = Date.now() - touched
-    if (this.#state.live && idle < SESSION_TTL_MS) return this.#wakeWithin(SESSION_TTL_MS - idle)
-    if (storageKey !== '') return this.#giveUp()
-    if (phase !== 'fresh' && idle < REMEMBER_MS) return this.#wakeWithin(REMEMBER_MS - idle)
-    return this.ctx.storage.deleteAll()
+    if (this.#turns.isTaken) return this.#wakeWithin(IDLE_TTL_MS)
+    const { begunAt, touchedAt, storageKey } = this.#state
+    const forgetIn = begunAt + UPLOAD_TTL_MS - Date.now()
+    const idleIn = Math.min(touchedAt + IDLE_TTL_MS - Date.now(), forgetIn)
+    if (this.#state.isLive && idleIn > 0) return this.#wakeWithin(idleIn)
+    if (this.#state.isLive || storageKey !== '') await this.#giveUp()
+    else if (forgetIn > 0) await this.#wakeWithin(forgetIn)
+    else await this.#state.forget()
   }
 
-  #isPresent(upload: string): boolean {
-    return this.#state.upload === upload
-  }
-
-  #mayBegin(upload: string): boolean {
-    return !this.#isPresent(upload) && this.#state.free && this.#state.earlier(upload) === null
-  }
-
-  /** Makes `upload` the present one; false where it was before, or where another one is not over. */
-  #enter(upload: string): boolean {
-    if (this.#mayBegin(upload)) {
-      this.#state.begin(upload)
-      this.#writer = new PartWriter(this.#store, this.#state)
-    }
-    return this.#isPresent(upload)
-  }
-
-  /** Makes the session live, or lets it live on; false where it is not this upload's. */
-  async #open(upload: string): Promise<boolean> {
-    await this.#wakeWithin(SESSION_TTL_MS)
-    if (!this.#enter(upload)) return false
-    const { phase } = this.#state
-    if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
-    else if (phase !== 'ended') this.#state.touch()
-    return true
-  }
-
-  async #receive(chunk: Chunk, algorithm: Algorithm): Promise<SessionAnswer> {
+  async #receive(request: SessionRequest, chunk: Chunk): Promise<SessionAnswer> {
     const { phase, offset } = this.#state
-    if (phase !== 'open') return { kind: 'unknown' }
+    const isOpen = phase === 'open' || (phase === 'none' && request.kind === 'fresh')
+    if (!isOpen) return { kind: 'unknown' }
     if (chunk.start !== null && chunk.start !== offset) return { kind: 'range invalid', offset }
+    await this.#open(request)
     if (chunk.body === null) return { kind: 'open', offset }
+    // Where the client says that a part will be full, the store is told before it is.
+    if (offset + (chunk.length ?? 0) >= PART_BYTES) this.#pipeline.begin()
     const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, BLOB_BYTES_AT_MOST - offset)
-    const reception = await this.#writer.append(chunk.body, limit, algorithm)
-    if (reception === 'stopped') return { kind: 'unknown' }
-    const received = this.#state.offset - offset
-    const asDeclared =
-      reception === 'complete' && (chunk.length === null || chunk.length === received)
-    return { kind: asDeclared ? 'open' : 'size invalid', offset: this.#state.offset }
+    const outcome = await this.#take(chunk.body, limit, request)
+    return this.#answerOf(outcome, chunk, this.#state.offset - offset)
   }
 
-  async #complete(repository: string, digest: Digest, event: OutboxEvent): Promise<SessionAnswer> {
-    this.#state.finishing(digest)
+  async #take(
+    body: ReadableStream<Uint8Array>,
+    limit: number,
+    { algorithm }: SessionRequest,
+  ): Promise<Outcome> {
+    const context = { pool: bufferPool, state: this.#state, pipeline: this.#pipeline, algorithm }
+    this.#reception = new Reception(context)
+    try {
+      return await this.#reception.run(body, limit)
+    } finally {
+      this.#reception = undefined
+    }
+  }
+
+  #answerOf(outcome: Outcome, { length }: Chunk, received: number): SessionAnswer {
+    const { offset } = this.#state
+    switch (outcome) {
+      case 'ended':
+        return { kind: 'unknown' }
+      case 'crowded':
+        return { kind: 'crowded' }
+      case 'complete':
+        return { kind: length === null || length === received ? 'open' : 'size invalid', offset }
+      default:
+        return { kind: 'size invalid', offset }
+    }
+  }
+
+  async #open({ storageKey }: SessionRequest): Promise<void> {
+    await this.#wakeWithin(IDLE_TTL_MS)
+    if (this.#state.phase === 'none') this.#state.open(storageKey)
+    else this.#state.touch()
+  }
+
+  async #complete({ repository, digest, event }: Closing): Promise<SessionAnswer> {
+    this.#state.finish(digest)
     const { storageKey, offset: size } = this.#state
-    // An earlier try may have committed the bytes, and they may have been deleted since: buried bytes are not used again.
-    const tooLate = Date.now() - this.#state.finishingSince > REPEAT_MS
-    if (tooLate) return this.#lose()
-    const valid = await completeUpload(this.#store, this.#state, this.#writer, digest)
-    if (!valid) return this.#failDigest()
-    const blob = { digest, size, storageKey }
-    const committed = await commitBlob(this.env.DB, repository, blob, event)
-    if (!committed) return this.#lose()
-    this.#state.done(digest)
+    if (this.#completed !== digest) {
+      const completion = await completeUpload(this.#store, this.#state, this.#pipeline, digest)
+      if (completion !== 'complete') {
+        await this.#lose()
+        return { kind: completion === 'stale' ? 'unknown' : completion }
+      }
+      this.#completed = digest
+    }
+    const committed = await commitBlob(this.env.DB, repository, { digest, size, storageKey }, event)
+    if (committed === 'buried') {
+      await this.#lose()
+      return { kind: 'unknown' }
+    }
+    this.#state.done()
+    if (committed === 'repeated') return this.#repeat({ repository, digest })
     return { kind: 'created', size }
   }
 
-  /** The same closing PUT after its success: created again, unless the blob was deleted since. */
-  async #repeat(repository: string, digest: Digest): Promise<SessionAnswer> {
+  /** The closing PUT after its success: created again, unless the blob was deleted since. */
+  async #repeat({ repository, digest }: Omit<Closing, 'event'>): Promise<SessionAnswer> {
     const blob = await findBlob(this.env.DB, repository, digest)
     return blob === null ? { kind: 'unknown' } : { kind: 'created', size: null }
   }
 
-  #failDigest(): SessionAnswer {
-    this.#state.end()
-    this.#state.discarded()
-    return { kind: 'digest invalid' }
-  }
-
-  async #lose(): Promise<SessionAnswer> {
-    this.#state.end()
-    await this.#cleanUp()
-    return { kind: 'unknown' }
-  }
-
+  /** Ends the upload at the request of somebody else than the request that has the turn, which is interrupted. */
   async #giveUp(): Promise<void> {
-    this.#state.end()
-    await this.#writer.stop()
-    await this.#turns.settled()
-    await this.#cleanUp()
+    await this.#end()
+    this.#reception?.interrupt()
+    if (await this.#turns.free(SETTLE_MS)) await this.#discard()
+    else await this.#wakeWithin(DISCARD_AGAIN_MS)
   }
 
-  async #cleanUp(): Promise<void> {
-    await this.#wakeWithin(REMEMBER_MS)
+  /** Ends the upload in the request that has the turn. */
+  async #lose(): Promise<void> {
+    await this.#end()
+    await this.#discard()
+  }
+
+  async #end(): Promise<void> {
+    await this.#wakeWithin(UPLOAD_TTL_MS)
+    if (this.#state.phase !== 'ended') this.#state.end()
+  }
+
+  /** Removes what the session wrote; what cannot be removed now is tried again by the alarm. */
+  async #discard(): Promise<void> {
+    const { storageKey, partsId, digest } = this.#state
+    if (storageKey === '') return
     try {
-      await this.#discard()
+      if (partsId !== null) await this.#store.abortParts(storageKey, partsId)
+      // A closing PUT may have left the object, and may even have committed it: then a row names it.
+      if (digest !== null && (await this.#store.size(storageKey)) !== null) {
+        await buryUnlessTaken(this.env.DB, storageKey, Date.now()).run()
+      }
+      this.#state.discarded()
     } catch (error) {
       logError({ message: 'an upload could not be discarded' }, error)
       await this.#wakeWithin(DISCARD_AGAIN_MS)
     }
   }
 
-  /** Removes what the session wrote. May be repeated. */
-  async #discard(): Promise<void> {
-    const { storageKey, partsId, digest } = this.#state
-    if (storageKey === '') return
-    if (partsId !== null) await this.#store.abortParts(storageKey, partsId)
-    // A closing PUT that broke off may have left the object, and may have committed it: only the database knows.
-    if (digest !== null) await buryUnlessTaken(this.env.DB, storageKey, Date.now()).run()
-    this.#state.discarded()
-  }
-
-  /** Who does not get a turn is out of order; of another upload nobody is told how far it is. */
-  async #inTurn(
-    upload: string,
-    chunk: Chunk,
-    work: () => Promise<SessionAnswer>,
-  ): Promise<SessionAnswer> {
+  async #inTurn(chunk: Chunk, work: () => Promise<SessionAnswer>): Promise<SessionAnswer> {
     try {
-      const answer = await this.#turns.take(work)
-      if (answer !== null) return answer
-      const { offset } = this.#state
-      return this.#isPresent(upload) ? { kind: 'range invalid', offset } : { kind: 'unknown' }
+      const answer = await this.#turns.take(work, TURN_PATIENCE_MS)
+      return answer ?? (await this.#takeOver(chunk, work)) ?? { kind: 'busy' }
     } finally {
       await decline(chunk)
     }
+  }
+
+  /**
+   * Interrupts a connection that has gone silent. What it brought is made durable before the offset of this chunk is compared. A
+   * chunk that names no offset could not be told from a repetition, so it never takes over.
+   */
+  async #takeOver(
+    { start }: Chunk,
+    work: () => Promise<SessionAnswer>,
+  ): Promise<SessionAnswer | null> {
+    const silentMs = this.#reception?.silentMs ?? 0
+    if (start === null || silentMs < TAKE_OVER_AFTER_MS) return null
+    this.#reception?.interrupt()
+    return this.#turns.take(work, SETTLE_MS)
   }
 
   /** Makes sure of an alarm that comes so soon. Before all that is written: what is stored is cleared away one day. */

@@ -12,7 +12,6 @@ import { expect, vi } from 'vitest'
 import type { Env } from '../../src/http/context.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
-import { freeSessions } from '../../src/uploads/session-name.ts'
 import { bytesOf, imageManifest, ORIGIN, type PushedBlob } from '../support/registry.ts'
 import worker from '../support/worker.ts'
 import { countInvocation, countObjectRequest, meterBindings, takeQueued } from './meter.ts'
@@ -101,7 +100,6 @@ async function step(session: Session, request: Sent, blob: Blob): Promise<void> 
   const status = Number(rest.pop())
   const body = rest[0] !== undefined
   const path = pathOf(session, method, what, blob)
-  if (request === 'POST upload 202') leaveNoObjectFree()
   const headers = new Headers(session.token === null ? {} : { Authorization: session.token })
   const init: RequestInit = { method, headers }
   if (what === 'token') authenticate(session, method, init, headers)
@@ -119,11 +117,6 @@ async function step(session: Session, request: Sent, blob: Blob): Promise<void> 
     const { token } = JSON.parse(response.body)
     session.token = `Bearer ${token}`
   }
-}
-
-/** Clients send all blobs at once: each upload has an object of its own. */
-function leaveNoObjectFree(): void {
-  while (freeSessions.take() !== undefined);
 }
 
 function pathOf(

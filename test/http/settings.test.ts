@@ -286,7 +286,7 @@ describe('what a setting does', () => {
     }
     const begun = await send('POST', '/some/prefix/v2/a/blobs/uploads/', {}, environment)
     expect(begun.headers.get('Location')).toMatch(
-      /^https:\/\/r\.example\/some\/prefix\/v2\/a\/blobs\/uploads\/[\w-]{48}$/,
+      /^https:\/\/r\.example\/some\/prefix\/v2\/a\/blobs\/uploads\/[\w-]{52}$/,
     )
   })
 

@@ -1,10 +1,13 @@
 /** A blob in one request: OCI distribution spec, end-4b. */
+import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { type Algorithm, digestOf } from '../../src/oci/digest.ts'
+import { counted } from '../support/counting.ts'
 import { beginUpload, errorCodes, ORIGIN, randomBytes, send } from '../support/registry.ts'
 import {
   type Bytes,
   expectBlob,
+  expectOffset,
   ofLength,
   PART,
   REPOSITORY,
@@ -91,31 +94,55 @@ describe('PUT with the whole blob, straight after POST', () => {
     return send('PUT', `${url}?digest=${digest}`, ofLength(bytes))
   }
 
-  it('makes the upload this one blob’s: repeated it is created again, and nothing else is to be had', async () => {
-    const url = await beginUpload(REPOSITORY)
-    const [bytes, others] = [randomBytes(1000), randomBytes(1000)]
-    const digest = await digestOf(bytes)
-    expect((await put(url, bytes, digest)).status).toBe(201)
-    expect((await put(url, bytes, digest)).status).toBe(201)
-    for (const response of [
-      await put(url, others, await digestOf(others)),
-      await send('GET', url),
-      await send('PATCH', url, ofLength(others)),
-      await send('DELETE', url),
-    ]) {
-      expect(response.status).toBe(404)
-      expect(await errorCodes(response)).toEqual(['BLOB_UPLOAD_UNKNOWN'])
-    }
-    expect((await put(url, bytes, digest)).status).toBe(201)
-    await expectBlob(digest, bytes)
-  })
-
-  it('ends the upload when the digest is wrong', async () => {
+  it('may be repeated, and tells one event', async () => {
     const url = await beginUpload(REPOSITORY)
     const bytes = randomBytes(1000)
-    const refused = await put(url, randomBytes(1000), await digestOf(bytes))
-    expect(await errorCodes(refused)).toEqual(['DIGEST_INVALID'])
-    const again = await put(url, bytes, await digestOf(bytes))
-    expect(await errorCodes(again)).toEqual(['BLOB_UPLOAD_UNKNOWN'])
+    const digest = await digestOf(bytes)
+    for (let again = 0; again < 3; again++) {
+      expect((await put(url, bytes, digest)).status).toBe(201)
+    }
+    await expectBlob(digest, bytes)
+    expect(await eventsOf(digest)).toBe(1)
   })
+
+  it('asks no session: the upload is where it was', async () => {
+    const url = await beginUpload(REPOSITORY)
+    const [bytes, others] = [randomBytes(1000), randomBytes(1000)]
+    await send('PATCH', url, ofLength(others))
+    expect((await put(url, bytes, await digestOf(bytes))).status).toBe(201)
+    await expectOffset(url, '0-999')
+    const digest = await digestOf(others)
+    expect((await send('PUT', `${url}?digest=${digest}`)).status).toBe(201)
+    await expectBlob(digest, others)
+  })
+
+  it('with the wrong bytes stores nothing, and the right ones may follow', async () => {
+    const before = await storedObjects()
+    const url = await beginUpload(REPOSITORY)
+    const bytes = randomBytes(1000)
+    const digest = await digestOf(bytes)
+    const refused = await put(url, randomBytes(1000), digest)
+    expect(refused.status).toBe(400)
+    expect(await errorCodes(refused)).toEqual(['DIGEST_INVALID'])
+    expect(await storedObjects()).toBe(before)
+    expect((await put(url, bytes, digest)).status).toBe(201)
+  })
+
+  it.each(['sha256', 'sha512'] as const)(
+    'without a body is the empty blob, %s',
+    async (algorithm) => {
+      const url = await beginUpload(REPOSITORY)
+      const digest = await digestOf(new Uint8Array(0), algorithm)
+      const counts = await counted(async () => {
+        expect((await send('PUT', `${url}?digest=${digest}`)).status).toBe(201)
+      })
+      expect(counts.durableObjectCalls).toBe(0)
+      await expectBlob(digest, new Uint8Array(0))
+    },
+  )
 })
+
+async function eventsOf(digest: string): Promise<number> {
+  const sql = `SELECT count(*) AS count FROM events WHERE event ->> '$.target.digest' = ?`
+  return (await env.DB.prepare(sql).bind(digest).first<number>('count')) ?? 0
+}

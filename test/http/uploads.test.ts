@@ -4,7 +4,6 @@
  */
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { sessionNameOf } from '../../src/uploads/upload-id.ts'
 import {
   beginUpload,
   bindings,
@@ -15,26 +14,30 @@ import {
   send,
 } from '../support/registry.ts'
 import {
-  type Bytes,
   expectEnded,
   expectOffset,
   ID,
+  idOf,
+  nameOf,
   ofLength,
   PART,
-  put,
   REPOSITORY,
   storedObjects,
   UNKNOWN,
   UPLOADS,
+  UUID,
 } from '../support/uploads.ts'
 
 describe('POST begins an upload', () => {
   it.each([UPLOADS, UPLOADS.slice(0, -1)])('%s', async (path) => {
     const response = await send('POST', path, { headers: { 'Content-Length': '0' } })
     expect(response.status).toBe(202)
-    const id = response.headers.get('Docker-Upload-UUID') ?? ''
-    expect(id).toMatch(ID)
-    expect(response.headers.get('Location')).toBe(`${ORIGIN}${UPLOADS}${id}`)
+    const location = response.headers.get('Location') ?? ''
+    expect(location.startsWith(`${ORIGIN}${UPLOADS}`)).toBe(true)
+    expect(idOf(location)).toMatch(ID)
+    const name = response.headers.get('Docker-Upload-UUID') ?? ''
+    expect(name).toMatch(UUID)
+    expect(nameOf(location)).toBe(name)
     expect(response.headers.get('Range')).toBe('0-0')
     expect(await response.text()).toBe('')
   })
@@ -80,10 +83,11 @@ describe('POST begins an upload', () => {
 
     const begun = await send('POST', UPLOADS, { headers }, environment)
     const location = begun.headers.get('Location') ?? ''
-    expect(location).toBe(`${origin}${UPLOADS}${begun.headers.get('Docker-Upload-UUID')}`)
+    const isHere = (text: string) => text.startsWith(`${origin}${UPLOADS}`)
+    expect(isHere(location)).toBe(true)
     const path = location.slice(origin.length)
     const patched = await send('PATCH', path, { headers, body: bytes }, environment)
-    expect(patched.headers.get('Location')).toBe(location)
+    expect(isHere(patched.headers.get('Location') ?? '')).toBe(true)
     const status = await send('GET', path, { headers }, environment)
     expect(status.headers.get('Location')).toBe(location)
     const done = await send('PUT', `${path}?digest=${digest}`, { headers }, environment)
@@ -112,7 +116,7 @@ describe('DELETE', () => {
     if (length > 0) await send('PATCH', location, ofLength(randomBytes(length)))
     const response = await send('DELETE', location)
     expect(response.status).toBe(204)
-    expect(response.headers.get('Docker-Upload-UUID')).toBe(location.slice(-48))
+    expect(response.headers.get('Docker-Upload-UUID')).toBe(nameOf(location))
     await expectEnded(location, UNKNOWN)
     expect(await storedObjects()).toBe(objects)
   })
@@ -121,81 +125,6 @@ describe('DELETE', () => {
     const location = await beginUpload(REPOSITORY)
     const environment = { ...bindings, DELETE_ENABLED: 'false' }
     expect((await send('DELETE', location, {}, environment)).status).toBe(204)
-  })
-})
-
-describe('the object of an upload', () => {
-  const nameOf = (location: string) => sessionNameOf(location.slice(location.lastIndexOf('/') + 1))
-  const digestQuery = async (bytes: Bytes) => `?digest=${await digestOf(bytes)}`
-
-  it('has the next one when that is committed, whosever it is', async () => {
-    const bytes = randomBytes(10)
-    const closing = await digestQuery(bytes)
-    const first = await beginUpload(REPOSITORY)
-    const beside = await beginUpload(REPOSITORY)
-    expect((await send('PATCH', first, { body: bytes })).status).toBe(202)
-    expect((await send('PUT', `${first}${closing}`)).status).toBe(201)
-    const second = await beginUpload('uploads/other')
-    expect([nameOf(beside), nameOf(second)].map((name) => name === nameOf(first))).toEqual([
-      false,
-      true,
-    ])
-    expect((await send('PATCH', second, { body: bytes })).status).toBe(202)
-    // The first one's client did not hear of its success, and asks again.
-    expect((await send('PUT', `${first}${closing}`)).status).toBe(201)
-    expect((await send('PATCH', first, { body: bytes })).status).toBe(404)
-    expect((await send('PUT', `${second}${closing}`)).status).toBe(201)
-    expect(nameOf(await beginUpload(REPOSITORY))).toBe(nameOf(first))
-  })
-
-  it.each<[string, number, (location: string, bytes: Bytes) => Promise<Response>]>([
-    [
-      'is committed twice in one PUT',
-      201,
-      async (location, bytes) => {
-        const whole = { body: bytes, headers: { 'Content-Length': String(bytes.length) } }
-        const closing = `${location}${await digestQuery(bytes)}`
-        expect((await send('PUT', closing, whole)).status).toBe(201)
-        return send('PUT', closing, whole)
-      },
-    ],
-    [
-      'is closed twice',
-      201,
-      async (location, bytes) => {
-        await send('PATCH', location, { body: bytes })
-        const closing = `${location}${await digestQuery(bytes)}`
-        expect((await send('PUT', closing)).status).toBe(201)
-        return send('PUT', closing)
-      },
-    ],
-  ])('is lent once where an upload %s', async (_, status, push) => {
-    const location = await beginUpload(REPOSITORY)
-    expect((await push(location, randomBytes(10))).status).toBe(status)
-    const next = [await beginUpload(REPOSITORY), await beginUpload(REPOSITORY)].map(nameOf)
-    expect(next[0]).toBe(nameOf(location))
-    expect(next[1]).not.toBe(nameOf(location))
-  })
-
-  it.each<[string, (location: string, bytes: Bytes) => Promise<Response>]>([
-    ['was cancelled', async (location) => send('DELETE', location)],
-    [
-      'has a wrong digest',
-      async (location, bytes) => {
-        await send('PATCH', location, { body: bytes })
-        return put(location, UNKNOWN)
-      },
-    ],
-    [
-      'has a wrong digest in one PUT',
-      async (location, bytes) => put(location, UNKNOWN, ofLength(bytes)),
-    ],
-    ['is not closed', async (location, bytes) => send('PATCH', location, { body: bytes })],
-  ])('is not lent where an upload %s', async (_, push) => {
-    const location = await beginUpload(REPOSITORY)
-    expect((await push(location, randomBytes(10))).status).not.toBe(201)
-    const next = [await beginUpload(REPOSITORY), await beginUpload(REPOSITORY)].map(nameOf)
-    expect(next).not.toContain(nameOf(location))
   })
 })
 
@@ -212,7 +141,7 @@ describe('an upload id', () => {
     const location = await beginUpload(REPOSITORY)
     await send('PATCH', location, ofLength(randomBytes(10)))
     await pushBlob('uploads/other', randomBytes(10))
-    const foreign = `/v2/uploads/other/blobs/uploads/${location.slice(-48)}`
+    const foreign = `/v2/uploads/other/blobs/uploads/${idOf(location)}`
     for (const [method, query] of requests) {
       const response = await send(method, `${foreign}${query}`)
       expect(response.status).toBe(404)
@@ -238,7 +167,7 @@ describe('an upload id', () => {
 
   it('is signed: another character anywhere makes it unknown', async () => {
     const location = await beginUpload(REPOSITORY)
-    for (let at = 1; at <= 48; at += 1) {
+    for (let at = 1; at <= 52; at += 1) {
       const cut = location.length - at
       const other = location[cut] === 'A' ? 'B' : 'A'
       const tampered = `${location.slice(0, cut)}${other}${location.slice(cut + 1)}`
@@ -252,6 +181,7 @@ describe('an upload id', () => {
     'uploads',
     'D95306FA-FAD3-4E36-8D41-CF1C93EF8286',
     'A'.repeat(48),
+    'A'.repeat(52),
     'A'.repeat(5000),
     '%00',
     '..%2Fuploads',

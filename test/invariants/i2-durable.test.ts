@@ -9,7 +9,7 @@ import { sweepTombstones } from '../../src/maintenance/sweep.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
 import { TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
-import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import {
   beginUpload,
   bindings,

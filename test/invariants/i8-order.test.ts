@@ -4,13 +4,12 @@
  */
 
 import { evictDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
-import { sessionNameOf } from '../../src/uploads/upload-id.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
+import { sessionOf } from '../support/uploads.ts'
 
 const REPOSITORY = 'i8/app'
 const SOURCE = randomBytes(PART_BYTES + 500_000)
@@ -41,8 +40,7 @@ async function close(location: string, bytes: Uint8Array<ArrayBuffer>): Promise<
 }
 
 function evict(location: string): Promise<void> {
-  const id = location.slice(location.lastIndexOf('/') + 1)
-  return evictDurableObject(env.UPLOADS.getByName(sessionNameOf(id)))
+  return evictDurableObject(sessionOf(location))
 }
 
 /** Slices that a confused client may send, at the true offset or beside it; those of a group go out at once. */

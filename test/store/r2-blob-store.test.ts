@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
-import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { randomBytes } from '../support/registry.ts'
 
 const store = new R2BlobStore(env.BUCKET)

@@ -33,8 +33,6 @@ const D1_METHODS: Record<string, keyof Counts> = {
   exec: 'd1',
 }
 const SESSION_METHODS: Record<string, keyof Counts> = {
-  claimWhole: 'durableObjectCalls',
-  failWhole: 'durableObjectCalls',
   append: 'durableObjectCalls',
   finish: 'durableObjectCalls',
   status: 'durableObjectCalls',

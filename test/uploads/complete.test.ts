@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type Algorithm, type Digest, digestOf } from '../../src/oci/digest.ts'
-import { completeUpload } from '../../src/uploads/complete.ts'
-import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
-import { PartWriter } from '../../src/uploads/part-writer.ts'
+import { BufferPool, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { type Completion, completeUpload } from '../../src/uploads/complete.ts'
+import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
+import { Reception } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
 import { bodyOf, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
@@ -12,7 +13,7 @@ const WRONG = await digestOf(new Uint8Array(3))
 
 interface Upload {
   store: MemoryBlobStore
-  complete(digest: Digest): Promise<boolean>
+  complete(digest: Digest): Promise<Completion>
   /** What the object is made of from now on knows only what is durable. */
   evict(): void
 }
@@ -26,17 +27,26 @@ function received(
     const store = new MemoryBlobStore()
     const state = new SessionState(storage)
     state.open('key')
-    let writer = new PartWriter(store, state)
-    await writer.append(bodyOf([bytes]), Number.POSITIVE_INFINITY, 'sha256')
+    let pipeline = new PartPipeline(store, state)
+    await receive(state, pipeline, bytes)
     store.log.length = 0
     await test({
       store,
-      complete: (digest) => completeUpload(store, state, writer, digest),
+      complete: (digest) => completeUpload(store, state, pipeline, digest),
       evict: () => {
-        writer = new PartWriter(store, state)
+        pipeline = new PartPipeline(store, state)
       },
     })
   })
+}
+
+async function receive(
+  state: SessionState,
+  pipeline: PartPipeline,
+  bytes: Uint8Array,
+): Promise<void> {
+  const context = { pool: new BufferPool(), state, pipeline, algorithm: 'sha256' } as const
+  await new Reception(context).run(bodyOf([bytes]), Number.POSITIVE_INFINITY)
 }
 
 describe('the finished object', () => {
@@ -66,7 +76,7 @@ describe('the finished object', () => {
   ])('%s', async (_, bytes, algorithm, evict, operations) => {
     await received(bytes, async ({ store, complete, evict: evicted }) => {
       if (evict) evicted()
-      expect(await complete(await digestOf(bytes, algorithm))).toBe(true)
+      expect(await complete(await digestOf(bytes, algorithm))).toBe('complete')
       expect(store.log).toEqual(operations)
       expect(sameBytes(store.objects.get('key') ?? new Uint8Array(1), bytes)).toBe(true)
       expect(store.uploads.size).toBe(0)
@@ -77,12 +87,12 @@ describe('the finished object', () => {
     ['less than a part', 1000, false],
     ['parts', SOURCE.length, false],
     ['parts that are read back', SOURCE.length, true],
-  ])('of the wrong digest is gone: %s', async (_, length, evict) => {
+  ])('of the wrong digest is refused: %s', async (_, length, evict) => {
     await received(SOURCE.slice(0, length), async ({ store, complete, evict: evicted }) => {
       if (evict) evicted()
-      expect(await complete(WRONG)).toBe(false)
-      expect(store.objects.size).toBe(0)
-      expect(store.uploads.size).toBe(0)
+      expect(await complete(WRONG)).toBe('digest invalid')
+      // What is left is the session's to discard.
+      expect(store.objects.size).toBe(length > PART_BYTES && evict ? 1 : 0)
     })
   })
 })
@@ -105,29 +115,39 @@ describe('completing again after it broke off', () => {
       const digest = await digestOf(SOURCE)
       await expect(complete(digest)).rejects.toThrow('R2 is down')
       store[when] = () => undefined
-      expect(await complete(digest)).toBe(true)
+      expect(await complete(digest)).toBe('complete')
       expect(sameBytes(store.objects.get('key') ?? new Uint8Array(1), SOURCE)).toBe(true)
       // And once more, as after a commit that failed.
-      expect(await complete(digest)).toBe(true)
+      expect(await complete(digest)).toBe('complete')
     })
   })
 })
 
-it('gives up parts that were begun where the first one failed and less than a part came', async () => {
-  await withStorage(async (storage) => {
-    const store = new MemoryBlobStore()
-    const state = new SessionState(storage)
-    state.open('key')
-    const writer = new PartWriter(store, state)
-    store.before = (operation) => {
-      if (operation === 'writePart') throw new Error('R2 is down')
+it('says so where the store does not have the parts as they were written', async () => {
+  await received(SOURCE, async ({ store, complete }) => {
+    for (const parts of store.uploads.values()) {
+      const part = parts.get(2)
+      if (part !== undefined) parts.set(2, { ...part, etag: 'another' })
     }
-    const body = bodyOf([SOURCE.subarray(0, PART_BYTES)])
-    await expect(writer.append(body, PART_BYTES, 'sha256')).rejects.toThrow('R2 is down')
-    expect(store.uploads.size).toBe(1)
-    const bytes = SOURCE.slice(0, 1000)
-    await writer.append(bodyOf([bytes]), 1000, 'sha256')
-    expect(await completeUpload(store, state, writer, await digestOf(bytes))).toBe(true)
-    expect(store.uploads.size).toBe(0)
+    expect(await complete(await digestOf(SOURCE))).toBe('stale')
+    expect(store.objects.size).toBe(0)
   })
 })
+
+it.each(['before', 'after'] as const)(
+  'a passing error %s an effect is tried again',
+  async (when) => {
+    for (const operation of ['write', 'writePart', 'completeParts']) {
+      const bytes = operation === 'write' ? SOURCE.slice(0, 1000) : SOURCE
+      await received(bytes, async ({ store, complete }) => {
+        let failures = 0
+        store[when] = (made) => {
+          if (made === operation && failures++ < 2) throw new Error('Network connection lost.')
+        }
+        expect(await complete(await digestOf(bytes))).toBe('complete')
+        expect(failures).toBeGreaterThanOrEqual(2)
+        expect(sameBytes(store.objects.get('key') ?? new Uint8Array(1), bytes)).toBe(true)
+      })
+    }
+  },
+)

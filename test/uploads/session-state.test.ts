@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
 import { withStorage } from './support.ts'
@@ -9,18 +9,16 @@ const DIGEST = await digestOf(new Uint8Array(1))
 const OTHER = await digestOf(new Uint8Array(2))
 
 function facts(state: SessionState) {
-  const { upload, free, phase, storageKey, partsId, digest } = state
+  const { phase, storageKey, partsId, digest } = state
   const { partCount, tailLength, offset } = state
-  const bytes = { partCount, tailLength, offset, parts: state.parts() }
-  return { upload, free, phase, storageKey, partsId, digest, ...bytes }
+  const parts = state.phase === 'none' ? [] : state.parts()
+  return { phase, storageKey, partsId, digest, partCount, tailLength, offset, parts }
 }
 
 const nothing = () => undefined
 
-const FRESH = {
-  upload: 'one',
-  free: false,
-  phase: 'fresh',
+const NONE = {
+  phase: 'none',
   storageKey: '',
   partsId: null,
   digest: null,
@@ -32,9 +30,8 @@ const FRESH = {
 
 /** Each case with what is known after it; all are read once more from the storage, as after an eviction. */
 const CASES: [string, (state: SessionState) => void, object][] = [
-  ['nothing', nothing, { upload: '', free: true }],
+  ['nothing', nothing, {}],
   ['open', (state) => state.open('key'), { phase: 'open', storageKey: 'key' }],
-  ['claimed', (state) => state.claimWhole(DIGEST), { phase: 'whole', digest: DIGEST, free: true }],
   [
     'a tail in two chunks',
     (state) => {
@@ -68,26 +65,11 @@ const CASES: [string, (state: SessionState) => void, object][] = [
     },
   ],
   [
-    'a part that was written twice counts once, with its newest etag',
-    (state) => {
-      state.open('key')
-      state.addPart({ number: 1, etag: 'old' })
-      state.addPart({ number: 1, etag: 'new' })
-    },
-    {
-      phase: 'open',
-      storageKey: 'key',
-      partCount: 1,
-      offset: PART_BYTES,
-      parts: [{ number: 1, etag: 'new' }],
-    },
-  ],
-  [
     'finishing keeps everything',
     (state) => {
       state.open('key')
       state.appendTail(new Uint8Array(5))
-      state.finishing(DIGEST)
+      state.finish(DIGEST)
     },
     { phase: 'finishing', storageKey: 'key', digest: DIGEST, tailLength: 5, offset: 5 },
   ],
@@ -98,21 +80,10 @@ const CASES: [string, (state: SessionState) => void, object][] = [
       state.setPartsId('id')
       state.addPart({ number: 1, etag: 'one' })
       state.appendTail(new Uint8Array(5))
-      state.finishing(DIGEST)
-      state.done(DIGEST)
+      state.finish(DIGEST)
+      state.done()
     },
-    { phase: 'done', digest: DIGEST, free: true },
-  ],
-  [
-    'another one after that',
-    (state) => {
-      state.open('key')
-      state.appendTail(new Uint8Array(5))
-      state.done(DIGEST)
-      state.begin('two')
-      state.open('key two')
-    },
-    { upload: 'two', phase: 'open', storageKey: 'key two' },
+    { phase: 'done', digest: DIGEST },
   ],
   [
     'ended keeps what is to be discarded',
@@ -142,11 +113,10 @@ describe('what a session knows', () => {
   it.each(CASES)('%s', async (_, change, known) => {
     const [now, later] = await withStorage(async (storage) => {
       const state = new SessionState(storage)
-      if (change !== nothing) state.begin('one')
       change(state)
       return [facts(state), facts(new SessionState(storage))]
     })
-    expect(now).toEqual({ ...FRESH, ...known })
+    expect(now).toEqual({ ...NONE, ...known })
     expect(later).toEqual(now)
   })
 })
@@ -154,7 +124,6 @@ describe('what a session knows', () => {
 it('changes nothing where one of several statements fails', async () => {
   const starts = await withStorage(async (storage) => {
     const state = new SessionState(storage)
-    state.begin('one')
     state.open('key')
     // Where the second row of the tail would stand.
     storage.sql.exec(
@@ -169,20 +138,66 @@ it('changes nothing where one of several statements fails', async () => {
   expect(starts).toEqual([{ start: 1024 * 1024 }])
 })
 
-it('remembers of every earlier upload what it was committed under', async () => {
-  const [now, later] = await withStorage(async (storage) => {
-    const state = new SessionState(storage)
-    for (const upload of ['one', 'two', 'three']) {
-      state.begin(upload)
+describe('a move that the table of phases does not have', () => {
+  it.each<[string, (state: SessionState) => void]>([
+    ['a second beginning', (state) => state.open('key')],
+    ['done before all bytes are here', (state) => state.done()],
+    ['a part after all bytes are here', afterFinish((state) => state.addPart(part(1)))],
+    [
+      'a tail after all bytes are here',
+      afterFinish((state) => state.appendTail(new Uint8Array(1))),
+    ],
+    ['another digest for the same bytes', afterFinish((state) => state.finish(OTHER))],
+    ['an end after success', afterDone((state) => state.end())],
+    ['a part that leaves a gap', (state) => state.addPart(part(2))],
+  ])('is refused, and changes nothing: %s', async (_, move) => {
+    await withStorage(async (storage) => {
+      const state = new SessionState(storage)
       state.open('key')
-      state.done(upload === 'two' ? OTHER : DIGEST)
-    }
-    const earlier = (read: SessionState) =>
-      ['one', 'two', 'three', 'four'].map((upload) => read.earlier(upload))
-    return [earlier(state), earlier(new SessionState(storage))]
+      expect(() => move(state)).toThrow()
+      expect(facts(new SessionState(storage))).toEqual(facts(state))
+    })
   })
-  expect(now).toEqual([DIGEST, OTHER, null, null])
-  expect(later).toEqual(now)
+
+  function part(number: number) {
+    return { number, etag: 'etag' }
+  }
+
+  function afterDone(move: (state: SessionState) => void) {
+    return afterFinish((state) => {
+      state.done()
+      move(state)
+    })
+  }
+
+  function afterFinish(move: (state: SessionState) => void) {
+    return (state: SessionState) => {
+      state.finish(DIGEST)
+      move(state)
+    }
+  }
+})
+
+it('forgets everything, and can begin anew in the same memory', async () => {
+  await withStorage(async (storage) => {
+    const state = new SessionState(storage)
+    state.open('key')
+    state.appendTail(new Uint8Array(5))
+    await state.forget()
+    expect(facts(state)).toEqual(NONE)
+    expect(facts(new SessionState(storage))).toEqual(NONE)
+    state.open('another key')
+    state.appendTail(new Uint8Array(3))
+    expect(facts(new SessionState(storage))).toMatchObject({ phase: 'open', offset: 3 })
+  })
+})
+
+it('writes nothing before the first byte', async () => {
+  await withStorage(async (storage) => {
+    facts(new SessionState(storage))
+    const tables = storage.sql.exec(`SELECT name FROM sqlite_schema WHERE name = 'upload'`)
+    expect(tables.toArray()).toEqual([])
+  })
 })
 
 describe('the tail', () => {
@@ -196,9 +211,7 @@ describe('the tail', () => {
         const middle = Math.floor(length / 3)
         state.appendTail(bytes.subarray(0, middle))
         state.appendTail(bytes.subarray(middle))
-        const target = new Uint8Array(length)
-        new SessionState(storage).readTail(target)
-        return target
+        return new Uint8Array(await new Blob([...new SessionState(storage).tail()]).arrayBuffer())
       })
       expect(await digestOf(read)).toBe(await digestOf(bytes))
     },

@@ -5,14 +5,15 @@ import {
   runInDurableObject,
 } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { commitBlob, findBlob, unlinkBlob } from '../../src/store/blobs.ts'
-import { TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
-import type { Chunk } from '../../src/uploads/chunk.ts'
-import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/part-buffers.ts'
+import type { OutboxEvent } from '../../src/store/outbox.ts'
+import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import type { Chunk, SessionRequest } from '../../src/uploads/chunk.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
-import { type Fault, withFault } from '../invariants/faults.ts'
+import type { UploadSession } from '../../src/uploads/upload-session.ts'
+import { type Fault, withFault, withInterruption } from '../invariants/faults.ts'
 import { anyEvent } from '../support/any-event.ts'
 import { randomBytes } from '../support/registry.ts'
 import { chunkOf, newSession, type SessionStub, storedKeys } from './support.ts'
@@ -24,12 +25,18 @@ const WRONG = await digestOf(new Uint8Array(3))
 const HOUR_MS = 60 * 60 * 1000
 const DAY_MS = 24 * HOUR_MS
 
+const SILENT_MS = 5500
+
 let session: SessionStub
-let upload: string
+let request: SessionRequest
+/** The operation of a closing PUT: the same however often it is sent. */
+let event: OutboxEvent
 
 beforeEach(() => {
   session = newSession()
-  upload = crypto.randomUUID()
+  const storageKey = `test/blobs/2026-01-01/${crypto.randomUUID()}`
+  request = { kind: 'fresh', algorithm: 'sha256', storageKey }
+  event = anyEvent()
 })
 
 /** A digest of bytes that no other test pushed. */
@@ -40,11 +47,11 @@ async function fresh(length: number): Promise<{ bytes: Uint8Array<ArrayBuffer>; 
 }
 
 async function append(bytes: Uint8Array, start: number | null = null) {
-  return session.append(upload, chunkOf(bytes, { start }), 'sha256')
+  return session.append(request, chunkOf(bytes, { start }))
 }
 
-async function finish(digest: Digest) {
-  return session.finish(upload, REPOSITORY, digest, NOTHING, anyEvent())
+async function finish(digest: Digest, chunk: Chunk = NOTHING) {
+  return session.finish(request, chunk, { repository: REPOSITORY, digest, event })
 }
 
 /** What GET would send. */
@@ -62,7 +69,10 @@ function readState<T>(read: (state: SessionState, storage: DurableObjectStorage)
 async function letPass(milliseconds: number): Promise<void> {
   await evictDurableObject(session)
   await runInDurableObject(session, (_, { storage }) => {
-    storage.sql.exec('UPDATE upload SET touched = touched - ?', milliseconds)
+    storage.sql.exec(
+      'UPDATE upload SET touched_at = touched_at - ?1, begun_at = begun_at - ?1',
+      milliseconds,
+    )
   })
   await evictDurableObject(session)
 }
@@ -83,18 +93,22 @@ function heldBody() {
 describe('status', () => {
   it('tells the committed bytes from the first to the last', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
-    expect(await session.status(upload)).toEqual({ kind: 'open', offset: 0 })
+    expect(await session.status(request)).toEqual({ kind: 'open', offset: 0 })
     await append(bytes.subarray(0, 10))
-    expect(await session.status(upload)).toEqual({ kind: 'open', offset: 10 })
+    expect(await session.status(request)).toEqual({ kind: 'open', offset: 10 })
     await append(bytes.subarray(10))
-    expect(await session.status(upload)).toEqual({ kind: 'open', offset: bytes.length })
+    expect(await session.status(request)).toEqual({ kind: 'open', offset: bytes.length })
     expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
-    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
+    expect(await session.status(request)).toEqual({ kind: 'unknown' })
   })
 
-  it('of an object that was only asked leaves nothing for ever', async () => {
-    await session.status(upload)
-    expect(await runDurableObjectAlarm(session)).toBe(true)
+  it('of an object that was only asked leaves nothing', async () => {
+    await session.status(request)
+    expect(await runDurableObjectAlarm(session)).toBe(false)
+    const tables = await runInDurableObject(session, (_, { storage }) =>
+      storage.sql.exec(`SELECT name FROM sqlite_schema WHERE name = 'upload'`).toArray(),
+    )
+    expect(tables).toEqual([])
   })
 })
 
@@ -124,7 +138,7 @@ describe('order', () => {
   it('of several that wait for a third, none runs beside another one', async () => {
     const { bytes, digest } = await fresh(300_000)
     const { body, client } = heldBody()
-    const first = session.append(upload, { body, start: null, length: null }, 'sha256')
+    const first = session.append(request, { body, start: null, length: null })
     await client.write(bytes.subarray(0, 100_000))
     // Without an offset each is taken as the next one, so only the lock keeps them apart.
     const others = Array.from({ length: 4 }, () => append(bytes.subarray(100_000, 150_000)))
@@ -141,13 +155,108 @@ describe('order', () => {
   it('a chunk that comes while another one does not end is told so, and costs nothing', async () => {
     const { bytes, digest } = await fresh(200_000)
     const { body, client } = heldBody()
-    const first = session.append(upload, { body, start: null, length: null }, 'sha256')
+    const first = session.append(request, { body, start: null, length: null })
     await client.write(bytes.subarray(0, 100_000))
-    expect((await append(bytes.subarray(0, 1000))).kind).toBe('range invalid')
+    expect(await append(bytes.subarray(0, 1000), 0)).toEqual({ kind: 'busy' })
     await client.write(bytes.subarray(100_000))
     await client.close()
     expect(await first).toEqual({ kind: 'open', offset: 200_000 })
     expect((await finish(digest)).kind).toBe('created')
+  })
+
+  it('a request that comes while the finished object is read back is told so', async () => {
+    const { bytes, digest } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    await evictDurableObject(session)
+    const readBack: Fault = { operation: 'r2.get', call: 1, when: 'before' }
+    const finished = withInterruption(
+      readBack,
+      async () => finish(digest),
+      () => scheduler.wait(2000),
+    )
+    await scheduler.wait(100)
+    const busy = { kind: 'busy' }
+    expect(
+      await Promise.all([
+        append(bytes.subarray(0, 10), 0),
+        finish(digest),
+        session.cancel(request),
+      ]),
+    ).toEqual([busy, busy, busy])
+    expect(await finished).toEqual({ kind: 'created', size: bytes.length })
+    expect(await finish(digest)).toEqual({ kind: 'created', size: null })
+  })
+})
+
+describe('a connection that has gone silent', () => {
+  /** Begins a chunk whose client sends `bytes` and then nothing. */
+  async function silent(bytes: Uint8Array) {
+    const { body, client } = heldBody()
+    const appended = session.append(request, { body, start: null, length: null })
+    await client.write(bytes)
+    return { appended, client }
+  }
+
+  it.each([
+    ['a piece', 1000],
+    ['a part buffer', 1_000_000],
+    ['parts', PART_BYTES + 500_000],
+  ])('loses its turn to a chunk that names its offset; what came stays: %s', async (_, length) => {
+    const { bytes, digest } = await fresh(2 * PART_BYTES)
+    const { appended, client } = await silent(bytes.subarray(0, length))
+    await scheduler.wait(SILENT_MS)
+    const told = await session.status(request)
+    const start = told.kind === 'open' ? told.offset : Number.NaN
+    const answer = await append(bytes.subarray(start), start)
+    // What was not durable when the status was asked is now, so the offset may have moved.
+    const offset = answer.kind === 'range invalid' ? answer.offset : bytes.length
+    expect(offset).toBeGreaterThanOrEqual(start)
+    if (offset < bytes.length) {
+      expect((await append(bytes.subarray(offset), offset)).kind).toBe('open')
+    }
+    expect(await appended).toMatchObject({ kind: 'size invalid' })
+    await client.abort().catch(() => undefined)
+    expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
+    expect(await pulled(digest)).toBe(digest)
+  })
+
+  it('keeps its turn from a chunk that names no offset', async () => {
+    const { bytes, digest } = await fresh(2000)
+    const { appended, client } = await silent(bytes.subarray(0, 1000))
+    await scheduler.wait(SILENT_MS)
+    expect(await append(bytes.subarray(1000))).toEqual({ kind: 'busy' })
+    expect(await finish(digest)).toEqual({ kind: 'busy' })
+    await client.write(bytes.subarray(1000))
+    await client.close()
+    expect(await appended).toEqual({ kind: 'open', offset: 2000 })
+    expect((await finish(digest)).kind).toBe('created')
+  })
+
+  it('keeps its turn while it is silent for less than five seconds', async () => {
+    const { bytes } = await fresh(2000)
+    const { appended, client } = await silent(bytes.subarray(0, 1000))
+    await scheduler.wait(1000)
+    expect(await append(bytes.subarray(1000), 1000)).toEqual({ kind: 'busy' })
+    await client.close()
+    expect(await appended).toEqual({ kind: 'open', offset: 1000 })
+  })
+})
+
+describe('the kind of an id', () => {
+  it('fresh begins an upload, begun does not', async () => {
+    const { bytes } = await fresh(10)
+    const begun = { ...request, kind: 'begun' } as const
+    expect(await session.status(begun)).toEqual({ kind: 'unknown' })
+    expect(await session.append(begun, chunkOf(bytes))).toEqual({ kind: 'unknown' })
+    expect(await session.cancel(begun)).toEqual({ kind: 'unknown' })
+    expect(await append(bytes)).toEqual({ kind: 'open', offset: 10 })
+    expect(await session.status(begun)).toEqual({ kind: 'open', offset: 10 })
+  })
+
+  it('begun is good after a chunk without a byte', async () => {
+    expect((await append(new Uint8Array(0), 0)).kind).toBe('open')
+    const begun = { ...request, kind: 'begun' } as const
+    expect(await session.status(begun)).toEqual({ kind: 'open', offset: 0 })
   })
 })
 
@@ -159,9 +268,9 @@ describe('a refused chunk', () => {
 
   it.each(refusals)('%s is read to its end before it is answered', async (_, start, kind) => {
     await append(SOURCE.subarray(0, 10))
-    if (kind === 'unknown') await session.cancel(upload)
+    if (kind === 'unknown') await session.cancel(request)
     const { body, client } = heldBody()
-    const answer = session.append(upload, { body, start, length: null }, 'sha256')
+    const answer = session.append(request, { body, start, length: null })
     await client.write(SOURCE.subarray(0, PART_BYTES))
     expect(await Promise.race([answer, scheduler.wait(50)])).toBeUndefined()
     await client.close()
@@ -172,9 +281,9 @@ describe('a refused chunk', () => {
     '%s and large: its body holds neither client nor object',
     async (_, start, kind) => {
       await append(SOURCE.subarray(0, 10))
-      if (kind === 'unknown') await session.cancel(upload)
+      if (kind === 'unknown') await session.cancel(request)
       const { body, client } = heldBody()
-      const answer = session.append(upload, { body, start, length: null }, 'sha256')
+      const answer = session.append(request, { body, start, length: null })
       await expect(client.write(SOURCE)).rejects.toThrow()
       expect((await answer).kind).toBe(kind)
       const began = Date.now()
@@ -190,11 +299,7 @@ describe('length', () => {
     ['longer than declared: what was declared counts', 100, 150, 100],
   ])('a body %s', async (_, length, actual, offset) => {
     const { bytes, digest } = await fresh(200)
-    const answer = await session.append(
-      upload,
-      chunkOf(bytes.subarray(0, actual), { length }),
-      'sha256',
-    )
+    const answer = await session.append(request, chunkOf(bytes.subarray(0, actual), { length }))
     expect(answer).toEqual({ kind: 'size invalid', offset })
     await append(bytes.subarray(offset), offset)
     expect((await finish(digest)).kind).toBe('created')
@@ -209,13 +314,13 @@ describe('length', () => {
     await evictDurableObject(session)
     const offset = 9999 * PART_BYTES + 1
     const chunk = chunkOf(new Uint8Array(10), { start: offset })
-    expect(await session.append(upload, chunk, 'sha256')).toEqual({
+    expect(await session.append(request, chunk)).toEqual({
       kind: 'open',
       offset: offset + 10,
     })
     const rest = chunkOf(SOURCE.subarray(0, PART_BYTES))
-    expect(await session.append(upload, rest, 'sha256')).toMatchObject({ kind: 'size invalid' })
-    expect(await session.status(upload)).toEqual({ kind: 'open', offset: BLOB_BYTES_AT_MOST })
+    expect(await session.append(request, rest)).toMatchObject({ kind: 'size invalid' })
+    expect(await session.status(request)).toEqual({ kind: 'open', offset: BLOB_BYTES_AT_MOST })
   })
 })
 
@@ -225,11 +330,11 @@ describe('a client that goes away', () => {
     async (cut) => {
       const { bytes, digest } = await fresh(PART_BYTES + 1000)
       const { body, client } = heldBody()
-      const appended = session.append(upload, { body, start: null, length: bytes.length }, 'sha256')
+      const appended = session.append(request, { body, start: null, length: bytes.length })
       if (cut > 0) await client.write(bytes.subarray(0, cut))
       await client.abort(new Error('gone'))
       await appended
-      const status = await session.status(upload)
+      const status = await session.status(request)
       const offset = status.kind === 'open' ? status.offset : Number.NaN
       // The read that broke off waited for a quarter of what came before it, at most.
       expect(cut - offset).toBeGreaterThanOrEqual(0)
@@ -245,8 +350,7 @@ describe('the closing request', () => {
   it('may carry the last chunk, and be repeated', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes.subarray(0, 500))
-    const last = () =>
-      session.finish(upload, REPOSITORY, digest, chunkOf(bytes.subarray(500)), anyEvent())
+    const last = () => finish(digest, chunkOf(bytes.subarray(500)))
     expect(await last()).toEqual({ kind: 'created', size: bytes.length })
     expect(await last()).toEqual({ kind: 'created', size: null })
     expect(await finish(WRONG)).toEqual({ kind: 'unknown' })
@@ -266,7 +370,7 @@ describe('the closing request', () => {
     await append(bytes)
     await finish(digest)
     expect(await append(bytes)).toEqual({ kind: 'unknown' })
-    expect(await session.cancel(upload)).toEqual({ kind: 'unknown' })
+    expect(await session.cancel(request)).toEqual({ kind: 'unknown' })
     expect(await pulled(digest)).toBe(digest)
   })
 
@@ -295,7 +399,10 @@ describe('the closing request', () => {
     const wrong = await digestOf(new Uint8Array(3), algorithm)
     expect(await finish(wrong)).toEqual({ kind: 'digest invalid' })
     expect(await finish(wrong)).toEqual({ kind: 'unknown' })
-    expect(await storedKeys()).toEqual(before)
+    const graves = await tombstones()
+    expect((await storedKeys()).filter((key) => !graves.includes(key))).toEqual(
+      before.filter((key) => !graves.includes(key)),
+    )
     expect(await readState((state) => state.phase)).toBe('ended')
   })
 })
@@ -311,7 +418,7 @@ describe('eviction', () => {
         offset: next,
       })
       await evictDurableObject(session)
-      expect(await session.status(upload)).toEqual({ kind: 'open', offset: next })
+      expect(await session.status(request)).toEqual({ kind: 'open', offset: next })
       await evictDurableObject(session)
       offset = next
     }
@@ -331,9 +438,9 @@ describe('cancelling', () => {
     const { bytes, digest } = await fresh(length)
     if (length > 0) await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
-    expect(await session.cancel(upload)).toEqual({ kind: 'open', offset: length })
-    expect(await session.cancel(upload)).toEqual({ kind: 'unknown' })
-    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
+    expect(await session.cancel(request)).toEqual({ kind: 'open', offset: length })
+    expect(await session.cancel(request)).toEqual({ kind: 'unknown' })
+    expect(await session.status(request)).toEqual({ kind: 'unknown' })
     expect(await append(bytes)).toEqual({ kind: 'unknown' })
     expect(await finish(digest)).toEqual({ kind: 'unknown' })
     await expectAborted(parts)
@@ -342,11 +449,11 @@ describe('cancelling', () => {
   it('stops a chunk that is on its way, whose parts go too', async () => {
     const before = await storedKeys()
     const { body, client } = heldBody()
-    const appended = session.append(upload, { body, start: null, length: null }, 'sha256')
+    const appended = session.append(request, { body, start: null, length: null })
     await client.write(SOURCE.subarray(0, PART_BYTES + 1000))
-    expect((await session.cancel(upload)).kind).toBe('open')
+    expect((await session.cancel(request)).kind).toBe('open')
     expect(await appended).toEqual({ kind: 'unknown' })
-    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
+    expect(await session.status(request)).toEqual({ kind: 'unknown' })
     expect(await readState((state) => [state.phase, state.storageKey, state.offset])).toEqual([
       'ended',
       '',
@@ -358,7 +465,7 @@ describe('cancelling', () => {
   it('waits for a closing request that has all the bytes, and does not undo it', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
-    const [finished, cancelled] = await Promise.all([finish(digest), session.cancel(upload)])
+    const [finished, cancelled] = await Promise.all([finish(digest), session.cancel(request)])
     expect([finished.kind, cancelled.kind]).toEqual(['created', 'unknown'])
     expect(await pulled(digest)).toBe(digest)
   })
@@ -368,8 +475,8 @@ describe('cancelling', () => {
     await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
     const fault: Fault = { operation: 'r2.abort', call: 1, when: 'before' }
-    expect((await withFault(fault, async () => session.cancel(upload))).kind).toBe('open')
-    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
+    expect((await withFault(fault, async () => session.cancel(request))).kind).toBe('open')
+    expect(await session.status(request)).toEqual({ kind: 'unknown' })
     expect(await runDurableObjectAlarm(session)).toBe(true)
     await expectAborted(parts)
   })
@@ -390,7 +497,7 @@ describe('the alarm', () => {
     await letPass(DAY_MS)
     expect(await runDurableObjectAlarm(session)).toBe(true)
     await evictDurableObject(session)
-    expect(await session.status(upload)).toEqual({ kind: 'unknown' })
+    expect(await session.status(request)).toEqual({ kind: 'unknown' })
     expect(await append(bytes)).toEqual({ kind: 'unknown' })
     expect(await finish(digest)).toEqual({ kind: 'unknown' })
     const multipart = env.BUCKET.resumeMultipartUpload(parts.storageKey, parts.partsId ?? '')
@@ -413,16 +520,31 @@ describe('the alarm', () => {
     expect(await runDurableObjectAlarm(session)).toBe(false)
     const tables = await runInDurableObject(session, (_, { storage }) =>
       storage.sql
-        .exec(`SELECT name FROM sqlite_schema WHERE name IN ('upload', 'earlier', 'parts', 'tail')`)
+        .exec(`SELECT name FROM sqlite_schema WHERE name IN ('upload', 'parts', 'tail')`)
         .toArray(),
     )
     expect(tables).toEqual([])
   })
 
+  it('lets an object that is still in memory begin anew', async () => {
+    const { bytes, digest } = await fresh(1000)
+    await append(bytes)
+    await runInDurableObject(session, async (instance: UploadSession, { storage }) => {
+      vi.useFakeTimers({ now: Date.now() + 8 * DAY_MS, toFake: ['Date'] })
+      await instance.alarm()
+      await instance.alarm()
+      vi.useRealTimers()
+      expect(await storage.getAlarm()).toBeNull()
+    })
+    expect(await session.status(request)).toEqual({ kind: 'open', offset: 0 })
+    expect(await append(bytes)).toEqual({ kind: 'open', offset: 1000 })
+    expect((await finish(digest)).kind).toBe('created')
+  })
+
   it('spares an upload that is receiving', async () => {
     const { bytes, digest } = await fresh(1000)
     const { body, client } = heldBody()
-    const appended = session.append(upload, { body, start: null, length: null }, 'sha256')
+    const appended = session.append(request, { body, start: null, length: null })
     await client.write(bytes.subarray(0, 500))
     expect(await runDurableObjectAlarm(session)).toBe(true)
     await client.write(bytes.subarray(500))
@@ -479,124 +601,9 @@ describe('the alarm', () => {
   })
 })
 
-describe('one upload after another', () => {
-  const next = () => crypto.randomUUID()
-
-  /** Commits an upload, and lets another one begin in the same object. */
-  async function committed() {
-    const { bytes, digest } = await fresh(1000)
-    await append(bytes)
-    expect((await finish(digest)).kind).toBe('created')
-    const earlier = upload
-    upload = next()
-    return { earlier, digest }
-  }
-
-  it('in one object: each is its own', async () => {
-    for (const length of [1000, PART_BYTES + 1000, 0, 2 * PART_BYTES, 10]) {
-      const { bytes, digest } = await fresh(length)
-      expect(await session.status(upload)).toEqual({ kind: 'open', offset: 0 })
-      const middle = Math.floor(length / 2)
-      expect(await append(bytes.subarray(0, middle), 0)).toEqual({ kind: 'open', offset: middle })
-      if (length === 10) await evictDurableObject(session)
-      expect((await append(bytes.subarray(middle), middle)).kind).toBe('open')
-      expect(await finish(digest)).toEqual({ kind: 'created', size: length })
-      expect(await pulled(digest)).toBe(digest)
-      upload = next()
-    }
-  })
-
-  it.each([false, true])(
-    'the earlier one takes nothing more, and is answered as before; evicted: %s',
-    async (evict) => {
-      const { earlier, digest } = await committed()
-      const { bytes, digest: another } = await fresh(2000)
-      await append(bytes.subarray(0, 500))
-      if (evict) await evictDurableObject(session)
-      const unknown = { kind: 'unknown' }
-      const closing = (named: Digest, chunk: Chunk) =>
-        session.finish(earlier, REPOSITORY, named, chunk, anyEvent())
-      expect(await session.append(earlier, chunkOf(bytes), 'sha256')).toEqual(unknown)
-      expect(await session.status(earlier)).toEqual(unknown)
-      expect(await session.cancel(earlier)).toEqual(unknown)
-      expect(await session.claimWhole(earlier, digest)).toBe('refused')
-      await session.failWhole(earlier)
-      expect(await closing(digest, NOTHING)).toEqual({ kind: 'created', size: null })
-      expect(await closing(digest, chunkOf(bytes))).toEqual({ kind: 'created', size: null })
-      expect(await closing(another, NOTHING)).toEqual(unknown)
-      // And the present one has not felt it.
-      expect(await session.status(upload)).toEqual({ kind: 'open', offset: 500 })
-      await append(bytes.subarray(500))
-      expect(await finish(another)).toEqual({ kind: 'created', size: 2000 })
-      expect(await pulled(another)).toBe(another)
-      expect(await closing(digest, NOTHING)).toEqual({ kind: 'created', size: null })
-    },
-  )
-
-  it('the earlier one is not told how far the present one is', async () => {
-    const { earlier, digest } = await committed()
-    const { body, client } = heldBody()
-    const appended = session.append(upload, { body, start: null, length: null }, 'sha256')
-    await client.write(SOURCE.subarray(0, 100_000))
-    const chunk = chunkOf(new Uint8Array(10), { start: 0 })
-    expect(await session.append(earlier, chunk, 'sha256')).toEqual({ kind: 'unknown' })
-    expect(await session.status(earlier)).toEqual({ kind: 'unknown' })
-    expect(await session.finish(earlier, REPOSITORY, digest, NOTHING, anyEvent())).toEqual({
-      kind: 'created',
-      size: null,
-    })
-    await client.close()
-    expect(await appended).toEqual({ kind: 'open', offset: 100_000 })
-  })
-
-  it.each<[string, () => Promise<unknown>]>([
-    ['is open', () => append(new Uint8Array(10))],
-    ['was given up', () => session.cancel(upload)],
-    ['had a wrong digest', () => append(new Uint8Array(10)).then(() => finish(WRONG))],
-    [
-      'broke off while it was closed',
-      async () => {
-        const { bytes, digest } = await fresh(10)
-        await append(bytes)
-        const fault: Fault = { operation: 'd1.batch', call: 1, when: 'before' }
-        await expect(withFault(fault, () => finish(digest))).rejects.toThrow()
-      },
-    ],
-  ])('not while the present one %s', async (_, begin) => {
-    await begin()
-    const before = await readState((state) => [state.upload, state.phase, state.offset])
-    upload = next()
-    const unknown = { kind: 'unknown' }
-    const { bytes, digest } = await fresh(10)
-    expect(await append(bytes)).toEqual(unknown)
-    expect(await session.status(upload)).toEqual(unknown)
-    expect(await session.cancel(upload)).toEqual(unknown)
-    expect(await session.claimWhole(upload, digest)).toBe('refused')
-    expect(await session.finish(upload, REPOSITORY, digest, chunkOf(bytes), anyEvent())).toEqual(
-      unknown,
-    )
-    const after = await readState((state) => [state.upload, state.phase, state.offset])
-    expect(after).toEqual(before)
-  })
-
-  it('after one that came whole', async () => {
-    const { digest } = await fresh(1000)
-    const earlier = upload
-    expect(await session.claimWhole(earlier, digest)).toBe('first')
-    expect(await session.claimWhole(earlier, digest)).toBe('again')
-    expect(await session.claimWhole(earlier, WRONG)).toBe('refused')
-    upload = next()
-    expect(await session.claimWhole(upload, digest)).toBe('first')
-    expect(await session.claimWhole(earlier, digest)).toBe('refused')
-    await session.failWhole(earlier)
-    expect(await session.claimWhole(upload, digest)).toBe('again')
-  })
-})
-
 describe('failures', () => {
   const faults: [string, Fault][] = (['before', 'after'] as const).flatMap((when) =>
     [
-      ['r2.createMultipartUpload', 1],
       ['r2.uploadPart', 1],
       ['r2.uploadPart', 2],
       ['r2.uploadPart', 3],
@@ -616,22 +623,31 @@ describe('failures', () => {
       }
       await expect(failed()).rejects.toThrow()
     })
-    const status = await session.status(upload)
+    const status = await session.status(request)
     const offset = 'offset' in status ? status.offset : 0
     expect(offset % PART_BYTES === 0 || offset === bytes.length).toBe(true)
     if (offset < bytes.length) {
       expect((await append(bytes.subarray(offset), offset)).kind).toBe('open')
     }
-    expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
+    expect(await finish(digest)).toMatchObject({ kind: 'created' })
     expect(await pulled(digest)).toBe(digest)
   })
+
+  it.each(['before', 'after'] as const)(
+    '%s the beginning of the parts: it is begun again when a part is full',
+    async (when) => {
+      const { bytes, digest } = await fresh(PART_BYTES + 1000)
+      const fault: Fault = { operation: 'r2.createMultipartUpload', call: 1, when }
+      expect(await withFault(fault, async () => append(bytes, 0))).toMatchObject({ kind: 'open' })
+      expect((await finish(digest)).kind).toBe('created')
+    },
+  )
 
   it('in the middle of a chunk lets go of its client', async () => {
     const { body, client } = heldBody()
     const fault: Fault = { operation: 'r2.uploadPart', call: 1, when: 'before' }
     await withFault(fault, async () => {
-      const append = async () =>
-        session.append(upload, { body, start: null, length: null }, 'sha256')
+      const append = async () => session.append(request, { body, start: null, length: null })
       const outcome = append().then(
         () => 'done',
         () => 'failed',
@@ -687,19 +703,6 @@ describe('failures', () => {
       await unlinkBlob(env.DB, REPOSITORY, digest, anyEvent())
       expect(await finish(digest)).toEqual({ kind: 'unknown' })
       expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
-    })
-
-    it('comes too late when buried bytes may be swept', async () => {
-      const { bytes, digest } = await fresh(1000)
-      await append(bytes)
-      await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
-      await runInDurableObject(session, (_, { storage }) => {
-        storage.sql.exec('UPDATE upload SET finishing = finishing - ?', TOMBSTONE_GRACE_MS / 2 + 1)
-      })
-      await evictDurableObject(session)
-      expect(await finish(digest)).toEqual({ kind: 'unknown' })
-      // What the first try committed stays.
-      expect(await pulled(digest)).toBe(digest)
     })
   })
 

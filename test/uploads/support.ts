@@ -3,8 +3,8 @@ import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import type { BlobBody, BlobStore, Part } from '../../src/store/blob-store.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import type { Chunk } from '../../src/uploads/chunk.ts'
-import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'
 
 export type SessionStub = DurableObjectStub<UploadSession>
@@ -66,6 +66,8 @@ export class MemoryBlobStore implements BlobStore {
   /** The uploads in parts that were begun and neither completed nor given up. */
   readonly uploads = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>()
   readonly log: string[] = []
+  /** How long each operation takes, in milliseconds. */
+  latency = 1
   /** Called before each operation takes effect; what it throws is thrown. */
   before: (operation: string) => void = () => undefined
   /** Called when the effect is there. */
@@ -83,9 +85,8 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async write(key: string, body: BlobBody, digest: Digest): Promise<boolean> {
-    if (!(body instanceof Uint8Array)) throw new TypeError('a session writes no streams')
     return this.#operation('write', async () => {
-      const bytes = Uint8Array.from(body)
+      const bytes = await bytesIn(body)
       const valid =
         (await digestOf(bytes, digest.startsWith('sha512:') ? 'sha512' : 'sha256')) === digest
       if (valid) this.objects.set(key, bytes)
@@ -107,26 +108,29 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  writePart(_: string, id: string, number: number, bytes: Uint8Array): Promise<Part> {
-    return this.#operation('writePart', () => {
+  writePart(_: string, id: string, number: number, body: BlobBody): Promise<Part> {
+    return this.#operation('writePart', async () => {
       const etag = crypto.randomUUID()
-      this.#upload(id).set(number, { etag, bytes: bytes.slice() })
+      this.#upload(id).set(number, { etag, bytes: await bytesIn(body) })
       return { number, etag }
     })
   }
 
-  completeParts(key: string, id: string, parts: readonly Part[]): Promise<void> {
+  completeParts(key: string, id: string, parts: readonly Part[]): Promise<boolean> {
     return this.#operation('completeParts', () => {
+      if (!this.uploads.has(id)) return this.objects.has(key)
       const upload = this.#upload(id)
+      if (parts.some(({ number, etag }) => upload.get(number)?.etag !== etag)) return false
       const chosen = parts.map(({ number, etag }, index) => {
         const part = upload.get(number)
-        if (part?.etag !== etag || number !== index + 1) throw new Error('no such part (10025)')
+        if (part?.etag !== etag || number !== index + 1) throw new Error('parts out of order')
         const last = index === parts.length - 1
         if (!last && part.bytes.length !== PART_BYTES) throw new Error('uneven parts (10048)')
         return part.bytes
       })
       this.objects.set(key, chosen.reduce(joined, new Uint8Array(0)).slice())
       this.uploads.delete(id)
+      return true
     })
   }
 
@@ -145,12 +149,18 @@ export class MemoryBlobStore implements BlobStore {
   async #operation<T>(name: string, effect: () => T | Promise<T>): Promise<T> {
     this.log.push(name)
     // A real store takes its time: who re-uses a buffer meanwhile spoils what is stored.
-    await scheduler.wait(1)
+    await scheduler.wait(this.latency)
     this.before(name)
     const result = await effect()
     this.after(name)
     return result
   }
+}
+
+async function bytesIn(body: BlobBody): Promise<Uint8Array<ArrayBuffer>> {
+  return body instanceof Uint8Array
+    ? Uint8Array.from(body)
+    : new Uint8Array(await new Response(body).arrayBuffer())
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,49 +1,64 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
+import { type Buffer, BufferPool, PART_BYTES, SIZES } from '../../src/uploads/buffer-pool.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
-import { BUFFERS_AT_MOST, PART_BYTES, partBuffers } from '../../src/uploads/part-buffers.ts'
-import { PartWriter, type Reception } from '../../src/uploads/part-writer.ts'
+import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
+import { type Outcome, Reception } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
 import { bodyOf, cut, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
 
 const SOURCE = randomBytes(3 * PART_BYTES)
 const NO_LIMIT = Number.POSITIVE_INFINITY
-const READ_BYTES = 512 * 1024
+const READ_BYTES = SIZES.part.view
+const PIECE_BYTES = SIZES.piece.bytes
 
 interface Upload {
   store: MemoryBlobStore
   state: SessionState
-  writer: PartWriter
-  append(pieces: readonly Uint8Array[], limit?: number, failure?: Error): Promise<Reception>
+  pool: BufferPool
+  /** The chunk that was received last, or is being received. */
+  reception: Reception
+  append(pieces: readonly Uint8Array[], limit?: number, failure?: Error): Promise<Outcome>
+  receive(body: ReadableStream<Uint8Array>, limit?: number): Promise<Outcome>
   finish(): Promise<Uint8Array | undefined>
 }
 
-/** An upload in its own storage; `evict` goes on with nothing but what is durable. */
-function begin(storage: DurableObjectStorage, store = new MemoryBlobStore()): Upload {
+/** An upload in its own storage; called again, it goes on with nothing but what is durable. */
+function begin(
+  storage: DurableObjectStorage,
+  store = new MemoryBlobStore(),
+  pool = new BufferPool(),
+): Upload {
   const state = new SessionState(storage)
-  if (state.phase === 'fresh') state.open('key')
-  const writer = new PartWriter(store, state)
-  return {
+  if (state.phase === 'none') state.open('key')
+  const pipeline = new PartPipeline(store, state)
+  const newReception = () => new Reception({ pool, state, pipeline, algorithm: 'sha256' })
+  const upload: Upload = {
     store,
     state,
-    writer,
-    append: (pieces, limit = NO_LIMIT, failure) =>
-      writer.append(bodyOf(pieces, failure), limit, 'sha256'),
+    pool,
+    reception: newReception(),
+    append: (pieces, limit, failure) => upload.receive(bodyOf(pieces, failure), limit),
+    receive: (body, limit = NO_LIMIT) => {
+      upload.reception = newReception()
+      return upload.reception.run(body, limit)
+    },
     finish: async () => {
       const digest = await digestOf(SOURCE.slice(0, state.offset))
-      return (await completeUpload(store, state, writer, digest))
-        ? store.objects.get('key')
-        : undefined
+      state.finish(digest)
+      const completion = await completeUpload(store, state, pipeline, digest)
+      return completion === 'complete' ? store.objects.get('key') : undefined
     },
   }
+  return upload
 }
 
 /** Sizes at which something happens, and those around them. */
 const interesting = fc
   .tuple(
-    fc.constantFrom(0, 64 * 1024, READ_BYTES, 1024 * 1024, PART_BYTES, 2 * PART_BYTES),
+    fc.constantFrom(0, PIECE_BYTES, READ_BYTES, 1024 * 1024, PART_BYTES, 2 * PART_BYTES),
     fc.integer({ min: -2, max: 2 }),
   )
   .map(([size, delta]) => Math.max(size + delta, 0))
@@ -75,7 +90,7 @@ describe('re-blocking', () => {
           // A small chunk over and over would make the case long without making it different.
           for (const chunk of mergedAfter(40, cut(bytes, sizes))) {
             expect(await upload.append(cut(chunk, reads))).toBe('complete')
-            if (evict) upload = begin(storage, upload.store)
+            if (evict) upload = begin(storage, upload.store, upload.pool)
           }
           expect(upload.state.offset).toBe(length)
           const object = await upload.finish()
@@ -106,7 +121,7 @@ function mergedAfter(count: number, pieces: readonly Uint8Array[]): Uint8Array[]
 
 describe('how a chunk ends', () => {
   const bytes = SOURCE.subarray(0, 300_000)
-  it.each<[string, number, Error | undefined, Reception, number]>([
+  it.each<[string, number, Error | undefined, Outcome, number]>([
     ['with its body', NO_LIMIT, undefined, 'complete', 300_000],
     ['exactly at its limit', 300_000, undefined, 'complete', 300_000],
     ['past its limit: the rest is not taken', 299_999, undefined, 'excess', 299_999],
@@ -123,31 +138,50 @@ describe('how a chunk ends', () => {
     })
   })
 
-  it('when the client goes away: all but the read that broke off is kept', async () => {
-    await withStorage(async (storage) => {
-      const upload = begin(storage)
-      expect(await upload.append(cut(bytes, [1000]), NO_LIMIT, new Error('lost'))).toBe('cut off')
-      const { offset } = upload.state
-      expect(offset).toBeLessThanOrEqual(300_000)
-      expect(offset).toBeGreaterThanOrEqual((300_000 * 4) / 5)
-      const resumed = begin(storage, upload.store)
-      expect(await resumed.append([SOURCE.subarray(offset, 400_000)])).toBe('complete')
-      const object = await resumed.finish()
-      expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, 400_000))).toBe(true)
-    })
+  it('when the client goes away: all that came is kept, but for the read of a fast client that broke off', async () => {
+    for (const length of [PIECE_BYTES - 1, 300_000, PART_BYTES + 300_000]) {
+      await withStorage(async (storage) => {
+        const upload = begin(storage)
+        const pieces = cut(SOURCE.subarray(0, length), [1000])
+        expect(await upload.append(pieces, NO_LIMIT, new Error('lost'))).toBe('cut off')
+        const { offset } = upload.state
+        const lost = length < PIECE_BYTES ? 0 : Math.min(length / 5, READ_BYTES)
+        expect(offset).toBeLessThanOrEqual(length)
+        expect(offset).toBeGreaterThanOrEqual(length - lost)
+        const resumed = begin(storage, upload.store)
+        expect(await resumed.append([SOURCE.subarray(offset)])).toBe('complete')
+        const object = await resumed.finish()
+        expect(object !== undefined && sameBytes(object, SOURCE)).toBe(true)
+      })
+    }
   })
 
-  it('takes no more when the session is ended', async () => {
+  it('when it is interrupted: what came is durable, and no buffer is kept', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       const { readable, writable } = new IdentityTransformStream()
-      const appended = upload.writer.append(readable, NO_LIMIT, 'sha256')
-      const client = writable.getWriter()
-      await client.write(bytes)
+      const appended = upload.receive(readable)
+      await writable.getWriter().write(bytes)
+      await scheduler.wait(10)
+      upload.reception.interrupt()
+      expect(await appended).toBe('cut off')
+      expect(new SessionState(storage).offset).toBe(upload.state.offset)
+      expect(bytes.length - upload.state.offset).toBeLessThanOrEqual(READ_BYTES)
+      expectAllFree(upload.pool)
+    })
+  })
+
+  it('when the upload is ended: nothing more is kept', async () => {
+    await withStorage(async (storage) => {
+      const upload = begin(storage)
+      const { readable, writable } = new IdentityTransformStream()
+      const appended = upload.receive(readable)
+      await writable.getWriter().write(bytes.subarray(0, 1000))
       upload.state.end()
-      await upload.writer.stop()
-      expect(await appended).toBe('stopped')
+      upload.reception.interrupt()
+      expect(await appended).toBe('ended')
       expect(new SessionState(storage).tailLength).toBe(0)
+      expectAllFree(upload.pool)
     })
   })
 })
@@ -212,62 +246,121 @@ describe('when a part cannot be written', () => {
   })
 })
 
-describe('the buffers of the pool', () => {
-  it('are all given back, and none before its part is written, though another chunk fails', async () => {
+describe('buffers', () => {
+  it('are all given back, though a part cannot be written', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       upload.store.before = (operation) => {
         if (operation === 'writePart') throw new Error('R2 is down')
       }
       await expect(upload.append([SOURCE])).rejects.toThrow('R2 is down')
+      expectAllFree(upload.pool)
       await upload.append([SOURCE.subarray(0, 200_000)], 100_000)
+      expectAllFree(upload.pool)
     })
-    expect(lendable()).toBe(BUFFERS_AT_MOST)
   })
 
-  it('are enough for more uploads than they are', async () => {
+  it('are enough for more fast uploads than there are part buffers', async () => {
+    const pool = new BufferPool()
     const uploads = Array.from({ length: 15 }, (_, index) =>
       withStorage(async (storage) => {
         const bytes = SOURCE.subarray(index * 1000, index * 1000 + PART_BYTES + 100_000)
-        const upload = begin(storage)
+        const upload = begin(storage, new MemoryBlobStore(), pool)
         await upload.append(cut(bytes, [READ_BYTES]))
-        const digest = await digestOf(bytes.slice())
-        return completeUpload(upload.store, upload.state, upload.writer, digest)
+        upload.state.finish(await digestOf(bytes.slice()))
+        const pipeline = new PartPipeline(upload.store, upload.state)
+        return completeUpload(upload.store, upload.state, pipeline, await digestOf(bytes.slice()))
       }),
     )
-    expect(new Set(await Promise.all(uploads))).toEqual(new Set([true]))
+    expect(new Set(await Promise.all(uploads))).toEqual(new Set(['complete']))
+    expectAllFree(pool)
+  })
+
+  it('of a part are not needed: without one, the bytes go through the durable tail', async () => {
+    await withStorage(async (storage) => {
+      const upload = begin(storage)
+      const taken = takeAll(upload.pool, 'part')
+      expect(await upload.append(cut(SOURCE.subarray(0, 2 * PART_BYTES + 1000), [50_000]))).toBe(
+        'complete',
+      )
+      expect(upload.state.partCount).toBe(2)
+      for (const buffer of taken) upload.pool.release(buffer)
+      const object = await upload.finish()
+      expect(
+        object !== undefined && sameBytes(object, SOURCE.subarray(0, 2 * PART_BYTES + 1000)),
+      ).toBe(true)
+      // The hash went on through the tail, so the object is not read back.
+      expect(upload.store.log).not.toContain('read')
+    })
+  })
+
+  it('of a piece are needed: without one, a chunk is refused after a while', async () => {
+    await withStorage(async (storage) => {
+      const upload = begin(storage)
+      takeAll(upload.pool, 'piece')
+      const start = Date.now()
+      expect(await upload.append([SOURCE.subarray(0, 1000)])).toBe('crowded')
+      expect(Date.now() - start).toBeLessThan(15_000)
+      expect(upload.state.offset).toBe(0)
+    })
   })
 })
 
-describe('a client that lets wait for its bytes', () => {
+describe('a slow client', () => {
   afterEach(() => {
     vi.useRealTimers()
   })
 
+  it('never holds a part buffer: its pieces go to the tail, and full tails to the store', async () => {
+    await withStorage(async (storage) => {
+      const upload = begin(storage)
+      const tryAcquire = vi.spyOn(upload.pool, 'acquire')
+      vi.useFakeTimers({ toFake: ['Date'] })
+      const { readable, writable } = new IdentityTransformStream()
+      const appended = upload.receive(readable)
+      const client = writable.getWriter()
+      const sent = PART_BYTES + 2 * PIECE_BYTES
+      for (let at = 0; at < sent; at += PIECE_BYTES / 2) {
+        // 128 KiB in 2 seconds.
+        vi.setSystemTime(Date.now() + 1000)
+        await client.write(SOURCE.subarray(at, at + PIECE_BYTES / 2))
+        await scheduler.wait(1)
+      }
+      await client.close()
+      expect(await appended).toBe('complete')
+      expect(tryAcquire.mock.calls.map(([size]) => size)).not.toContain('part')
+      expect(upload.state.partCount).toBe(1)
+      const object = await upload.finish()
+      expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, sent))).toBe(true)
+    })
+  })
+
   it.each([
-    ['in the first part', [100_000, 200_000]],
-    ['in a small buffer', [1000, 100_000]],
+    ['in the first piece', [100_000, 200_000]],
+    ['with a part buffer', [1_000_000, 100_000]],
     ['behind a part', [PART_BYTES + 100_000, PART_BYTES]],
     ['exactly at a part, again and again', [PART_BYTES, 600_000, 600_000, PART_BYTES]],
-  ])('keeps no buffer meanwhile, and loses nothing: %s', async (_, sizes) => {
+  ])('that goes silent keeps no buffer meanwhile, and loses nothing: %s', async (_, sizes) => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       const { readable, writable } = new IdentityTransformStream()
-      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-      const appended = upload.writer.append(readable, NO_LIMIT, 'sha256')
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+      const appended = upload.receive(readable)
       const client = writable.getWriter()
       let sent = 0
       for (const size of sizes) {
         await client.write(SOURCE.subarray(sent, sent + size))
         sent += size
-        await vi.waitUntil(() => vi.getTimerCount() > 0)
         await scheduler.wait(20)
-        vi.advanceTimersByTime(60_000)
-        await scheduler.wait(50)
+        for (let second = 0; second < 15; second++) {
+          vi.advanceTimersByTime(1000)
+          await scheduler.wait(2)
+        }
+        await scheduler.wait(30)
         const { offset } = new SessionState(storage)
         expect(sent - offset).toBeGreaterThanOrEqual(0)
         expect(sent - offset).toBeLessThanOrEqual(Math.min(sent / 5, READ_BYTES))
-        expect(lendable()).toBe(BUFFERS_AT_MOST)
+        expectAllFree(upload.pool)
       }
       await client.close()
       expect(await appended).toBe('complete')
@@ -275,12 +368,30 @@ describe('a client that lets wait for its bytes', () => {
       expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, sent))).toBe(true)
     })
   })
+
+  it('that is silent for minutes is gone', async () => {
+    await withStorage(async (storage) => {
+      const upload = begin(storage)
+      const { readable, writable } = new IdentityTransformStream()
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+      const appended = upload.receive(readable)
+      await writable.getWriter().write(SOURCE.subarray(0, 1000))
+      await scheduler.wait(20)
+      vi.advanceTimersByTime(6 * 60_000)
+      expect(await appended).toBe('cut off')
+      expect(new SessionState(storage).offset).toBe(1000)
+    })
+  })
 })
 
-/** How many buffers the pool would lend now. */
-function lendable(): number {
-  const lent = Array.from({ length: BUFFERS_AT_MOST }, () => partBuffers.tryAcquire())
-  const buffers = lent.filter((buffer) => buffer !== undefined)
-  for (const buffer of buffers) partBuffers.release(buffer)
-  return buffers.length
+function takeAll(pool: BufferPool, size: 'part' | 'piece'): Buffer[] {
+  const buffer = pool.tryAcquire(size)
+  return buffer === undefined ? [] : [buffer, ...takeAll(pool, size)]
+}
+
+/** Whether the pool lends all the part buffers that it has. */
+function expectAllFree(pool: BufferPool): void {
+  const lent = takeAll(pool, 'part')
+  expect(lent).toHaveLength(11)
+  for (const buffer of lent) pool.release(buffer)
 }

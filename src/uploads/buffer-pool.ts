@@ -1,0 +1,155 @@
+/**
+ * The memory of all uploads of an isolate: buffers of two sizes, lent and given back, within one budget. A fresh buffer for each
+ * part would be garbage that is collected late (the process grew to 344 MB over 1 GiB), and many uploads at once would add up
+ * past the 128 MB that an isolate has.
+ */
+
+/** R2 takes parts from 5 MiB, all equal but the last. */
+export const PART_BYTES = 5 * 1024 * 1024
+
+/** R2 takes 10,000 parts: 48.8 GiB. */
+export const BLOB_BYTES_AT_MOST = 10_000 * PART_BYTES
+
+const KIB = 1024
+
+/**
+ * `part`: for a client that brings bytes fast. `piece`: every chunk that is being received has one, so their number bounds the
+ * chunks that an isolate receives at once. Each has the view that bodies are read into.
+ */
+export const SIZES = {
+  part: { bytes: PART_BYTES, view: 256 * KIB },
+  piece: { bytes: 128 * KIB, view: 16 * KIB },
+} as const
+export type Size = keyof typeof SIZES
+
+/** Less than half of an isolate's 128 MB: 11 parts, or 5 parts and all the pieces. */
+const BUDGET_BYTES = 60 * 1024 * KIB
+export const PIECES_AT_MOST = 208
+
+/** A holder renews what it was lent this often. It is lost with a Durable Object that is torn down, where no `finally` runs. */
+export const RENEW_MS = 500
+const LOST_MS = 15_000
+
+/** Code of one Durable Object cannot continue another one's request, so whoever waits asks again. */
+const ASK_AGAIN_MS = 10
+
+/** A ticket whose holder did not ask for so long is dropped: its object was torn down. */
+const TICKET_LOST_MS = 1000
+
+export class Buffer {
+  readonly size: Size
+  readonly bytes: Uint8Array<ArrayBuffer>
+  #view: Uint8Array<ArrayBuffer>
+
+  constructor(size: Size) {
+    this.size = size
+    this.bytes = new Uint8Array(SIZES[size].bytes)
+    this.#view = new Uint8Array(SIZES[size].view)
+  }
+
+  /** What a read may fill. The read detaches it: `reuseView` takes its memory back, unless the read failed and it is lost. */
+  view(): Uint8Array<ArrayBuffer> {
+    if (this.#view.length === 0) this.#view = new Uint8Array(SIZES[this.size].view)
+    return this.#view
+  }
+
+  reuseView(read: Uint8Array<ArrayBuffer>): void {
+    this.#view = new Uint8Array(read.buffer)
+  }
+}
+
+interface Ticket {
+  askedAt: number
+}
+
+export class BufferPool {
+  readonly #free: Record<Size, Buffer[]> = { part: [], piece: [] }
+  /** When each buffer that is lent was taken or renewed. */
+  readonly #lent = new Map<Buffer, number>()
+  readonly #tickets: Record<Size, Ticket[]> = { part: [], piece: [] }
+
+  /** A buffer with arbitrary content, if one is to be had at once and nobody waits for one. */
+  tryAcquire(size: Size): Buffer | undefined {
+    return this.#nextTicket(size) === undefined ? this.#take(size) : undefined
+  }
+
+  /** A buffer in the order of asking; undefined where `patienceMs` did not suffice. */
+  async acquire(size: Size, patienceMs: number): Promise<Buffer | undefined> {
+    const buffer = this.tryAcquire(size)
+    if (buffer !== undefined) return buffer
+    const ticket: Ticket = { askedAt: Date.now() }
+    this.#tickets[size].push(ticket)
+    const deadline = ticket.askedAt + patienceMs
+    while (ticket.askedAt < deadline) {
+      await scheduler.wait(ASK_AGAIN_MS)
+      ticket.askedAt = Date.now()
+      if (!this.#tickets[size].includes(ticket)) this.#tickets[size].push(ticket)
+      const turn = this.#nextTicket(size) === ticket ? this.#take(size) : undefined
+      if (turn === undefined) continue
+      this.#tickets[size].shift()
+      return turn
+    }
+    this.#tickets[size] = this.#tickets[size].filter((other) => other !== ticket)
+    return undefined
+  }
+
+  /** Says that a buffer is still in use; to be called every RENEW_MS. */
+  renew(buffer: Buffer): void {
+    if (this.#lent.has(buffer)) this.#lent.set(buffer, Date.now())
+  }
+
+  /** Gives a buffer back. It must not be used any more. */
+  release(buffer: Buffer): void {
+    // One that was taken for lost is not lent again: its holder may have used it until now.
+    if (this.#lent.delete(buffer)) this.#free[buffer.size].push(buffer)
+  }
+
+  #nextTicket(size: Size): Ticket | undefined {
+    const tickets = this.#tickets[size]
+    const oldest = Date.now() - TICKET_LOST_MS
+    while (tickets[0] !== undefined && tickets[0].askedAt < oldest) tickets.shift()
+    return tickets[0]
+  }
+
+  #take(size: Size): Buffer | undefined {
+    this.#forgetLost()
+    const buffer = this.#free[size].pop() ?? (this.#makeRoom(size) ? new Buffer(size) : undefined)
+    if (buffer !== undefined) this.#lent.set(buffer, Date.now())
+    return buffer
+  }
+
+  /** Whether one more buffer fits into the budget; free ones of the other size are dropped for it. */
+  #makeRoom(size: Size): boolean {
+    if (size === 'piece' && this.#count('piece') >= PIECES_AT_MOST) return false
+    const needed = this.#bytes('part') + this.#bytes('piece') + costOf(size) - BUDGET_BYTES
+    const other = size === 'part' ? 'piece' : 'part'
+    const dropped = Math.max(Math.ceil(needed / costOf(other)), 0)
+    if (dropped > this.#free[other].length) return false
+    this.#free[other].splice(0, dropped)
+    return true
+  }
+
+  #bytes(size: Size): number {
+    return this.#count(size) * costOf(size)
+  }
+
+  #count(size: Size): number {
+    let lent = 0
+    for (const buffer of this.#lent.keys()) if (buffer.size === size) lent++
+    return this.#free[size].length + lent
+  }
+
+  #forgetLost(): void {
+    const oldest = Date.now() - LOST_MS
+    for (const [buffer, renewedAt] of this.#lent) {
+      if (renewedAt < oldest) this.#lent.delete(buffer)
+    }
+  }
+}
+
+function costOf(size: Size): number {
+  return SIZES[size].bytes + SIZES[size].view
+}
+
+/** One pool for every session of the isolate. */
+export const bufferPool = new BufferPool()

@@ -1,0 +1,159 @@
+/**
+ * Writes an upload's parts to the blob store, several at a time, and commits them in order: a part is recorded only when all
+ * parts before it are, so what is committed never has a gap. A part that the store has and the state does not is written anew
+ * when its bytes come again.
+ */
+import { isPassing } from '../lib/passing-error.ts'
+import { withRetries } from '../lib/retry.ts'
+import type { Algorithm } from '../oci/digest.ts'
+import type { BlobBody, BlobStore, Part } from '../store/blob-store.ts'
+import { PartHash } from './part-hash.ts'
+import type { SessionState } from './session-state.ts'
+
+/** A part's bytes, to be asked for again where a write has to be repeated. */
+export interface PartSource {
+  /** For the hash. */
+  pieces(): Iterable<Uint8Array<ArrayBuffer>>
+  /** For the store. */
+  body(): BlobBody
+}
+
+export class PartPipeline {
+  readonly #store: BlobStore
+  readonly #state: SessionState
+  #begun: Promise<string> | undefined
+  #hash: PartHash | undefined
+  /** The commits of the parts in flight, in order: each settles after the one before it. */
+  #commits: Promise<void>[] = []
+
+  constructor(store: BlobStore, state: SessionState) {
+    this.#store = store
+    this.#state = state
+  }
+
+  /** How many parts are being written or wait for one before them. */
+  get inFlight(): number {
+    return this.#commits.length
+  }
+
+  /**
+   * Waits until the first part in flight is committed.
+   * @throws what its write did
+   */
+  async oldest(): Promise<void> {
+    await this.#commits[0]
+  }
+
+  /** Begins the store's upload in parts, so that it is there when the first part is full. */
+  begin(): void {
+    this.#partsId().catch(() => undefined)
+  }
+
+  /**
+   * Writes the next part.
+   * @returns when the part is committed and its source is not needed any more
+   * @throws what the store threw for this part or for one before it; nothing after the failed part is committed
+   */
+  write(source: PartSource, algorithm: Algorithm): Promise<void> {
+    const number = this.#state.partCount + this.inFlight + 1
+    const writing = this.#writePart(number, source)
+    const commit = this.#commit(this.#commits.at(-1), writing, source, algorithm)
+    this.#commits.push(commit)
+    commit.catch(() => undefined)
+    return commit
+  }
+
+  /**
+   * Waits until no part is in flight.
+   * @throws what the first part that failed did; the next part may be written all the same
+   */
+  async drain(): Promise<void> {
+    const commits = this.#commits
+    await this.#begun?.catch(() => undefined)
+    await commits.at(-1)?.catch(() => undefined)
+    this.#commits = []
+    await Promise.all(commits)
+  }
+
+  /** The hash of all committed parts, to be finished by the caller; undefined where it was lost. */
+  takeHash(): PartHash | undefined {
+    const hash = this.#hash?.parts === this.#state.partCount ? this.#hash : undefined
+    this.#hash = undefined
+    return hash
+  }
+
+  async #commit(
+    before: Promise<void> | undefined,
+    writing: Promise<Part>,
+    source: PartSource,
+    algorithm: Algorithm,
+  ): Promise<void> {
+    // The store reads the source until its write has settled, whatever became of the part before.
+    const [earlier, written] = await Promise.allSettled([before, writing])
+    if (earlier.status === 'rejected') throw earlier.reason
+    if (written.status === 'rejected') throw written.reason
+    if (this.#state.phase === 'open') await this.#addToHash(source, algorithm)
+    // Cancelled meanwhile: the part goes with the store's upload.
+    if (this.#state.phase === 'open') this.#state.addPart(written.value)
+    this.#commits.shift()
+  }
+
+  /** A part is hashed after it was written, so that the hash never runs ahead of what is committed. */
+  async #addToHash(source: PartSource, algorithm: Algorithm): Promise<void> {
+    if (this.#state.partCount === 0) this.#hash = new PartHash(algorithm)
+    const hash = this.takeHash()
+    await hash?.addPart(source.pieces())
+    this.#hash = hash
+  }
+
+  async #writePart(number: number, source: PartSource): Promise<Part> {
+    const { storageKey } = this.#state
+    const id = await this.#partsId()
+    return withRetries(
+      () => this.#store.writePart(storageKey, id, number, source.body()),
+      isPassing,
+    )
+  }
+
+  async #partsId(): Promise<string> {
+    const { partsId } = this.#state
+    if (partsId !== null) return partsId
+    this.#begun ??= this.#beginParts()
+    return this.#begun
+  }
+
+  async #beginParts(): Promise<string> {
+    const { storageKey } = this.#state
+    try {
+      const id = await withRetries(() => this.#store.beginParts(storageKey), isPassing)
+      this.#state.setPartsId(id)
+      return id
+    } finally {
+      this.#begun = undefined
+    }
+  }
+}
+
+export function sourceOf(bytes: Uint8Array<ArrayBuffer>): PartSource {
+  return { pieces: () => [bytes], body: () => bytes }
+}
+
+/** The tail as a part or as a whole object: from the session's storage, without a buffer. */
+export function tailSource(state: SessionState): PartSource {
+  return { pieces: () => state.tail(), body: () => streamOf(state.tail(), state.tailLength) }
+}
+
+function streamOf(
+  pieces: Iterable<Uint8Array<ArrayBuffer>>,
+  length: number,
+): ReadableStream<Uint8Array> {
+  const { readable, writable } = new FixedLengthStream(length)
+  const feed = async () => {
+    const writer = writable.getWriter()
+    for (const piece of pieces) await writer.write(piece)
+    await writer.close()
+  }
+  // Who reads it has failed by then, and tells why.
+  feed().catch(() => undefined)
+  return readable
+}

@@ -1,0 +1,294 @@
+/**
+ * One chunk on its way in: re-blocks what the client sends, in pieces of any size, into the equal parts that the blob store takes.
+ *
+ * Every chunk begins with a small buffer, a piece. A client that fills it quickly gets part buffers of the isolate's pool: while one
+ * fills, others are written. A slow client's pieces go to the session's durable tail, and a tail of a whole part goes to the
+ * blob store from there, so a slow client never holds a part buffer. Nor does one that has become slow or silent.
+ */
+import type { Algorithm } from '../oci/digest.ts'
+import {
+  type Buffer,
+  type BufferPool,
+  PART_BYTES,
+  RENEW_MS,
+  SIZES,
+  type Size,
+} from './buffer-pool.ts'
+import { type PartPipeline, sourceOf, tailSource } from './part-pipeline.ts'
+import type { SessionState } from './session-state.ts'
+
+/** Three parts in flight and one that fills: a layer's speed is not bound to the latency of one part. */
+const PARTS_IN_FLIGHT = 3
+
+/** A client that fills a piece at this rate is fast. */
+const FAST_BYTES_PER_MS = 512
+
+/** A client that is fast and brings nothing for so long gives its part buffers back. */
+const SLOW_MS = 1000
+
+/** A piece is made durable after so long at the latest, and lent to others while its client is silent. */
+const PIECE_MS = 10_000
+
+/** A client that is silent for so long is gone. */
+const SILENCE_MS = 5 * 60_000
+
+/** How long a chunk waits for a piece before it is refused, and for a part buffer before it goes on without one. */
+const PIECE_PATIENCE_MS = 10_000
+const PART_PATIENCE_MS = 1000
+
+/**
+ * How a chunk ended: as it should; with bytes beyond its limit; before its end because the client went away or another request took
+ * over; because the upload was ended meanwhile; or for want of a buffer.
+ */
+export type Outcome = 'complete' | 'excess' | 'cut off' | 'ended' | 'crowded'
+
+export interface ReceptionContext {
+  pool: BufferPool
+  state: SessionState
+  pipeline: PartPipeline
+  algorithm: Algorithm
+}
+
+export class Reception {
+  readonly #context: ReceptionContext
+  readonly #lent = new Set<Buffer>()
+  #piece: Buffer | undefined
+  /** While the client is fast: the tail, and the bytes that came since. Otherwise `#piece` has the bytes that came since. */
+  #part: Buffer | undefined
+  /** How many bytes of the one or the other are filled. */
+  #filled = 0
+  /** Since when the piece has bytes that are not durable. */
+  #filledSince = 0
+  /** How long this side waited for the client while the piece filled. */
+  #waitedMs = 0
+  /** Since when this side waits for the client; null while the client waits for this side. */
+  #readingSince: number | null = null
+  #parking: Promise<void> | undefined
+  /** Whether the client may get a part buffer: where there was none, it asks again with its next part. */
+  #mayHavePart = true
+  #reader: ReadableStreamBYOBReader | undefined
+  #interrupted = false
+  #failure: { error: unknown } | undefined
+
+  constructor(context: ReceptionContext) {
+    this.#context = context
+  }
+
+  /** For how long the client has brought nothing; 0 while it waits for this side. */
+  get silentMs(): number {
+    return this.#readingSince === null ? 0 : Date.now() - this.#readingSince
+  }
+
+  /** Takes nothing more from the client. What it has brought is made durable unless the upload is ended. */
+  interrupt(): void {
+    this.#interrupted = true
+    this.#reader?.cancel().catch(() => undefined)
+  }
+
+  /**
+   * Takes the chunk, of which `limit` bytes at most. However it ends, the state's offset tells how much is committed, and committed
+   * bytes stay so.
+   * @throws what the blob store threw; the bytes since the last committed part are then lost, but for the tail of before
+   */
+  async run(body: ReadableStream<Uint8Array>, limit: number): Promise<Outcome> {
+    this.#piece = await this.#borrow('piece', PIECE_PATIENCE_MS)
+    if (this.#piece === undefined) return 'crowded'
+    const clock = setInterval(() => this.#tick(), RENEW_MS)
+    try {
+      const reader = body.getReader({ mode: 'byob' })
+      this.#reader = reader
+      const outcome = await this.#receive(reader, limit)
+      await this.#save()
+      return outcome
+    } catch (error) {
+      this.interrupt()
+      await this.#context.pipeline.drain().catch(() => undefined)
+      throw error
+    } finally {
+      clearInterval(clock)
+      for (const buffer of this.#lent) this.#giveBack(buffer)
+    }
+  }
+
+  async #receive(reader: ReadableStreamBYOBReader, limit: number): Promise<Outcome> {
+    await this.#writeFullTail()
+    for (let received = 0; ; ) {
+      const chunk = await this.#read(reader, received)
+      if (this.#failure !== undefined) throw this.#failure.error
+      if (this.#context.state.phase !== 'open') return 'ended'
+      if (chunk === undefined || this.#interrupted) return 'cut off'
+      if (chunk.done) return 'complete'
+      const bytes = chunk.value
+      this.#piece ??= await this.#borrow('piece', PIECE_PATIENCE_MS)
+      await this.#take(bytes.subarray(0, limit - received))
+      received += bytes.length
+      if (this.#piece === undefined || received > limit) {
+        await reader.cancel().catch(() => undefined)
+        return this.#piece === undefined ? 'crowded' : 'excess'
+      }
+    }
+  }
+
+  /**
+   * The next bytes; undefined where the client went away. Left to itself, a read brings about 8 KB, and each leaves garbage that
+   * is collected late: over 512 MiB the process grew by 100 MB. So a fast client's read waits for more. What it waits for is lost
+   * when the client goes away meanwhile, so it waits for a quarter, at most, of what the chunk has brought so far.
+   */
+  async #read(reader: ReadableStreamBYOBReader, received: number) {
+    const buffer = this.#part ?? this.#piece
+    const view = buffer?.view() ?? new Uint8Array(SIZES.piece.view)
+    const least = this.#part === undefined ? 1 : Math.min(Math.trunc(received / 4), view.length)
+    const start = Date.now()
+    this.#readingSince = start
+    try {
+      const chunk = await reader.readAtLeast(Math.max(least, 1), view)
+      if (chunk.value !== undefined && buffer !== undefined && this.#lent.has(buffer)) {
+        buffer.reuseView(chunk.value)
+      }
+      return chunk
+    } catch {
+      return undefined
+    } finally {
+      this.#readingSince = null
+      this.#waitedMs += Date.now() - start
+      await this.#parking
+    }
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    for (let rest = bytes; rest.length > 0; ) {
+      const { tailLength } = this.#context.state
+      const target = (this.#part ?? this.#piece)?.bytes
+      if (target === undefined) return
+      const room =
+        Math.min(target.length, PART_BYTES - (this.#part ? 0 : tailLength)) - this.#filled
+      const fitting = rest.subarray(0, room)
+      if (this.#filled === 0) this.#filledSince = Date.now()
+      target.set(fitting, this.#filled)
+      this.#filled += fitting.length
+      rest = rest.subarray(fitting.length)
+      const isFull = fitting.length === room
+      if (this.#part !== undefined) {
+        if (isFull) await this.#writeFullPart(this.#part)
+      } else if (isFull || Date.now() - this.#filledSince >= PIECE_MS) {
+        await this.#emptyPiece()
+      }
+    }
+  }
+
+  /** The piece is full or due: a fast client goes on with a part buffer, a slow one with its durable tail. */
+  async #emptyPiece(): Promise<void> {
+    const isFast =
+      this.#filled === SIZES.piece.bytes && this.#filled >= FAST_BYTES_PER_MS * this.#waitedMs
+    this.#waitedMs = 0
+    const part = isFast ? await this.#borrowPart() : undefined
+    if (part === undefined) {
+      this.#savePiece()
+      return this.#writeFullTail()
+    }
+    let length = 0
+    for (const row of this.#context.state.tail()) {
+      part.bytes.set(row, length)
+      length += row.length
+    }
+    part.bytes.set(this.#piece?.bytes.subarray(0, this.#filled) ?? [], length)
+    this.#part = part
+    this.#filled += length
+    if (this.#filled === PART_BYTES) await this.#writeFullPart(part)
+  }
+
+  async #writeFullPart(part: Buffer): Promise<void> {
+    const { pool, pipeline, algorithm } = this.#context
+    if (pipeline.inFlight === PARTS_IN_FLIGHT) await pipeline.oldest()
+    pipeline.write(sourceOf(part.bytes), algorithm).then(
+      () => this.#giveBack(part),
+      (error) => this.#fail(error),
+    )
+    this.#part = undefined
+    this.#filled = 0
+    this.#mayHavePart = true
+    this.#part = this.#keep(pool.tryAcquire('part'))
+    if (this.#part !== undefined) return
+    // Behind others that wait, so that the buffers go round.
+    await pipeline.oldest()
+    this.#part = await this.#borrowPart()
+  }
+
+  async #writeFullTail(): Promise<void> {
+    const { state, pipeline, algorithm } = this.#context
+    if (state.tailLength < PART_BYTES) return
+    await pipeline.write(tailSource(state), algorithm)
+    this.#mayHavePart = true
+  }
+
+  #savePiece(): void {
+    const bytes = this.#piece?.bytes.subarray(0, this.#filled)
+    this.#filled = 0
+    if (bytes !== undefined && bytes.length > 0) this.#saveTail(bytes)
+  }
+
+  /** Makes what has come durable, and gives the part buffers back. */
+  async #save(): Promise<void> {
+    const { state, pipeline } = this.#context
+    await pipeline.drain()
+    if (this.#part === undefined) return this.#savePiece()
+    this.#saveTail(this.#part.bytes.subarray(state.tailLength, this.#filled))
+    this.#giveBack(this.#part)
+    this.#part = undefined
+    this.#filled = 0
+  }
+
+  #saveTail(bytes: Uint8Array): void {
+    const { state } = this.#context
+    if (state.phase === 'open') state.appendTail(bytes)
+  }
+
+  /** Renews what is lent, and takes it from a client that has become slow or silent. */
+  #tick(): void {
+    for (const buffer of this.#lent) this.#context.pool.renew(buffer)
+    const { silentMs } = this
+    if (silentMs >= SILENCE_MS) this.interrupt()
+    const isDue = silentMs >= (this.#part === undefined ? PIECE_MS : SLOW_MS)
+    if (!isDue || this.#piece === undefined || this.#parking !== undefined) return
+    this.#parking = this.#park().finally(() => {
+      this.#parking = undefined
+    })
+  }
+
+  async #park(): Promise<void> {
+    try {
+      const wasFast = this.#part !== undefined
+      await this.#save()
+      if (wasFast || this.#piece === undefined) return
+      this.#giveBack(this.#piece)
+      this.#piece = undefined
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.interrupt()
+  }
+
+  async #borrowPart(): Promise<Buffer | undefined> {
+    if (!this.#mayHavePart) return undefined
+    const part = await this.#borrow('part', PART_PATIENCE_MS)
+    this.#mayHavePart = part !== undefined
+    return part
+  }
+
+  async #borrow(size: Size, patienceMs: number): Promise<Buffer | undefined> {
+    return this.#keep(await this.#context.pool.acquire(size, patienceMs))
+  }
+
+  #keep(buffer: Buffer | undefined): Buffer | undefined {
+    if (buffer !== undefined) this.#lent.add(buffer)
+    return buffer
+  }
+
+  #giveBack(buffer: Buffer): void {
+    if (this.#lent.delete(buffer)) this.#context.pool.release(buffer)
+  }
+}

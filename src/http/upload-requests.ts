@@ -4,7 +4,8 @@ import type { Context } from 'hono'
 import { formatCommitted, parseContentRange } from '../lib/range.ts'
 import type { Algorithm } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { boundDatabase, type Database } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
+import { Memory } from '../store/memory.ts'
 import { signingKey } from '../store/signing-keys.ts'
 import type { Chunk, SessionAnswer } from '../uploads/chunk.ts'
 import { countedSession } from '../uploads/counted-session.ts'
@@ -19,15 +20,11 @@ import type { UploadSession } from '../uploads/upload-session.ts'
 import type { AppEnv } from './context.ts'
 import { location } from './locations.ts'
 
-/** The signing key, once it was loaded: it never changes, and each isolate asks for it once. */
-const keys = new WeakMap<object, CryptoKey>()
+/** The signing key never changes: each isolate asks for it once. */
+const keys = new Memory<CryptoKey>(Number.POSITIVE_INFINITY)
 
-async function uploadKey(db: Database): Promise<CryptoKey> {
-  const known = keys.get(boundDatabase(db))
-  if (known !== undefined) return known
-  const key = await signingKey(db, 'uploads')
-  keys.set(boundDatabase(db), key)
-  return key
+function uploadKey(db: Database): Promise<CryptoKey> {
+  return keys.of(db, () => signingKey(db, 'uploads'))
 }
 
 /** A new upload's id. No Durable Object is asked: one comes into being with the first bytes. */

@@ -8,6 +8,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, mountBlob, repositoriesWithBlob, withSize } from '../store/blobs.ts'
+import { registryId } from '../store/registry.ts'
 import type { Chunk } from '../uploads/chunk.ts'
 import { type AppEnv, factory } from './context.ts'
 import { announce, blobUrl, eventOf } from './events.ts'
@@ -144,7 +145,7 @@ async function writeWhole(
   event: RegistryEvent,
 ): Promise<boolean> {
   const blobStore = c.get('blobStore')
-  const storageKey = newStorageKey('blobs')
+  const storageKey = newStorageKey(await registryId(c.get('db')), 'blobs')
   const size = length ?? 0
   const written = await (body === null
     ? blobStore.write(storageKey, new Uint8Array(0), digest)
@@ -152,7 +153,7 @@ async function writeWhole(
   if (!written) return false
   const blob = { digest, size, storageKey }
   const committed = commitBlob(c.get('db'), c.get('repository'), blob, event)
-  if (await settled(c, committed)) return true
+  if ((await settled(c, committed)) !== 'buried') return true
   throw new Error(`the fresh storage key ${storageKey} is buried`)
 }
 

@@ -42,7 +42,16 @@ export interface BlobStore {
   abortParts(key: string, uploadId: string): Promise<void>
 }
 
-/** A key that no object ever had: the date lets a sweep for orphans list only the days that it must look at. */
-export function newStorageKey(kind: 'blobs' | 'manifests', now: Date = new Date()): string {
-  return `${kind}/${now.toISOString().slice(0, 10)}/${crypto.randomUUID()}`
+/** A key that no object ever had. Id and date let the orphan sweep list only what is this registry's, and of the days that it looks at. */
+export function newStorageKey(
+  registryId: string,
+  kind: 'blobs' | 'manifests',
+  now: Date = new Date(),
+): string {
+  return `${dayPrefix(registryId, kind, now.toISOString().slice(0, 10))}${crypto.randomUUID()}`
+}
+
+/** What the storage keys of a day (yyyy-mm-dd) begin with. */
+export function dayPrefix(registryId: string, kind: 'blobs' | 'manifests', day: string): string {
+  return `${registryId}/${kind}/${day}/`
 }

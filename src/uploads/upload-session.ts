@@ -11,6 +11,7 @@ import { newStorageKey } from '../store/blob-store.ts'
 import { commitBlob, findBlob } from '../store/blobs.ts'
 import type { OutboxEvent } from '../store/outbox.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
+import { registryId } from '../store/registry.ts'
 import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from '../store/tombstones.ts'
 import { type Chunk, type Claim, decline, type SessionAnswer } from './chunk.ts'
 import { completeUpload } from './complete.ts'
@@ -160,7 +161,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     await this.#wakeWithin(SESSION_TTL_MS)
     if (!this.#enter(upload)) return false
     const { phase } = this.#state
-    if (phase === 'fresh') this.#state.open(newStorageKey('blobs'))
+    if (phase === 'fresh') this.#state.open(newStorageKey(await registryId(this.env.DB), 'blobs'))
     else if (phase !== 'ended') this.#state.touch()
     return true
   }
@@ -189,7 +190,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (!valid) return this.#failDigest()
     const blob = { digest, size, storageKey }
     const committed = await commitBlob(this.env.DB, repository, blob, event)
-    if (!committed) return this.#lose()
+    if (committed === 'buried') return this.#lose()
     this.#state.done(digest)
     return { kind: 'created', size }
   }

@@ -12,6 +12,7 @@ import { factory } from './context.ts'
 import { announce, blobUrl, eventOf, notePull } from './events.ts'
 import { allow } from './guard.ts'
 import { digestKey, noteDeleted, readNearest } from './nearest.ts'
+import { settled } from './settled.ts'
 
 /** A blob may be a page with a script: a browser that opens it must not run it in the registry's origin. */
 const DOWNLOAD_ONLY = {
@@ -88,7 +89,7 @@ export const blobs = factory
     const db = c.get('db')
     const repository = c.get('repository')
     const [outcome] = await Promise.all([
-      unlinkBlob(db, repository, digest, event),
+      settled(c, unlinkBlob(db, repository, digest, event)),
       noteDeleted(c, digestKey(repository, digest)),
     ])
     if (outcome === 'unknown') throw new RegistryError('BLOB_UNKNOWN', { detail: digest })

@@ -1,7 +1,9 @@
 /** Pushing a manifest: read it whole, check it against its type and its repository, store it in one transaction. */
 import type { Context } from 'hono'
 import type { RegistryEvent } from '../events/event.ts'
+import { isPassing } from '../lib/passing-error.ts'
 import { readBody } from '../lib/read-body.ts'
+import { withRetries } from '../lib/retry.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import {
@@ -19,6 +21,8 @@ import {
   manifestSizes,
   putManifest,
 } from '../store/put-manifest.ts'
+import { registryId } from '../store/registry.ts'
+import { buryOnError } from '../store/tombstones.ts'
 import type { AppEnv } from './context.ts'
 import { eventOf, manifestUrl } from './events.ts'
 import { settled } from './settled.ts'
@@ -72,14 +76,18 @@ export async function pushManifest(
   return { digest, subject: manifest.subject?.digest ?? null, events }
 }
 
+type Events = readonly [RegistryEvent, ...RegistryEvent[]]
+
 /** One for each tag, as the original has them; one without a tag where there is none. */
-function eventsOf(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): RegistryEvent[] {
+function eventsOf(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): Events {
   const { mediaType } = manifest
   const url = manifestUrl(c, digest)
   const references = referencesOf(manifest)
   const target = { mediaType, size: bytes.length, digest, url, references }
-  if (tags.length === 0) return [eventOf(c, 'push', target)]
-  return tags.map((tag) => eventOf(c, 'push', { ...target, tag }))
+  const [first, ...others] = tags
+  if (first === undefined) return [eventOf(c, 'push', target)]
+  const tagged = (tag: string) => eventOf(c, 'push', { ...target, tag })
+  return [tagged(first), ...others.map(tagged)]
 }
 
 function referencesOf({ config, layers, manifests }: Manifest): Descriptor[] {
@@ -139,7 +147,7 @@ interface Push {
 async function store(
   c: Context<AppEnv>,
   { bytes, digest, manifest, annotations, tags }: Push,
-  events: readonly RegistryEvent[],
+  events: Events,
 ): Promise<void> {
   const outcome = await putManifest(c.get('db'), c.get('repository'), {
     digest,
@@ -162,9 +170,18 @@ async function store(
       detail: { tags },
     })
   }
+  if (outcome === 'buried') {
+    throw new RegistryError('UNAVAILABLE', {
+      message: 'the manifest was not stored in time: push again',
+      headers: { 'Retry-After': '1' },
+    })
+  }
   // What it refers to is not as it says, or was not a moment ago: the check tells what is wrong.
   await checkReferences(c, manifest)
-  throw new RegistryError('UNAVAILABLE', { message: 'the repository is changing: push again' })
+  throw new RegistryError('UNAVAILABLE', {
+    message: 'the repository is changing: push again',
+    headers: { 'Retry-After': '1' },
+  })
 }
 
 async function storeContent(
@@ -173,8 +190,10 @@ async function storeContent(
   digest: Digest,
 ): Promise<ManifestContent> {
   if (bytes.length <= INLINE_MANIFEST_BYTES) return { payload: new TextDecoder().decode(bytes) }
-  const storageKey = newStorageKey('manifests')
-  const written = await c.get('blobStore').write(storageKey, bytes, digest)
+  const db = c.get('db')
+  const storageKey = newStorageKey(await registryId(db), 'manifests')
+  const write = () => c.get('blobStore').write(storageKey, bytes, digest)
+  const written = await buryOnError(db, storageKey, () => withRetries(write, isPassing))
   if (!written) throw new Error(`the manifest ${digest} changed on its way to the blob store`)
   return { storageKey }
 }

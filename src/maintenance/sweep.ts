@@ -1,12 +1,20 @@
-/** The sweep: bytes whose rows are gone long enough go too. Run by the cron trigger; it may stop anywhere and begin again. */
+/** The sweep of tombstones: bytes whose rows are gone long enough go too. It may stop anywhere and begin again. */
 
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
-import { dueTombstones, forgetTombstones } from '../store/tombstones.ts'
+import { claimTombstones, forgetTombstones, noteRemoved } from '../store/tombstones.ts'
 
-/** What one deletion takes (R2: 1,000 keys), and how many of them one run makes, within a Worker's limit of subrequests. */
+/** What one deletion takes (R2: 1,000 keys). */
 const KEYS_AT_ONCE = 1000
-const ROUNDS_AT_MOST = 20
+
+/**
+ * A round is three calls. All that runs each hour makes fewer than 50, which is what the Free plan gives one invocation. So up
+ * to 144,000 objects go a day.
+ */
+const ROUNDS_AT_MOST = 6
+
+/** As many as a run can remove, so that the tombstones of removed objects never pile up. */
+const FORGOTTEN_AT_MOST = ROUNDS_AT_MOST * KEYS_AT_ONCE
 
 /** Deletes buried bytes that are due; returns how many objects went. */
 export async function sweepTombstones(
@@ -16,12 +24,14 @@ export async function sweepTombstones(
 ): Promise<number> {
   let swept = 0
   for (let round = 0; round < ROUNDS_AT_MOST; round++) {
-    const keys = await dueTombstones(db, now, KEYS_AT_ONCE)
+    // Claimed first: from here on no row can name the key. What a crash leaves claimed is claimed again.
+    const keys = await claimTombstones(db, now, KEYS_AT_ONCE)
     if (keys.length === 0) break
-    // Bytes first: a crash between the two finds the tombstones again.
     await store.remove(keys)
-    await forgetTombstones(db, keys)
+    await noteRemoved(db, keys, now)
     swept += keys.length
+    if (keys.length < KEYS_AT_ONCE) break
   }
+  await forgetTombstones(db, now, FORGOTTEN_AT_MOST)
   return swept
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Digest } from '../oci/digest.ts'
+import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database } from './database.ts'
 import { type OutboxEvent, recordEvent, recordEventIf } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
@@ -48,12 +49,10 @@ const SQL = {
     JOIN repositories AS source ON source.id = repository_blobs.repository_id
     JOIN repositories AS target ON target.name = ?1
     WHERE repository_blobs.digest = ?2 AND source.name = ?3
-    ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at
-    RETURNING digest`,
+    ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at`,
   unlink: `
     DELETE FROM repository_blobs
-    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2
-    RETURNING digest`,
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2`,
   buryUnlinked: `
     INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
     SELECT storage_key, ?2 FROM blobs
@@ -78,27 +77,30 @@ export async function findBlob(
 
 /**
  * Makes verified bytes visible in `repository`. Where the registry holds the same content already, that object stays and the
- * new bytes are buried. May be repeated with the same blob, for as long as buried bytes stay. `event` tells of it.
- * @returns false, with nothing changed, where an earlier commit of the same bytes was undone: they are buried, and may go any moment
+ * new bytes are buried. `event` tells of it; its id is the operation's, which is done once.
+ * @returns `repeated`: the operation was done before, by these bytes or by others, and these are buried unless the blob has them.
+ * `buried`: nothing is changed, as the bytes are buried and may go any moment.
  */
 export async function commitBlob(
   db: Database,
   repository: string,
   blob: StoredBlob,
   event: OutboxEvent,
-): Promise<boolean> {
+): Promise<'committed' | 'repeated' | 'buried'> {
   const now = Date.now()
   try {
-    await db.batch([
+    const outcome = await applyChange(db, event.id, [
+      recordEvent(db, withSize(event, blob.size)),
       ensureRepository(db, repository, now),
       db.prepare(SQL.insert).bind(blob.digest, blob.size, blob.storageKey, now),
       db.prepare(SQL.link).bind(repository, blob.digest, now),
       buryUnlessTaken(db, blob.storageKey, now),
-      recordEvent(db, withSize(event, blob.size)),
     ])
-    return true
+    if (outcome !== 'repeated') return 'committed'
+    await buryUnlessTaken(db, blob.storageKey, now).run()
+    return 'repeated'
   } catch (error) {
-    if (isForeignKeyError(error)) return false
+    if (isForeignKeyError(error)) return 'buried'
     throw error
   }
 }
@@ -126,12 +128,12 @@ export async function mountBlob(
   event: OutboxEvent,
 ): Promise<boolean> {
   const now = Date.now()
-  const [, mounted] = await db.batch([
+  const outcome = await applyChange(db, event.id, [
+    recordEventIf(db, event, { repository: from, blob: digest }),
     db.prepare(SQL.mountTarget).bind(repository, digest, from, now),
     db.prepare(SQL.mount).bind(repository, digest, from, now),
-    recordEventIf(db, event, { repository: from, blob: digest }),
   ])
-  return mounted !== undefined && mounted.results.length > 0
+  return outcome !== 'nothing'
 }
 
 /**
@@ -145,20 +147,15 @@ export async function unlinkBlob(
   event: OutboxEvent,
 ): Promise<'deleted' | 'unknown' | 'in use'> {
   try {
-    const [, unlinked] = await db.batch([
+    const outcome = await applyChange(db, event.id, [
       recordEventIf(db, event, { repository, blob: digest }),
       db.prepare(SQL.unlink).bind(repository, digest),
       db.prepare(SQL.buryUnlinked).bind(digest, Date.now() + TOMBSTONE_GRACE_MS),
       db.prepare(SQL.dropUnlinked).bind(digest),
     ])
-    return unlinked !== undefined && unlinked.results.length > 0 ? 'deleted' : 'unknown'
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
   } catch (error) {
     if (isForeignKeyError(error)) return 'in use'
     throw error
   }
-}
-
-/** Whether a batch failed because a row that it needs is gone, or one that it removes is needed. */
-export function isForeignKeyError(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('FOREIGN KEY constraint failed')
 }

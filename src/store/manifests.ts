@@ -4,7 +4,7 @@
  */
 
 import type { Digest } from '../oci/digest.ts'
-import { isForeignKeyError } from './blobs.ts'
+import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database } from './database.ts'
 import { type OutboxEvent, recordEventIf } from './outbox.ts'
 import { TOMBSTONE_GRACE_MS } from './tombstones.ts'
@@ -52,8 +52,7 @@ const SQL = {
     WHERE repositories.name = ?1 AND manifests.digest = ?2 AND manifests.storage_key IS NOT NULL`,
   remove: `
     DELETE FROM manifests
-    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2
-    RETURNING digest`,
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2`,
 } as const
 
 export async function findManifestByDigest(
@@ -83,12 +82,12 @@ export async function removeManifest(
   event: OutboxEvent,
 ): Promise<'deleted' | 'unknown' | 'in use'> {
   try {
-    const [, , removed] = await db.batch([
+    const outcome = await applyChange(db, event.id, [
       recordEventIf(db, event, { repository, manifest: digest }),
       db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
       db.prepare(SQL.remove).bind(repository, digest),
     ])
-    return removed !== undefined && removed.results.length > 0 ? 'deleted' : 'unknown'
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
   } catch (error) {
     if (isForeignKeyError(error)) return 'in use'
     throw error

@@ -1,6 +1,7 @@
 /**
  * The outbox, which is the feed, too: an event is written in the batch of the change that it tells of, so that there is neither one
- * without the other. It is settled when nothing has to be sent any more, and forgotten when it is old.
+ * without the other. A batch that comes a second time fails at its event's id: see change.ts. An event is settled when nothing has
+ * to be sent any more, and forgotten when it is old.
  */
 import type { Database, Statement } from './database.ts'
 
@@ -13,22 +14,22 @@ const LARGEST_EVENT_CHARACTERS = 200_000
 const SQL = {
   record: `
     INSERT INTO events (id, at, action, repository, event, due_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING`,
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
   recordWithTag: `
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
-    WHERE repositories.name = ?7 AND tags.name = ?8 ON CONFLICT (id) DO NOTHING`,
+    WHERE repositories.name = ?7 AND tags.name = ?8`,
   recordWithManifest: `
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?7 AND manifests.digest = ?8 ON CONFLICT (id) DO NOTHING`,
+    WHERE repositories.name = ?7 AND manifests.digest = ?8`,
   recordWithBlob: `
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
-    WHERE repositories.name = ?7 AND repository_blobs.digest = ?8 ON CONFLICT (id) DO NOTHING`,
+    WHERE repositories.name = ?7 AND repository_blobs.digest = ?8`,
   unsettled: `
     SELECT id, iif(length(event) <= ?3, event, NULL) AS event FROM events
     WHERE settled_at IS NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`,
@@ -67,8 +68,8 @@ export function recordEvent(db: Database, event: OutboxEvent): Statement {
 }
 
 /**
- * Stands in the batch of a change that may find nothing to change: before a delete, with what is deleted as the witness, or after
- * a mount, with the blob of the repository that it comes from.
+ * Stands in the batch of a change that may find nothing to change: the witness of a delete is what it deletes, that of a mount is
+ * the blob in the repository that it comes from.
  */
 export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness): Statement {
   const { repository } = witness

@@ -4,12 +4,12 @@
  */
 
 import type { Digest } from '../oci/digest.ts'
-import { isForeignKeyError } from './blobs.ts'
+import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database, Statement } from './database.ts'
 import type { StoredManifest } from './manifests.ts'
 import { type OutboxEvent, recordEvent } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
-import { buryUnlessTaken } from './tombstones.ts'
+import { buryOnError, buryUnlessTaken } from './tombstones.ts'
 
 /** A manifest up to so many bytes stands in its row. */
 export const INLINE_MANIFEST_BYTES = 64 * 1024
@@ -31,12 +31,15 @@ export interface NewManifest extends StoredManifest {
   tags: readonly string[]
   /** Whether tags that name another manifest may be moved to this one. */
   mayMoveTags: boolean
-  /** What tells of it, one for each tag. */
-  events: readonly OutboxEvent[]
+  /** What tells of it, one for each tag. The first one's id is the operation's, which is done once. */
+  events: readonly [OutboxEvent, ...OutboxEvent[]]
 }
 
-/** `missing`: something that it refers to is not in the repository, or not of that size. `tag taken`: a tag names another manifest and may not move. */
-export type PutOutcome = 'stored' | 'missing' | 'tag taken'
+/**
+ * `missing`: something that it refers to is not in the repository, or not of that size. `tag taken`: a tag names another manifest and
+ * may not move. `buried`: the object with the content is buried and may go any moment.
+ */
+export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried'
 
 const SQL = {
   blobSizes: `
@@ -49,10 +52,11 @@ const SQL = {
     SELECT wanted.value AS digest, manifests.size FROM json_each(?2) AS wanted
     JOIN repositories ON repositories.name = ?1
     JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = wanted.value`,
+  // A manifest whose object is buried gets no digest, which the schema refuses: the whole batch fails.
   put: `
     INSERT INTO manifests (repository_id, digest, media_type, artifact_type, subject_digest, annotations,
       size, payload, storage_key, created_at, pushed_at)
-    SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10 FROM repositories WHERE name = ?1
+    SELECT id, iif(EXISTS (SELECT 1 FROM tombstones WHERE storage_key = ?9), NULL, ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10 FROM repositories WHERE name = ?1
     ON CONFLICT (repository_id, digest) DO UPDATE SET
       media_type = excluded.media_type, artifact_type = excluded.artifact_type,
       pushed_at = excluded.pushed_at`,
@@ -107,8 +111,8 @@ export function manifestSizes(
 }
 
 /**
- * Puts a manifest with its references and tags. May be repeated with the same manifest.
- * Where it is not `stored`, nothing is changed, as the schema refuses; and an object that holds the content is buried.
+ * Puts a manifest with its references and tags. Where it is not `stored`, nothing is changed, as the schema refuses. An object that
+ * holds the content is buried then, and where an error is thrown, unless the manifest has it after all.
  */
 export async function putManifest(
   db: Database,
@@ -120,6 +124,7 @@ export async function putManifest(
   const payload = 'payload' in content ? content.payload : null
   const storageKey = 'storageKey' in content ? content.storageKey : null
   const statements = [
+    ...manifest.events.map((event) => recordEvent(db, event)),
     ensureRepository(db, repository, now),
     db
       .prepare(SQL.put)
@@ -150,21 +155,25 @@ export async function putManifest(
     statements.push(db.prepare(tag).bind(repository, digest, tags, now))
   }
   if (storageKey !== null) statements.push(buryUnlessTaken(db, storageKey, now))
-  statements.push(...manifest.events.map((event) => recordEvent(db, event)))
-  try {
-    await db.batch(statements)
-    return 'stored'
-  } catch (error) {
-    const outcome = refusal(error)
-    if (storageKey !== null) await buryUnlessTaken(db, storageKey, now).run()
-    return outcome
+  const apply = async (): Promise<PutOutcome> => {
+    try {
+      await applyChange(db, manifest.events[0].id, statements)
+      return 'stored'
+    } catch (error) {
+      return refusal(error)
+    }
   }
+  if (storageKey === null) return apply()
+  const outcome = await buryOnError(db, storageKey, apply)
+  if (outcome !== 'stored') await buryUnlessTaken(db, storageKey, now).run()
+  return outcome
 }
 
 /** Why the schema refused the batch; any other error is thrown again. */
 function refusal(error: unknown): PutOutcome {
   if (isForeignKeyError(error)) return 'missing'
   const [, column] = /NOT NULL constraint failed: (\w+\.\w+)/.exec(String(error)) ?? []
+  if (column === 'manifests.digest') return 'buried'
   if (column === 'tags.digest') return 'tag taken'
   if (column === 'manifest_blobs.blob_digest') return 'missing'
   if (column === 'manifest_children.child_digest') return 'missing'

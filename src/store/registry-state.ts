@@ -51,7 +51,7 @@ const SQL = {
       (SELECT count(*) AS letters
         FROM dead_letters INDEXED BY dead_letters_to_replay WHERE replayed_at IS NULL) AS dead,
       (SELECT count(*) AS waiting, min(delete_after) AS first
-        FROM tombstones INDEXED BY tombstones_by_time) AS graves
+        FROM tombstones INDEXED BY tombstones_waiting WHERE removed_at IS NULL) AS graves
     LEFT JOIN sweeps AS collector ON collector.name = 'collector'
     LEFT JOIN sweeps AS sweep ON sweep.name = 'outbox'
     WHERE totals.id = 1`,

@@ -1,8 +1,12 @@
 /** Keys that the registry makes for itself on first use and keeps in D1, so that no operator has to. */
 import type { Database } from './database.ts'
+import { rememberRegistryId } from './registry.ts'
 
 const SQL = {
-  find: `SELECT key FROM signing_keys WHERE name = ?1`,
+  // Who needs a key will need the registry's id, too.
+  find: `
+    SELECT registry.id, signing_keys.key FROM registry
+    LEFT JOIN signing_keys ON signing_keys.name = ?1 WHERE registry.one = 1`,
   create: `
     INSERT INTO signing_keys (name, key, created_at) VALUES (?1, ?2, ?3)
     ON CONFLICT (name) DO UPDATE SET name = excluded.name
@@ -11,16 +15,17 @@ const SQL = {
 
 /** The HMAC-SHA256 key of this name; the same for every Worker that shares the database. */
 export async function signingKey(db: Database, name: string): Promise<CryptoKey> {
-  const found = await db.prepare(SQL.find).bind(name).first<{ key: string }>()
-  const row = found ?? (await createKey(db, name))
+  const found = await db.prepare(SQL.find).bind(name).first<{ id: string; key: string | null }>()
+  if (found !== null) rememberRegistryId(db, found.id)
+  const key = found?.key ?? (await createKey(db, name))
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  const bytes = Uint8Array.fromBase64(row.key)
+  const bytes = Uint8Array.fromBase64(key)
   return crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign', 'verify'])
 }
 
-async function createKey(db: Database, name: string): Promise<{ key: string }> {
+async function createKey(db: Database, name: string): Promise<string> {
   const fresh = crypto.getRandomValues(new Uint8Array(32)).toBase64()
   const row = await db.prepare(SQL.create).bind(name, fresh, Date.now()).first<{ key: string }>()
   if (row === null) throw new Error(`the signing key ${name} could not be stored`)
-  return row
+  return row.key
 }

@@ -1,4 +1,5 @@
 /** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+import { applyChange } from './change.ts'
 import type { Database } from './database.ts'
 import { type OutboxEvent, recordEventIf } from './outbox.ts'
 
@@ -10,8 +11,7 @@ const SQL = {
     ORDER BY tags.name LIMIT ?3`,
   remove: `
     DELETE FROM tags
-    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND name = ?2
-    RETURNING name`,
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND name = ?2`,
 } as const
 
 /**
@@ -40,9 +40,9 @@ export async function removeTag(
   tag: string,
   event: OutboxEvent,
 ): Promise<boolean> {
-  const [, removed] = await db.batch([
+  const outcome = await applyChange(db, event.id, [
     recordEventIf(db, event, { repository, tag }),
     db.prepare(SQL.remove).bind(repository, tag),
   ])
-  return removed !== undefined && removed.results.length > 0
+  return outcome !== 'nothing'
 }

@@ -25,8 +25,8 @@ let image: PushedImage
 
 beforeAll(async () => {
   image = await pushImage(REPOSITORY, 'latest')
-  // The first upload of an isolate reads the key that signs upload ids.
-  await beginUpload(REPOSITORY)
+  // The first upload of an isolate reads the key that signs upload ids, and the registry's id.
+  await pushStreamed(randomBytes(10))
   // And once a minute a pull asks, beside its answer, whether any endpoint wants to hear of pulls.
   await send('GET', `/v2/${REPOSITORY}/manifests/latest`)
 })

@@ -22,6 +22,8 @@ import {
   committedBlob,
   count,
   db,
+  putAgain,
+  REGISTRY,
   storedManifest,
 } from './support.ts'
 
@@ -62,7 +64,7 @@ describe('putManifest', () => {
       async () => ({ children: [smaller(await storedManifest('put/refused'))] }),
     ],
   ])('is refused by the schema where %s, and changes nothing', async (_, missing) => {
-    const storageKey = newStorageKey('manifests')
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
     const extra = { ...(await missing()), content: { storageKey }, tags: ['refused'] }
     const manifest = anyManifest(extra)
     const repositories = await count('repositories')
@@ -101,13 +103,13 @@ describe('putManifest', () => {
     }
   })
 
-  it('may be repeated: the first object stays, the others are buried', async () => {
-    const storageKey = newStorageKey('manifests')
+  it('puts the same manifest again: the first object stays, the others are buried', async () => {
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
     const manifest = await storedManifest('put/large', { content: { storageKey } })
-    await putManifest(db, 'put/large', manifest)
+    await putManifest(db, 'put/large', putAgain(manifest))
     expect(await buried()).not.toContain(storageKey)
-    const again = newStorageKey('manifests')
-    await putManifest(db, 'put/large', { ...manifest, content: { storageKey: again } })
+    const again = newStorageKey(REGISTRY, 'manifests')
+    await putManifest(db, 'put/large', putAgain(manifest, { content: { storageKey: again } }))
     const found = await findManifestByDigest(db, 'put/large', manifest.digest)
     expect(found?.content).toEqual({ storageKey })
     expect(await buried()).toContain(again)
@@ -118,7 +120,7 @@ describe('putManifest', () => {
 describe('removeManifest', () => {
   it('takes references and tags with it, and buries its object', async () => {
     const blob = await committedBlob('remove')
-    const storageKey = newStorageKey('manifests')
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
     const manifest = await storedManifest('remove', {
       content: { storageKey },
       blobs: [blob],
@@ -132,7 +134,7 @@ describe('removeManifest', () => {
   })
 
   it('changes nothing while an index refers to the manifest', async () => {
-    const storageKey = newStorageKey('manifests')
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
     const child = await storedManifest('remove', { content: { storageKey }, tags: ['child'] })
     const index = await storedManifest('remove', { children: [child] })
     expect(await removeManifest(db, 'remove', child.digest, anyEvent())).toBe('in use')
@@ -144,7 +146,7 @@ describe('removeManifest', () => {
 
   it('is of one repository', async () => {
     const manifest = await storedManifest('remove/a')
-    await putManifest(db, 'remove/b', manifest)
+    await putManifest(db, 'remove/b', putAgain(manifest))
     expect(await removeManifest(db, 'remove/a', manifest.digest, anyEvent())).toBe('deleted')
     expect(await findManifestByDigest(db, 'remove/b', manifest.digest)).not.toBeNull()
   })

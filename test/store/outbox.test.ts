@@ -30,10 +30,10 @@ function at(event: OutboxEvent): number {
 }
 
 describe('an event', () => {
-  it('is written as it is, once, however often its batch is tried', async () => {
+  it('is written as it is, and a second batch that has it fails', async () => {
     const event = anyEvent('team/app')
     await db.batch([recordEvent(db, event)])
-    await db.batch([recordEvent(db, event)])
+    await expect(db.batch([recordEvent(db, event)])).rejects.toThrow('events.id')
     expect(await written()).toEqual([event])
   })
 

@@ -5,6 +5,7 @@ import { newStorageKey } from '../../src/store/blob-store.ts'
 import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { randomBytes } from '../support/registry.ts'
+import { REGISTRY } from './support.ts'
 
 const store = new R2BlobStore(env.BUCKET)
 
@@ -14,12 +15,12 @@ async function bytesAt(key: string, range?: { offset: number; length: number }) 
 }
 
 describe('newStorageKey', () => {
-  it('has kind and date, and is never the same', () => {
+  it('has registry, kind and date, and is never the same', () => {
     const now = new Date('2026-11-23T23:59:59Z')
-    const key = newStorageKey('blobs', now)
-    expect(key).toMatch(/^blobs\/2026-11-23\/[0-9a-f-]{36}$/)
-    expect(newStorageKey('blobs', now)).not.toBe(key)
-    expect(newStorageKey('manifests', now)).toMatch(/^manifests\//)
+    const key = newStorageKey(REGISTRY, 'blobs', now)
+    expect(key).toMatch(/^0123456789abcdef\/blobs\/2026-11-23\/[0-9a-f-]{36}$/)
+    expect(newStorageKey(REGISTRY, 'blobs', now)).not.toBe(key)
+    expect(newStorageKey(REGISTRY, 'manifests', now)).toMatch(/^0123456789abcdef\/manifests\//)
   })
 })
 
@@ -27,7 +28,7 @@ describe('R2BlobStore', () => {
   it.each(['sha256', 'sha512'] as const)(
     'writes what hashes to its %s, and nothing else',
     async (algorithm) => {
-      const key = newStorageKey('blobs')
+      const key = newStorageKey(REGISTRY, 'blobs')
       const bytes = randomBytes(100)
       const other = await digestOf(randomBytes(100), algorithm)
       expect(await store.write(key, bytes, other)).toBe(false)
@@ -46,7 +47,7 @@ describe('R2BlobStore', () => {
   })
 
   it('completes parts in order, and once more without harm', async () => {
-    const key = newStorageKey('blobs')
+    const key = newStorageKey(REGISTRY, 'blobs')
     const bytes = randomBytes(PART_BYTES + 10)
     const id = await store.beginParts(key)
     const parts = [
@@ -61,7 +62,7 @@ describe('R2BlobStore', () => {
   })
 
   it('aborts parts, and once more without harm; then they cannot be completed', async () => {
-    const key = newStorageKey('blobs')
+    const key = newStorageKey(REGISTRY, 'blobs')
     const id = await store.beginParts(key)
     const part = await store.writePart(key, id, 1, randomBytes(10))
     await store.abortParts(key, id)

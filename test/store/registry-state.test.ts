@@ -14,7 +14,7 @@ import { noteSweep } from '../../src/store/sweeps.ts'
 import { removeTag } from '../../src/store/tags.ts'
 import { anyEvent } from '../support/any-event.ts'
 import { Random } from '../support/random.ts'
-import { anyBlob, anyDigest, anyManifest, db } from './support.ts'
+import { anyBlob, anyDigest, anyManifest, db, REGISTRY } from './support.ts'
 
 const REPOSITORIES = ['state/a', 'state/b', 'state/c', 'state/d']
 const TAGS = ['one', 'two', 'three']
@@ -73,7 +73,9 @@ async function change(random: Random, blobs: Digest[], manifests: Digest[]): Pro
         repository,
         anyManifest({
           ...referenceTo(manifest),
-          content: random.oneIn(4) ? { storageKey: newStorageKey('manifests') } : { payload: '{}' },
+          content: random.oneIn(4)
+            ? { storageKey: newStorageKey(REGISTRY, 'manifests') }
+            : { payload: '{}' },
           blobs: random.list(1, () => referenceTo(blob)),
           children: random.oneIn(4) ? [referenceTo(random.pick(manifests))] : [],
           tags: random.list(2, () => random.pick(TAGS)),
@@ -238,7 +240,7 @@ describe('the query', () => {
       'SCAN graves',
       'SCAN outbox',
       'SCAN pending',
-      'SCAN tombstones USING COVERING INDEX tombstones_by_time',
+      'SCAN tombstones USING COVERING INDEX tombstones_waiting',
     ])
   })
 })

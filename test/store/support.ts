@@ -10,6 +10,9 @@ import { anyEvent } from '../support/any-event.ts'
 
 export const db: Database = env.DB
 
+/** A registry that no other test looks at. */
+export const REGISTRY = '0123456789abcdef'
+
 let made = 0
 
 /** A digest that no other call returns. */
@@ -19,7 +22,7 @@ export function anyDigest(): Digest {
 }
 
 export function anyBlob(digest: Digest = anyDigest()): StoredBlob {
-  return { digest, size: 10, storageKey: newStorageKey('blobs') }
+  return { digest, size: 10, storageKey: newStorageKey(REGISTRY, 'blobs') }
 }
 
 export async function committedBlob(repository: string): Promise<StoredBlob> {
@@ -44,6 +47,11 @@ export function anyManifest(extra: Partial<NewManifest> = {}): NewManifest {
     events: [anyEvent()],
     ...extra,
   }
+}
+
+/** The same manifest, put by another operation. */
+export function putAgain(manifest: NewManifest, extra: Partial<NewManifest> = {}): NewManifest {
+  return { ...manifest, events: [anyEvent()], ...extra }
 }
 
 export async function storedManifest(

@@ -3,7 +3,7 @@ import { findManifestByDigest, removeManifest } from '../../src/store/manifests.
 import { putManifest } from '../../src/store/put-manifest.ts'
 import { listTags, removeTag } from '../../src/store/tags.ts'
 import { anyEvent } from '../support/any-event.ts'
-import { anyManifest, committedBlob, db, storedManifest } from './support.ts'
+import { anyManifest, committedBlob, db, putAgain, storedManifest } from './support.ts'
 
 async function history(repository: string, tag: string): Promise<(string | null)[]> {
   const { results } = await db
@@ -22,10 +22,10 @@ describe("a tag's history", () => {
     const one = await storedManifest('history', { tags: ['latest'] })
     const two = await storedManifest('history', { tags: ['latest', 'other'] })
     // The same value again is no change.
-    await putManifest(db, 'history', two)
-    await putManifest(db, 'history', { ...one, tags: ['latest'] })
+    await putManifest(db, 'history', putAgain(two))
+    await putManifest(db, 'history', putAgain(one, { tags: ['latest'] }))
     expect(await removeTag(db, 'history', 'latest', anyEvent())).toBe(true)
-    await putManifest(db, 'history', { ...two, tags: ['latest'] })
+    await putManifest(db, 'history', putAgain(two, { tags: ['latest'] }))
     expect(await removeManifest(db, 'history', two.digest, anyEvent())).toBe('deleted')
     expect(await history('history', 'latest')).toEqual([
       one.digest,
@@ -60,7 +60,7 @@ describe("a tag's history", () => {
 describe('a push that may not move tags', () => {
   it('adds tags, and repeats those that name the manifest already', async () => {
     const manifest = await storedManifest('once', { tags: ['v1'] })
-    const again = { ...manifest, tags: ['v1', 'v2'], mayMoveTags: false }
+    const again = putAgain(manifest, { tags: ['v1', 'v2'], mayMoveTags: false })
     expect(await putManifest(db, 'once', again)).toBe('stored')
     expect(await listTags(db, 'once', '', 10)).toEqual(['v1', 'v2'])
     expect(await history('once', 'v1')).toEqual([manifest.digest])

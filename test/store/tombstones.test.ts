@@ -1,20 +1,27 @@
 /** Tombstones, and the sweep that lets their bytes go. */
-import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it } from 'vitest'
-import { sweepTombstones } from '../../src/maintenance/sweep.ts'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { commitBlob, unlinkBlob } from '../../src/store/blobs.ts'
-import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
+import { putManifest } from '../../src/store/put-manifest.ts'
 import {
+  buryOnError,
   buryUnlessTaken,
-  dueTombstones,
+  claimTombstones,
   forgetTombstones,
+  noteRemoved,
+  REMOVED_KEPT_MS,
   TOMBSTONE_GRACE_MS,
 } from '../../src/store/tombstones.ts'
 import { anyEvent } from '../support/any-event.ts'
-import { anyBlob, buried, db } from './support.ts'
-
-const store = new R2BlobStore(env.BUCKET)
+import {
+  anyBlob,
+  anyManifest,
+  buried,
+  committedBlob,
+  db,
+  REGISTRY,
+  storedManifest,
+} from './support.ts'
 
 beforeEach(async () => {
   await db.prepare('DELETE FROM tombstones').run()
@@ -26,84 +33,113 @@ async function bury(key: string, now: number): Promise<void> {
 
 describe('buryUnlessTaken', () => {
   it('buries bytes that no row names, and no others', async () => {
-    const blob = anyBlob()
-    await commitBlob(db, 'tombs', blob, anyEvent())
-    const orphan = newStorageKey('blobs')
-    await bury(blob.storageKey, 0)
-    await bury(orphan, 0)
-    await bury(orphan, 1)
+    const blob = await committedBlob('tombs')
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
+    await storedManifest('tombs', { content: { storageKey } })
+    const orphan = newStorageKey(REGISTRY, 'blobs')
+    for (const key of [blob.storageKey, storageKey, orphan, orphan]) await bury(key, 0)
     expect(await buried()).toEqual([orphan])
   })
 })
 
-describe('dueTombstones', () => {
-  it('are those whose grace is over, the oldest first', async () => {
+describe('buryOnError', () => {
+  it('buries the key where the work throws, and throws the same', async () => {
+    const [kept, lost] = [newStorageKey(REGISTRY, 'blobs'), newStorageKey(REGISTRY, 'blobs')]
+    expect(await buryOnError(db, kept, async () => 'done')).toBe('done')
+    const failing = buryOnError(db, lost, () => Promise.reject(new Error('R2 is away')))
+    await expect(failing).rejects.toThrow('R2 is away')
+    expect(await buried()).toEqual([lost])
+  })
+
+  it('spares the key where the work took effect and only its answer was lost', async () => {
+    const blob = anyBlob()
+    const failing = buryOnError(db, blob.storageKey, async () => {
+      await commitBlob(db, 'tombs', blob, anyEvent())
+      throw new Error('the answer was lost')
+    })
+    await expect(failing).rejects.toThrow('the answer was lost')
+    expect(await buried()).toEqual([])
+  })
+
+  it('throws what the work threw where the key cannot be buried', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const away = { ...db, prepare: () => db.prepare('no statement'), batch: db.batch }
+    const failing = buryOnError(away, 'key', () => Promise.reject(new Error('R2 is away')))
+    await expect(failing).rejects.toThrow('R2 is away')
+    expect(log).toHaveBeenCalledOnce()
+    log.mockRestore()
+  })
+})
+
+describe('claimTombstones', () => {
+  it('claims those whose grace is over, the oldest first', async () => {
     for (const [key, now] of [
       ['c', 30],
       ['a', 10],
       ['b', 20],
     ] as const)
       await bury(key, now)
-    expect(await dueTombstones(db, TOMBSTONE_GRACE_MS + 9, 10)).toEqual([])
-    expect(await dueTombstones(db, TOMBSTONE_GRACE_MS + 20, 10)).toEqual(['a', 'b'])
-    expect(await dueTombstones(db, TOMBSTONE_GRACE_MS + 99, 2)).toEqual(['a', 'b'])
-    await forgetTombstones(db, ['a', 'b', 'not there'])
-    expect(await dueTombstones(db, TOMBSTONE_GRACE_MS + 99, 2)).toEqual(['c'])
+    expect(await claimTombstones(db, TOMBSTONE_GRACE_MS + 9, 10)).toEqual([])
+    expect((await claimTombstones(db, TOMBSTONE_GRACE_MS + 99, 2)).sort()).toEqual(['a', 'b'])
+  })
+
+  it('gives those that were claimed and not removed again, and those that were removed no more', async () => {
+    await bury('a', 0)
+    expect(await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)).toEqual(['a'])
+    expect(await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)).toEqual(['a'])
+    await noteRemoved(db, ['a', 'not there'], TOMBSTONE_GRACE_MS)
+    expect(await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)).toEqual([])
+  })
+
+  it('does not claim what a row names after all', async () => {
+    const blob = await committedBlob('tombs')
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
+    await storedManifest('tombs', { content: { storageKey } })
+    for (const key of [blob.storageKey, storageKey, 'orphan']) {
+      await db
+        .prepare('INSERT INTO tombstones (storage_key, delete_after) VALUES (?1, 0)')
+        .bind(key)
+        .run()
+    }
+    expect(await claimTombstones(db, 1, 10)).toEqual(['orphan'])
   })
 })
 
-describe('sweepTombstones', () => {
-  it('deletes the bytes of a deleted blob after the grace, not before', async () => {
+describe('a tombstone', () => {
+  it('keeps its key from coming back, also when the bytes are gone, until it is forgotten', async () => {
     const blob = anyBlob()
-    await env.BUCKET.put(blob.storageKey, 'bytes')
-    await commitBlob(db, 'swept', blob, anyEvent())
-    await unlinkBlob(db, 'swept', blob.digest, anyEvent())
-    const now = Date.now()
-    expect(await sweepTombstones(db, store, now)).toBe(0)
-    expect(await store.size(blob.storageKey)).toBe(5)
-    expect(await sweepTombstones(db, store, now + TOMBSTONE_GRACE_MS + 1000)).toBe(1)
-    expect(await store.size(blob.storageKey)).toBeNull()
-    expect(await buried()).toEqual([])
+    const manifest = anyManifest({ content: { storageKey: newStorageKey(REGISTRY, 'manifests') } })
+    const manifestKey = 'storageKey' in manifest.content ? manifest.content.storageKey : ''
+    await bury(blob.storageKey, 0)
+    await bury(manifestKey, 0)
+    const refused = async () => {
+      expect(await commitBlob(db, 'tombs', blob, anyEvent())).toBe('buried')
+      expect(await putManifest(db, 'tombs', manifest)).toBe('buried')
+    }
+    await refused()
+    const keys = await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)
+    expect(keys.sort()).toEqual([blob.storageKey, manifestKey].sort())
+    await refused()
+    await noteRemoved(db, keys, TOMBSTONE_GRACE_MS)
+    await refused()
+    await forgetTombstones(db, TOMBSTONE_GRACE_MS + REMOVED_KEPT_MS - 1, 10)
+    await refused()
+    await forgetTombstones(db, TOMBSTONE_GRACE_MS + REMOVED_KEPT_MS, 10)
+    expect(await commitBlob(db, 'tombs', blob, anyEvent())).toBe('committed')
   })
 
-  it('leaves a fresh object of the same digest', async () => {
-    const old = anyBlob()
+  it('is not forgotten before its bytes are gone, however old it is', async () => {
+    await bury('a', 0)
+    await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)
+    await forgetTombstones(db, 100 * REMOVED_KEPT_MS, 10)
+    expect(await buried()).toEqual(['a'])
+  })
+
+  it('of a deleted blob leaves a fresh object of the same digest alone', async () => {
+    const old = await committedBlob('tombs')
+    await unlinkBlob(db, 'tombs', old.digest, anyEvent())
     const fresh = anyBlob(old.digest)
-    await env.BUCKET.put(old.storageKey, 'old')
-    await env.BUCKET.put(fresh.storageKey, 'fresh')
-    await commitBlob(db, 'swept', old, anyEvent())
-    await unlinkBlob(db, 'swept', old.digest, anyEvent())
-    await commitBlob(db, 'swept', fresh, anyEvent())
-    await sweepTombstones(db, store, Date.now() + 2 * TOMBSTONE_GRACE_MS)
-    expect(await store.size(old.storageKey)).toBeNull()
-    expect(await store.size(fresh.storageKey)).toBe(5)
-  })
-
-  it('begins again where it broke off', async () => {
-    const key = newStorageKey('blobs')
-    await env.BUCKET.put(key, 'bytes')
-    await bury(key, 0)
-    const breaking = new Proxy(store, {
-      get: (target, name) =>
-        name === 'remove'
-          ? () => Promise.reject(new Error('R2 is away'))
-          : Reflect.get(target, name),
-    })
-    const now = TOMBSTONE_GRACE_MS
-    await expect(sweepTombstones(db, breaking, now)).rejects.toThrow('R2 is away')
-    expect(await buried()).toEqual([key])
-    expect(await sweepTombstones(db, store, now)).toBe(1)
-    expect(await store.size(key)).toBeNull()
-  })
-
-  it('takes more than one round of a thousand', async () => {
-    await db
-      .prepare(
-        `WITH RECURSIVE counter (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n < 2500)
-         INSERT INTO tombstones SELECT 'many/' || n, 0 FROM counter`,
-      )
-      .run()
-    expect(await sweepTombstones(db, store, 0)).toBe(2500)
-    expect(await buried()).toEqual([])
+    expect(await commitBlob(db, 'tombs', fresh, anyEvent())).toBe('committed')
+    expect(await buried()).toEqual([old.storageKey])
   })
 })

@@ -9,9 +9,14 @@ import { countBindings } from './counting.ts'
 
 export { LoginGuard } from '../../src/index.ts'
 
+/** Of each environment one, as the runtime gives all objects of an isolate the same: what is remembered of it is remembered once. */
+const counting = new WeakMap<UploadEnv, UploadEnv>()
+
 export class UploadSession extends Session {
   constructor(ctx: DurableObjectState, env: UploadEnv) {
-    super(meterStorage(ctx), meterBindings(countBindings(env)))
+    const known = counting.get(env) ?? meterBindings(countBindings(env))
+    counting.set(env, known)
+    super(meterStorage(ctx), known)
   }
 }
 

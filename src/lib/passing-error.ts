@@ -1,0 +1,31 @@
+/** Which errors of D1, R2 and Durable Objects pass: the same call again can succeed. */
+
+/** Parts of messages: of D1 ("Debug D1", the errors to retry) and of Durable Objects, which fail with the same words. */
+const MESSAGES = [
+  'Network connection lost',
+  'reset because its code was updated',
+  'caused object to be reset',
+  'Cannot resolve D1 DB due to transient issue',
+  "Can't read from request stream because client disconnected",
+  'is overloaded',
+  // The runtime's word for a failure of its own.
+  'internal error; reference =',
+]
+
+/** R2 ("Error codes"): internal error, service unavailable, connection lost, more than one write to a key in a second. */
+const R2_CODES = [10001, 10043, 10054, 10058]
+
+export function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  // Both flags are Cloudflare's, on errors of Durable Object calls.
+  if (hasFlag(error, 'retryable') || hasFlag(error, 'overloaded')) return true
+  const { message } = error
+  return (
+    MESSAGES.some((part) => message.includes(part)) ||
+    R2_CODES.some((code) => message.endsWith(`(${code})`))
+  )
+}
+
+function hasFlag(error: Error, flag: string): boolean {
+  return Reflect.get(error, flag) === true
+}

@@ -1,0 +1,27 @@
+/** What an isolate remembers of a database, so that not every request has to ask for it. */
+import { boundDatabase, type Database } from './database.ts'
+
+export class Memory<T> {
+  // Values, no promises: a request may not wait for what another one began.
+  readonly #values = new WeakMap<object, { value: T; until: number }>()
+  readonly #milliseconds: number
+
+  /** @param milliseconds for how long a value is remembered */
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds
+  }
+
+  /** What is remembered of `db`; else the answer of `read`. */
+  async of(db: Database, read: () => Promise<T>): Promise<T> {
+    const known = this.#values.get(boundDatabase(db))
+    if (known !== undefined && Date.now() < known.until) return known.value
+    const value = await read()
+    this.set(db, value)
+    return value
+  }
+
+  set(db: Database, value: T): void {
+    const until = Date.now() + this.#milliseconds
+    this.#values.set(boundDatabase(db), { value, until })
+  }
+}

@@ -1,6 +1,7 @@
--- What the registry knows. R2 holds bytes under keys that are never re-used; every fact about them stands here, and the schema
--- itself keeps the invariants: what a manifest refers to cannot be removed under it (ON DELETE RESTRICT), and the history of
--- a tag is written by triggers, so that no statement can forget it. Times are milliseconds since the epoch.
+-- What the registry knows. R2 holds the bytes, under keys that are never used twice. Every fact about them is in these tables.
+-- The schema keeps the invariants: a row that a manifest refers to cannot be removed (ON DELETE RESTRICT), and triggers write
+-- the history of a tag, so no statement can forget it. Times are milliseconds since the epoch.
+-- The platform splits these files into statements by rules of its own. test/node/migrations.test.ts says which shape is safe.
 
 CREATE TABLE repositories (
   id         INTEGER PRIMARY KEY,
@@ -8,7 +9,7 @@ CREATE TABLE repositories (
   created_at INTEGER NOT NULL
 );
 
--- One row a stored object, shared by all repositories.
+-- One row for each stored object. All repositories share it.
 CREATE TABLE blobs (
   digest      TEXT    NOT NULL PRIMARY KEY,
   size        INTEGER NOT NULL CHECK (size >= 0),
@@ -16,7 +17,7 @@ CREATE TABLE blobs (
   created_at  INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What a repository may serve: a blob without a link here does not exist for its readers.
+-- What a repository serves. A blob without a link here does not exist for the readers of the repository.
 CREATE TABLE repository_blobs (
   repository_id INTEGER NOT NULL REFERENCES repositories (id),
   digest        TEXT    NOT NULL REFERENCES blobs (digest) ON DELETE RESTRICT,
@@ -25,8 +26,8 @@ CREATE TABLE repository_blobs (
 ) WITHOUT ROWID;
 CREATE INDEX repository_blobs_by_digest ON repository_blobs (digest);
 
--- A manifest's bytes are `payload` (text: a manifest is valid UTF-8, so nothing is lost) up to 64 KiB, else the R2 object
--- `storage_key`. `annotations` is kept for manifests with a subject: the referrers list shows it.
+-- The bytes of a manifest are in payload up to 64 KiB (as text, because a manifest is valid UTF-8), and above that in the R2
+-- object storage_key. The column annotations is set for manifests with a subject, because the referrers list shows it.
 CREATE TABLE manifests (
   id             INTEGER PRIMARY KEY,
   repository_id  INTEGER NOT NULL REFERENCES repositories (id),
@@ -46,7 +47,8 @@ CREATE TABLE manifests (
 CREATE INDEX manifests_by_subject ON manifests (repository_id, subject_digest, digest)
   WHERE subject_digest IS NOT NULL;
 
--- What a manifest refers to. The references hold the referred: config and layers, and the manifests of an index.
+-- What a manifest refers to: config and layers in manifest_blobs, the manifests of an index in manifest_children. These
+-- references protect their targets from deletion.
 CREATE TABLE manifest_blobs (
   repository_id   INTEGER NOT NULL,
   manifest_digest TEXT    NOT NULL,
@@ -81,7 +83,7 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 CREATE INDEX tags_by_digest ON tags (repository_id, digest);
 
--- Every value that a tag ever had, in order; `digest` is null where the tag was deleted.
+-- Every value that a tag ever had, in order. The digest is null where the tag was deleted.
 CREATE TABLE tag_history (
   id            INTEGER PRIMARY KEY,
   repository_id INTEGER NOT NULL REFERENCES repositories (id),
@@ -91,27 +93,18 @@ CREATE TABLE tag_history (
 );
 CREATE INDEX tag_history_by_tag ON tag_history (repository_id, name, id);
 
-CREATE TRIGGER tags_inserted AFTER INSERT ON tags BEGIN
-  INSERT INTO tag_history (repository_id, name, digest, changed_at)
-  VALUES (new.repository_id, new.name, new.digest, new.updated_at);
-END;
-CREATE TRIGGER tags_moved AFTER UPDATE OF digest ON tags WHEN new.digest <> old.digest BEGIN
-  INSERT INTO tag_history (repository_id, name, digest, changed_at)
-  VALUES (new.repository_id, new.name, new.digest, new.updated_at);
-END;
-CREATE TRIGGER tags_deleted AFTER DELETE ON tags BEGIN
-  INSERT INTO tag_history (repository_id, name, digest, changed_at)
-  VALUES (old.repository_id, old.name, NULL, CAST(unixepoch('subsec') * 1000 AS INTEGER));
-END;
+CREATE TRIGGER tags_inserted AFTER INSERT ON tags BEGIN INSERT INTO tag_history (repository_id, name, digest, changed_at) VALUES (new.repository_id, new.name, new.digest, new.updated_at); END;
+CREATE TRIGGER tags_moved AFTER UPDATE OF digest ON tags WHEN new.digest <> old.digest BEGIN INSERT INTO tag_history (repository_id, name, digest, changed_at) VALUES (new.repository_id, new.name, new.digest, new.updated_at); END;
+CREATE TRIGGER tags_deleted AFTER DELETE ON tags BEGIN INSERT INTO tag_history (repository_id, name, digest, changed_at) VALUES (old.repository_id, old.name, NULL, CAST(unixepoch('subsec') * 1000 AS INTEGER)); END;
 
--- R2 objects that no row names any more, and when their bytes may go.
+-- R2 objects that no row names any more, and when their bytes may be deleted.
 CREATE TABLE tombstones (
   storage_key  TEXT    NOT NULL PRIMARY KEY,
   delete_after INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX tombstones_by_time ON tombstones (delete_after);
 
--- Keys that the registry makes for itself on first use: `uploads` signs upload ids.
+-- Keys that the registry makes for itself at first use. The key named uploads signs upload ids.
 CREATE TABLE signing_keys (
   name       TEXT    NOT NULL PRIMARY KEY,
   key        TEXT    NOT NULL,

@@ -1,7 +1,7 @@
--- Who may do what. A grant gives a principal actions on the repositories of a pattern; accounts prove who they are by a password
--- or by access tokens, CI jobs by an ID token that a trust rule accepts. Times are milliseconds since the epoch.
+-- Who may do what. A grant gives a principal actions on the repositories of a pattern. Accounts log in with a password or with
+-- access tokens. CI jobs log in with an ID token that a trust rule accepts. Times are milliseconds since the epoch.
 
--- `password_hash` is null for a robot, which has access tokens alone.
+-- The column password_hash is null for a robot, which has access tokens only.
 CREATE TABLE accounts (
   id            INTEGER PRIMARY KEY,
   name          TEXT    NOT NULL UNIQUE,
@@ -10,8 +10,8 @@ CREATE TABLE accounts (
   created_at    INTEGER NOT NULL
 );
 
--- Only the SHA-256 of a secret is kept (hex). A `limited` token may do what its grants say, as far as its owner may; one that is
--- not, all that its owner may. It stays limited when its last grant goes.
+-- Only the SHA-256 of a secret is kept (hex). A limited token may do what its grants say and its owner may do. Any other token
+-- may do all that its owner may. A limited token stays limited when its last grant is removed.
 CREATE TABLE access_tokens (
   id           TEXT    NOT NULL PRIMARY KEY,
   account_id   INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
@@ -25,8 +25,8 @@ CREATE TABLE access_tokens (
   UNIQUE (account_id, name)
 ) WITHOUT ROWID;
 
--- Whose ID tokens are accepted as credentials: those of `issuer` for `audience` whose claims meet every condition in `claims`
--- (a JSON object of claim names and patterns).
+-- A rule accepts the ID tokens of an issuer for an audience whose claims meet every condition in the column claims, which is a
+-- JSON object of claim names and patterns.
 CREATE TABLE trust_rules (
   id         INTEGER PRIMARY KEY,
   name       TEXT    NOT NULL UNIQUE,
@@ -37,8 +37,8 @@ CREATE TABLE trust_rules (
 );
 CREATE INDEX trust_rules_by_issuer ON trust_rules (issuer);
 
--- `principal` is the account's name, the token's id or the trust rule's name; '' for everybody who is signed in with an account
--- ('authenticated') and for everybody at all ('anonymous'). `actions` is a JSON array.
+-- The principal is the name of an account, the id of a token or the name of a trust rule. It is empty for the kinds
+-- authenticated (all who are logged in with an account) and anonymous (everybody). The column actions is a JSON array.
 CREATE TABLE grants (
   id             INTEGER PRIMARY KEY,
   principal_kind TEXT    NOT NULL
@@ -50,18 +50,12 @@ CREATE TABLE grants (
   UNIQUE (principal_kind, principal, pattern)
 );
 
--- Whoever gets a name again does not get what was granted to its former bearer.
-CREATE TRIGGER accounts_deleted AFTER DELETE ON accounts BEGIN
-  DELETE FROM grants WHERE principal_kind = 'account' AND principal = old.name;
-END;
-CREATE TRIGGER access_tokens_deleted AFTER DELETE ON access_tokens BEGIN
-  DELETE FROM grants WHERE principal_kind = 'token' AND principal = old.id;
-END;
-CREATE TRIGGER trust_rules_deleted AFTER DELETE ON trust_rules BEGIN
-  DELETE FROM grants WHERE principal_kind = 'trust' AND principal = old.name;
-END;
+-- Whoever takes a name that was in use before does not get the grants of the former owner.
+CREATE TRIGGER accounts_deleted AFTER DELETE ON accounts BEGIN DELETE FROM grants WHERE principal_kind = 'account' AND principal = old.name; END;
+CREATE TRIGGER access_tokens_deleted AFTER DELETE ON access_tokens BEGIN DELETE FROM grants WHERE principal_kind = 'token' AND principal = old.id; END;
+CREATE TRIGGER trust_rules_deleted AFTER DELETE ON trust_rules BEGIN DELETE FROM grants WHERE principal_kind = 'trust' AND principal = old.name; END;
 
--- The keys that sign bearer tokens, as private JWKs. The newest signs; an older one is accepted until the last token that it
+-- The keys that sign bearer tokens, as private JWKs. The newest key signs. An older key is accepted until the last token that it
 -- signed has expired.
 CREATE TABLE token_keys (
   kid        TEXT    NOT NULL PRIMARY KEY,
@@ -69,7 +63,7 @@ CREATE TABLE token_keys (
   created_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- Every change by the administration API, written with the change.
+-- Every change made through the administration API. The row is written in the same transaction as the change.
 CREATE TABLE audit (
   id         INTEGER PRIMARY KEY,
   at         INTEGER NOT NULL,

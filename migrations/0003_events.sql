@@ -1,8 +1,8 @@
--- What the registry tells of itself, and whom. An event's row is written with the change that it tells of; the queue only carries
--- it, so that whatever the queue loses is found here again. Times are milliseconds since the epoch.
+-- What happened in the registry, and which endpoints are told. The row of an event is written in the same transaction as the
+-- change. The queue only carries it, so an event that the queue loses is found here again. Times are milliseconds since the epoch.
 
--- Outbox and feed in one. `settled_at` is null until every endpoint that wants the event has it, or has a delivery of it; until then
--- the event is sent again from `due_at` on. `seq` never comes twice, so that a reader can go on where it stopped.
+-- Outbox and feed in one table. The column settled_at is null until every endpoint that wants the event has it, or has a row in
+-- deliveries. Until then the event is sent again from due_at on. A seq is never used twice, so a reader can continue after it.
 CREATE TABLE events (
   seq        INTEGER PRIMARY KEY AUTOINCREMENT,
   id         TEXT    NOT NULL UNIQUE,
@@ -16,8 +16,8 @@ CREATE TABLE events (
 CREATE INDEX events_unsettled ON events (due_at) WHERE settled_at IS NULL;
 CREATE INDEX events_settled ON events (at) WHERE settled_at IS NOT NULL;
 
--- Endpoints that the administration API manages; those of the WEBHOOKS variable are not here, and their id is `var:<name>`.
--- `config` is the endpoint as it was written, without its secrets; `secrets` is null where nothing is signed.
+-- Endpoints that are managed through the administration API. Those of the variable WEBHOOKS are not here. Their id is var:NAME.
+-- The column config is the endpoint as it was written, without its secrets. The column secrets is null where nothing is signed.
 CREATE TABLE webhooks (
   id         TEXT    NOT NULL PRIMARY KEY,
   name       TEXT    NOT NULL UNIQUE,
@@ -28,7 +28,7 @@ CREATE TABLE webhooks (
   updated_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- The circuit breaker of each endpoint, of both kinds; no row is an endpoint that did not fail.
+-- The circuit breaker of each endpoint of both kinds. An endpoint that never failed has no row.
 CREATE TABLE endpoint_states (
   endpoint   TEXT    NOT NULL PRIMARY KEY,
   failures   INTEGER NOT NULL,
@@ -36,8 +36,8 @@ CREATE TABLE endpoint_states (
   updated_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- One event for one endpoint. `event` is kept for as long as it is to be sent; `next_at` is when. `first_at` is when the delivery
--- was due at first, `status`, `ms`, `error` and `excerpt` are of the last attempt.
+-- One event for one endpoint. The column event is kept as long as the event is still to be sent, at next_at. The first try was
+-- due at first_at. The columns status, ms, error and excerpt describe the last attempt.
 CREATE TABLE deliveries (
   event_id   TEXT    NOT NULL,
   endpoint   TEXT    NOT NULL,
@@ -59,7 +59,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_overdue ON deliveries (next_at) WHERE state = 'pending';
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint, state, updated_at);
 
--- Deliveries that were given up, and why.
+-- Deliveries that were given up, and the reason.
 CREATE TABLE dead_letters (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint    TEXT    NOT NULL,
@@ -74,9 +74,8 @@ CREATE INDEX dead_letters_by_endpoint ON dead_letters (endpoint, id);
 CREATE INDEX dead_letters_to_replay ON dead_letters (endpoint, at) WHERE replayed_at IS NULL;
 CREATE INDEX dead_letters_by_time ON dead_letters (at);
 
--- An endpoint goes with all that was kept of it.
-CREATE TRIGGER webhooks_deleted AFTER DELETE ON webhooks BEGIN
-  DELETE FROM endpoint_states WHERE endpoint = old.id;
-  DELETE FROM deliveries WHERE endpoint = old.id;
-  DELETE FROM dead_letters WHERE endpoint = old.id;
-END;
+-- When an endpoint is deleted, everything that was kept about it is deleted too. A database made before these files were
+-- rewritten has one trigger webhooks_deleted with the same three statements.
+CREATE TRIGGER webhooks_deleted_endpoint_states AFTER DELETE ON webhooks BEGIN DELETE FROM endpoint_states WHERE endpoint = old.id; END;
+CREATE TRIGGER webhooks_deleted_deliveries AFTER DELETE ON webhooks BEGIN DELETE FROM deliveries WHERE endpoint = old.id; END;
+CREATE TRIGGER webhooks_deleted_dead_letters AFTER DELETE ON webhooks BEGIN DELETE FROM dead_letters WHERE endpoint = old.id; END;

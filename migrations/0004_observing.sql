@@ -1,7 +1,7 @@
--- What /metrics tells of the registry, at a price that does not grow with it: totals that triggers keep, so that no statement can
--- forget them, and the last run of each sweep. Times are milliseconds since the epoch.
+-- What /metrics reports, at a cost that does not grow with the registry: totals that triggers keep, so no statement can forget
+-- them, and the last run of each sweep. Times are milliseconds since the epoch.
 
--- One row. Bytes are what was pushed: a blob that several repositories have counts once, a manifest in each.
+-- One row. Bytes are counted as pushed: a blob that several repositories have counts once, a manifest counts in each.
 CREATE TABLE totals (
   id             INTEGER PRIMARY KEY CHECK (id = 1),
   repositories   INTEGER NOT NULL,
@@ -17,33 +17,17 @@ SELECT 1, (SELECT count(*) FROM repositories),
   (SELECT count(*) FROM tags),
   (SELECT count(*) FROM blobs), (SELECT ifnull(sum(size), 0) FROM blobs);
 
--- Sizes never change: they are those of a digest. An upsert that finds its row fires none of these.
-CREATE TRIGGER repositories_added AFTER INSERT ON repositories BEGIN
-  UPDATE totals SET repositories = repositories + 1;
-END;
-CREATE TRIGGER repositories_removed AFTER DELETE ON repositories BEGIN
-  UPDATE totals SET repositories = repositories - 1;
-END;
-CREATE TRIGGER manifests_added AFTER INSERT ON manifests BEGIN
-  UPDATE totals SET manifests = manifests + 1, manifest_bytes = manifest_bytes + new.size;
-END;
-CREATE TRIGGER manifests_removed AFTER DELETE ON manifests BEGIN
-  UPDATE totals SET manifests = manifests - 1, manifest_bytes = manifest_bytes - old.size;
-END;
-CREATE TRIGGER tags_added AFTER INSERT ON tags BEGIN
-  UPDATE totals SET tags = tags + 1;
-END;
-CREATE TRIGGER tags_removed AFTER DELETE ON tags BEGIN
-  UPDATE totals SET tags = tags - 1;
-END;
-CREATE TRIGGER blobs_added AFTER INSERT ON blobs BEGIN
-  UPDATE totals SET blobs = blobs + 1, blob_bytes = blob_bytes + new.size;
-END;
-CREATE TRIGGER blobs_removed AFTER DELETE ON blobs BEGIN
-  UPDATE totals SET blobs = blobs - 1, blob_bytes = blob_bytes - old.size;
-END;
+-- A size never changes, because it belongs to a digest. An upsert that finds its row fires none of these triggers.
+CREATE TRIGGER repositories_added AFTER INSERT ON repositories BEGIN UPDATE totals SET repositories = repositories + 1; END;
+CREATE TRIGGER repositories_removed AFTER DELETE ON repositories BEGIN UPDATE totals SET repositories = repositories - 1; END;
+CREATE TRIGGER manifests_added AFTER INSERT ON manifests BEGIN UPDATE totals SET manifests = manifests + 1, manifest_bytes = manifest_bytes + new.size; END;
+CREATE TRIGGER manifests_removed AFTER DELETE ON manifests BEGIN UPDATE totals SET manifests = manifests - 1, manifest_bytes = manifest_bytes - old.size; END;
+CREATE TRIGGER tags_added AFTER INSERT ON tags BEGIN UPDATE totals SET tags = tags + 1; END;
+CREATE TRIGGER tags_removed AFTER DELETE ON tags BEGIN UPDATE totals SET tags = tags - 1; END;
+CREATE TRIGGER blobs_added AFTER INSERT ON blobs BEGIN UPDATE totals SET blobs = blobs + 1, blob_bytes = blob_bytes + new.size; END;
+CREATE TRIGGER blobs_removed AFTER DELETE ON blobs BEGIN UPDATE totals SET blobs = blobs - 1, blob_bytes = blob_bytes - old.size; END;
 
--- The last run of each sweep that came to its end, and how much it did.
+-- The last completed run of each sweep, and how much it did.
 CREATE TABLE sweeps (
   name     TEXT    NOT NULL PRIMARY KEY,
   ended_at INTEGER NOT NULL,

@@ -1,4 +1,4 @@
--- The referrers of one type, in the order of digests, however many of other types the subject has: an image that was signed and
--- scanned a hundred thousand times has few bills of materials.
+-- The referrers of one type, in the order of their digests. The index keeps such a list fast where the subject has many
+-- referrers of other types: an image may have a hundred thousand signatures and few bills of materials.
 CREATE INDEX manifests_by_subject_and_type ON manifests (repository_id, subject_digest, artifact_type, digest)
   WHERE subject_digest IS NOT NULL;

@@ -1,13 +1,10 @@
 /** Deliveries by a running registry, through its own queues, to a receiver over real sockets that misbehaves. */
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type LocalRegistry, startLocal } from '../../src/cli/local.ts'
 import { deliveryProblem } from '../support/standard-webhooks.ts'
 import { BEHAVIOURS, type Behaviour, startReceiver, type WebhookReceiver } from './receiver.ts'
-import { newBytes, stateFolder } from './support.ts'
+import { databaseRows, newBytes, stateFolder } from './support.ts'
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
@@ -21,18 +18,7 @@ afterEach(async () => {
   await folder.remove()
 })
 
-/** Rows of the registry's database, while it runs. */
-function rows(sql: string): Record<string, unknown>[] {
-  const place = join(folder.path, 'v3/d1/miniflare-D1DatabaseObject')
-  const files = readdirSync(place).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name))
-  expect(files).toHaveLength(1)
-  const database = new DatabaseSync(join(place, files[0] ?? ''), { readOnly: true })
-  try {
-    return database.prepare(sql).all()
-  } finally {
-    database.close()
-  }
-}
+const rows = (sql: string) => databaseRows(folder.path, sql)
 
 function count(sql: string): number {
   return Number(rows(`SELECT count(*) AS n FROM ${sql}`)[0]?.n)

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import type { LocalRegistry } from '../../src/cli/local.ts'
@@ -21,6 +22,19 @@ export function temporaryFolder(): string {
 export function stateFolder() {
   const path = mkdtempSync(join(tmpdir(), 'berth-test-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Rows of the database of the registry that keeps its state in `folder`, also while it runs. */
+export function databaseRows(folder: string, sql: string): Record<string, unknown>[] {
+  const place = join(folder, 'v3/d1/miniflare-D1DatabaseObject')
+  const [file, ...others] = readdirSync(place).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name))
+  if (file === undefined || others.length > 0) throw new Error(`not one database in ${place}`)
+  const database = new DatabaseSync(join(place, file), { readOnly: true })
+  try {
+    return database.prepare(sql).all()
+  } finally {
+    database.close()
+  }
 }
 
 export interface Process {

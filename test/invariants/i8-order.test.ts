@@ -4,13 +4,12 @@
  */
 
 import { evictDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { PART_BYTES } from '../../src/uploads/part-buffers.ts'
-import { sessionNameOf } from '../../src/uploads/upload-id.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
+import { sessionOf } from '../support/uploads.ts'
 
 const REPOSITORY = 'i8/app'
 const SOURCE = randomBytes(PART_BYTES + 500_000)
@@ -38,11 +37,6 @@ async function close(location: string, bytes: Uint8Array<ArrayBuffer>): Promise<
   expect((await send('PUT', `${location}?digest=${digest}`)).status).toBe(201)
   const pulled = await send('GET', `/v2/${REPOSITORY}/blobs/${digest}`)
   expect(await digestOf(new Uint8Array(await pulled.arrayBuffer()))).toBe(digest)
-}
-
-function evict(location: string): Promise<void> {
-  const id = location.slice(location.lastIndexOf('/') + 1)
-  return evictDurableObject(env.UPLOADS.getByName(sessionNameOf(id)))
 }
 
 /** Slices that a confused client may send, at the true offset or beside it; those of a group go out at once. */
@@ -84,7 +78,7 @@ it('whatever a client sends, in whatever order, only what continues the upload i
         }
         if (slices.some(({ start }) => start === before)) expect(taken.length).toBeGreaterThan(0)
         expect(answers.every(({ status }) => status === 202 || status === 416)).toBe(true)
-        if (evicted && offset > 0) await evict(location)
+        if (evicted && offset > 0) await evictDurableObject(sessionOf(location))
         expect(committed(await send('GET', location))).toBe(offset)
       }
       await close(location, SOURCE.slice(0, offset))

@@ -2,6 +2,8 @@
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import type { Digest } from '../../src/oci/digest.ts'
+import { sessionNameOf } from '../../src/uploads/upload-id.ts'
+import type { UploadSession } from '../../src/uploads/upload-session.ts'
 import { errorCodes, send } from './registry.ts'
 
 export const REPOSITORY = 'uploads/app'
@@ -68,4 +70,10 @@ export async function expectEnded(location: string, digest: Digest): Promise<voi
 
 export async function storedObjects(): Promise<number> {
   return (await env.BUCKET.list()).objects.length
+}
+
+/** The object of the upload that a Location names. */
+export function sessionOf(location: string): DurableObjectStub<UploadSession> {
+  const id = location.slice(location.lastIndexOf('/') + 1)
+  return env.UPLOADS.getByName(sessionNameOf(id))
 }

@@ -18,7 +18,7 @@ const folder = stateFolder()
 let registry: LocalRegistry
 
 beforeAll(async () => {
-  registry = await startLocal({ state: folder.path })
+  registry = await startLocal({ state: folder.path, vars: { LOG_REQUESTS: 'false' } })
 })
 afterAll(async () => {
   await registry.stop()

@@ -14,7 +14,7 @@ const folder = stateFolder()
 let registry: LocalRegistry
 
 beforeAll(async () => {
-  registry = await startLocal({ state: folder.path })
+  registry = await startLocal({ state: folder.path, vars: { LOG_REQUESTS: 'false' } })
 })
 afterAll(async () => {
   await registry.stop()
@@ -50,14 +50,17 @@ function sendFrom(target: URL, method: string, bytes: Buffer<ArrayBuffer>, offse
   return fetch(target, { method, headers, body: bytes.subarray(offset) })
 }
 
-/** Goes on as a client does that lost its connection: told to wait, it waits; told another offset, it goes on there. */
-async function goOn(target: URL, method: string, { bytes }: Bytes, status: number) {
+/**
+ * Goes on as a client does that lost its connection: told to wait, it waits; told another offset, it goes on there. `sent` is how many
+ * bytes of the blob the registry may have.
+ */
+async function goOn(target: URL, method: string, bytes: Bytes['bytes'], sent: number) {
   const deadline = Date.now() + TAKEOVER_MS
   let offset = await committed(target)
   for (;;) {
-    expect(offset).toBeLessThanOrEqual(bytes.length / 2)
+    expect(offset).toBeLessThanOrEqual(sent)
     const response = await sendFrom(target, method, bytes, offset)
-    if (response.status === status) return response
+    if (response.ok) return response
     expect([416, 503]).toContain(response.status)
     expect(Date.now()).toBeLessThan(deadline)
     if (response.status === 503) {
@@ -91,39 +94,39 @@ describe.each([
     const target = await beginUpload(registry.url, REPOSITORY)
     const dead = await goSilent(target, blob.bytes, chunked)
     await wait(500)
-    const response = await goOn(target, 'PATCH', blob, 202)
-    expect(offsetOf(response)).toBe(size)
+    const response = await goOn(target, 'PATCH', blob.bytes, size / 2)
+    expect([response.status, offsetOf(response)]).toEqual([202, size])
     await close(target, blob)
     dead.socket.destroy()
   })
 })
 
 it('a closing PUT that names its offset goes on, too', async () => {
-  const blob = newBytes(300_000)
-  const target = await beginUpload(registry.url, REPOSITORY)
-  const dead = await goSilent(target, blob.bytes, false)
+  const { bytes, digest } = newBytes(300_000)
+  const fresh = await beginUpload(registry.url, REPOSITORY)
+  // Without any byte before it, the PUT would be a blob that comes whole.
+  const first = await fetch(fresh, { method: 'PATCH', body: bytes.subarray(0, 1000) })
+  const target = new URL(first.headers.get('Location') ?? '', registry.url)
+  const dead = await goSilent(target, bytes.subarray(1000), false)
   await wait(500)
-  const closing = new URL(target)
-  closing.searchParams.set('digest', blob.digest)
-  // At offset 0 it would be a blob that comes whole.
-  expect(await committed(target)).toBeGreaterThan(0)
-  await goOn(closing, 'PUT', blob, 201)
-  expect(await pulledDigest(registry.url, REPOSITORY, blob.digest)).toBe(blob.digest)
+  target.searchParams.set('digest', digest)
+  const response = await goOn(target, 'PUT', bytes, 1000 + 299_000 / 2)
+  expect(response.status).toBe(201)
+  expect(await pulledDigest(registry.url, REPOSITORY, digest)).toBe(digest)
   dead.socket.destroy()
 })
 
-it('a chunk that names no offset is told to come back, however long the connection is silent, and changes nothing', async () => {
+it('a chunk that names no offset is told to come back, however long the other connection is silent', async () => {
   const blob = newBytes(300_000)
   const target = await beginUpload(registry.url, REPOSITORY)
   const dead = await goSilent(target, blob.bytes, false)
   for (const pause of [100, 7000]) {
     await wait(pause)
-    const before = await committed(target)
     const response = await fetch(target, { method: 'PATCH', body: newBytes(1000).bytes })
     expect(response.status).toBe(503)
     expect(Number(response.headers.get('Retry-After'))).toBeGreaterThan(0)
     expect(await response.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] })
-    expect(await committed(target)).toBe(before)
+    expect(await committed(target)).toBeLessThanOrEqual(blob.bytes.length / 2)
   }
   // The connection was not dead after all.
   const rest = blob.bytes.subarray(blob.bytes.length / 2)
@@ -139,7 +142,7 @@ it('a connection that is taken over and comes to life again adds nothing', async
   const target = await beginUpload(registry.url, REPOSITORY)
   const dead = await goSilent(target, blob.bytes, false)
   await wait(500)
-  await goOn(target, 'PATCH', blob, 202)
+  await goOn(target, 'PATCH', blob.bytes, blob.bytes.length / 2)
   dead.socket.write(newBytes(blob.bytes.length / 2).bytes)
   const late = await dead.answer.catch(() => null)
   expect([404, 416, 503, undefined]).toContain(late?.status)

@@ -28,7 +28,13 @@ export default defineConfig(async () => {
         wrangler: { configPath: './wrangler.toml' },
         miniflare: {
           d1Databases: { REPLICA: 'replica' },
-          bindings: { OPEN_ACCESS: 'true', LOG_REQUESTS: 'false', TEST_MIGRATIONS: migrations },
+          bindings: {
+            OPEN_ACCESS: 'true',
+            LOG_REQUESTS: 'false',
+            TEST_MIGRATIONS: migrations,
+            MODEL_SEQUENCES: process.env.MODEL_SEQUENCES ?? '500',
+            MODEL_SEED: process.env.MODEL_SEED ?? '',
+          },
         },
       }),
     ],

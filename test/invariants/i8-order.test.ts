@@ -39,10 +39,6 @@ async function close(location: string, bytes: Uint8Array<ArrayBuffer>): Promise<
   expect(await digestOf(new Uint8Array(await pulled.arrayBuffer()))).toBe(digest)
 }
 
-function evict(location: string): Promise<void> {
-  return evictDurableObject(sessionOf(location))
-}
-
 /** Slices that a confused client may send, at the true offset or beside it; those of a group go out at once. */
 const step = fc.record({
   group: fc.array(
@@ -82,7 +78,7 @@ it('whatever a client sends, in whatever order, only what continues the upload i
         }
         if (slices.some(({ start }) => start === before)) expect(taken.length).toBeGreaterThan(0)
         expect(answers.every(({ status }) => status === 202 || status === 416)).toBe(true)
-        if (evicted && offset > 0) await evict(location)
+        if (evicted && offset > 0) await evictDurableObject(sessionOf(location))
         expect(committed(await send('GET', location))).toBe(offset)
       }
       await close(location, SOURCE.slice(0, offset))

@@ -30,7 +30,7 @@ export type SessionAnswer =
   | { kind: 'open'; offset: number }
   /** The blob is committed; `size` in bytes is null where an earlier request had done it. */
   | { kind: 'created'; size: number | null }
-  /** The chunk does not begin where the upload is. */
+  /** The chunk does not begin where the upload is, or another one took over while it came. */
   | { kind: 'range invalid'; offset: number }
   /** The body did not have the length that was said of it, or goes past what a blob may have. */
   | { kind: 'size invalid'; offset: number }

@@ -37,10 +37,10 @@ const PIECE_PATIENCE_MS = 10_000
 const PART_PATIENCE_MS = 1000
 
 /**
- * How a chunk ended: as it should; with bytes beyond its limit; before its end because the client went away or another request took
- * over; because the upload was ended meanwhile; or for want of a buffer.
+ * How a chunk ended: as it should; with bytes beyond its limit; before its end because the client went away or because another
+ * request took over; because the upload was ended meanwhile; or for want of a buffer.
  */
-export type Outcome = 'complete' | 'excess' | 'cut off' | 'ended' | 'crowded'
+export type Outcome = 'complete' | 'excess' | 'cut off' | 'interrupted' | 'ended' | 'crowded'
 
 export interface ReceptionContext {
   pool: BufferPool
@@ -67,7 +67,8 @@ export class Reception {
   /** Whether the client may get a part buffer: where there was none, it asks again with its next part. */
   #mayHavePart = true
   #reader: ReadableStreamBYOBReader | undefined
-  #interrupted = false
+  /** Why nothing more is read from the client. */
+  #stopped: 'cut off' | 'interrupted' | undefined
   #failure: { error: unknown } | undefined
 
   constructor(context: ReceptionContext) {
@@ -81,8 +82,7 @@ export class Reception {
 
   /** Takes nothing more from the client. What it has brought is made durable unless the upload is ended. */
   interrupt(): void {
-    this.#interrupted = true
-    this.#reader?.cancel().catch(() => undefined)
+    this.#stop('interrupted')
   }
 
   /**
@@ -101,7 +101,7 @@ export class Reception {
       await this.#save()
       return outcome
     } catch (error) {
-      this.interrupt()
+      this.#stop('cut off')
       await this.#context.pipeline.drain().catch(() => undefined)
       throw error
     } finally {
@@ -116,7 +116,7 @@ export class Reception {
       const chunk = await this.#read(reader, received)
       if (this.#failure !== undefined) throw this.#failure.error
       if (this.#context.state.phase !== 'open') return 'ended'
-      if (chunk === undefined || this.#interrupted) return 'cut off'
+      if (chunk === undefined || this.#stopped !== undefined) return this.#stopped ?? 'cut off'
       if (chunk.done) return 'complete'
       const bytes = chunk.value
       this.#piece ??= await this.#borrow('piece', PIECE_PATIENCE_MS)
@@ -247,7 +247,7 @@ export class Reception {
   #tick(): void {
     for (const buffer of this.#lent) this.#context.pool.renew(buffer)
     const { silentMs } = this
-    if (silentMs >= SILENCE_MS) this.interrupt()
+    if (silentMs >= SILENCE_MS) this.#stop('cut off')
     const isDue = silentMs >= (this.#part === undefined ? PIECE_MS : SLOW_MS)
     if (!isDue || this.#piece === undefined || this.#parking !== undefined) return
     this.#parking = this.#park().finally(() => {
@@ -269,7 +269,12 @@ export class Reception {
 
   #fail(error: unknown): void {
     this.#failure ??= { error }
-    this.interrupt()
+    this.#stop('cut off')
+  }
+
+  #stop(why: 'cut off' | 'interrupted'): void {
+    this.#stopped ??= why
+    this.#reader?.cancel().catch(() => undefined)
   }
 
   async #borrowPart(): Promise<Buffer | undefined> {

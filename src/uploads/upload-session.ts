@@ -151,6 +151,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
         return { kind: 'unknown' }
       case 'crowded':
         return { kind: 'crowded' }
+      case 'interrupted':
+        return { kind: 'range invalid', offset }
       case 'complete':
         return { kind: length === null || length === received ? 'open' : 'size invalid', offset }
       default:

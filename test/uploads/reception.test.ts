@@ -164,7 +164,7 @@ describe('how a chunk ends', () => {
       await writable.getWriter().write(bytes)
       await scheduler.wait(10)
       upload.reception.interrupt()
-      expect(await appended).toBe('cut off')
+      expect(await appended).toBe('interrupted')
       expect(new SessionState(storage).offset).toBe(upload.state.offset)
       expect(bytes.length - upload.state.offset).toBeLessThanOrEqual(READ_BYTES)
       expectAllFree(upload.pool)

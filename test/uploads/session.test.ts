@@ -214,7 +214,7 @@ describe('a connection that has gone silent', () => {
     if (offset < bytes.length) {
       expect((await append(bytes.subarray(offset), offset)).kind).toBe('open')
     }
-    expect(await appended).toMatchObject({ kind: 'size invalid' })
+    expect(await appended).toMatchObject({ kind: 'range invalid' })
     await client.abort().catch(() => undefined)
     expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
     expect(await pulled(digest)).toBe(digest)

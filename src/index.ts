@@ -4,8 +4,9 @@ import { rotateTokenKeys } from './auth/token-keys.ts'
 import { consumeEvents } from './events/consumer.ts'
 import { sweepOutbox } from './events/sweep-outbox.ts'
 import { type Env, eventContext } from './http/context.ts'
-import { logInfo } from './lib/log.ts'
+import { type Job, runJobs } from './maintenance/run-jobs.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
+import { sweepOrphans } from './maintenance/sweep-orphans.ts'
 import { R2BlobStore } from './store/r2-blob-store.ts'
 import { noteSweep } from './store/sweeps.ts'
 
@@ -15,25 +16,36 @@ export { UploadSession } from './uploads/upload-session.ts'
 /** In wrangler.toml, too; the other trigger is hourly. */
 const EVERY_MINUTE = '* * * * *'
 
+function eachMinute(env: Env): Record<string, Job> {
+  return {
+    'sweep of the outbox': async () => {
+      const outbox = await sweepOutbox(eventContext(env))
+      await noteSweep(env.DB, 'outbox', outbox.events + outbox.deliveries, Date.now())
+      return Object.values(outbox).some((count) => count > 0) ? outbox : null
+    },
+  }
+}
+
+function eachHour(env: Env, now: number): Record<string, Job> {
+  const store = new R2BlobStore(env.BUCKET)
+  return {
+    'sweep of tombstones': async () => {
+      const removed = await sweepTombstones(env.DB, store, now)
+      await noteSweep(env.DB, 'collector', removed, Date.now())
+      return { removed }
+    },
+    'sweep of orphans': async () => {
+      const buried = await sweepOrphans(env.DB, store, now)
+      await noteSweep(env.DB, 'orphans', buried, Date.now())
+      return { buried }
+    },
+    'rotation of token keys': async () => ({ rotated: await rotateTokenKeys(env.DB, now) }),
+  }
+}
+
 export default {
   fetch: app.fetch,
   queue: (batch, env) => consumeEvents(batch, eventContext(env)),
-  async scheduled(controller, env) {
-    if (controller.cron === EVERY_MINUTE) {
-      const outbox = await sweepOutbox(eventContext(env))
-      await noteSweep(env.DB, 'outbox', outbox.events + outbox.deliveries, Date.now())
-      if (Object.values(outbox).some((count) => count > 0)) {
-        logInfo({ message: 'sweep of the outbox', ...outbox })
-      }
-      return
-    }
-    const swept = await sweepTombstones(
-      env.DB,
-      new R2BlobStore(env.BUCKET),
-      controller.scheduledTime,
-    )
-    await noteSweep(env.DB, 'collector', swept, Date.now())
-    const rotated = await rotateTokenKeys(env.DB, controller.scheduledTime)
-    logInfo({ message: 'sweep', swept, rotated })
-  },
+  scheduled: ({ cron, scheduledTime }, env) =>
+    runJobs(cron === EVERY_MINUTE ? eachMinute(env) : eachHour(env, scheduledTime)),
 } satisfies ExportedHandler<Env>

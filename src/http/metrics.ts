@@ -66,6 +66,17 @@ function gaugesOf(state: RegistryState, now: number): Gauge[] {
     ),
     gauge('collector_last_run_removed', state.collected, 'Objects that this run removed.'),
     gauge(
+      'orphan_sweep_last_run_timestamp_seconds',
+      seconds(state.orphansSweptAt),
+      'When the hourly orphan sweep came to its end the last time.',
+    ),
+    gauge('orphan_sweep_last_run_buried', state.orphansBuried, 'Objects that this run buried.'),
+    gauge(
+      'orphan_sweep_stopped',
+      state.orphanSweepStopped,
+      '1 while the orphan sweep has found too many orphans and waits for the operator.',
+    ),
+    gauge(
       'outbox_sweep_last_run_timestamp_seconds',
       seconds(state.sweptAt),
       'When the sweep of the outbox, every minute, came to its end the last time.',

@@ -18,6 +18,16 @@ export interface ByteRange {
   length: number
 }
 
+export interface ObjectPage {
+  objects: {
+    key: string
+    /** When it was written, in milliseconds since the epoch. */
+    uploaded: number
+  }[]
+  /** Whether there are more. */
+  more: boolean
+}
+
 export type BlobBody = ReadableStream<Uint8Array> | Uint8Array
 
 export interface BlobStore {
@@ -30,6 +40,8 @@ export interface BlobStore {
    * @returns false, with nothing stored, where the bytes do not hash to `digest`
    */
   write(key: string, body: BlobBody, digest: Digest): Promise<boolean>
+  /** Up to 1,000 objects whose keys begin with `prefix`, in the order of keys, from the one after `after` on. */
+  list(prefix: string, after: string): Promise<ObjectPage>
   /** Deletes objects, at most 1,000; a key without an object is no error. */
   remove(keys: readonly string[]): Promise<void>
 

@@ -1,7 +1,7 @@
 /** A blob store that counts what a request asks of it. */
 import type { Usage } from '../lib/usage.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { BlobBody, BlobStore, ByteRange, Part } from './blob-store.ts'
+import type { BlobBody, BlobStore, ByteRange, ObjectPage, Part } from './blob-store.ts'
 
 export class CountedBlobStore implements BlobStore {
   readonly #store: BlobStore
@@ -22,6 +22,10 @@ export class CountedBlobStore implements BlobStore {
 
   write(key: string, body: BlobBody, digest: Digest): Promise<boolean> {
     return this.#usage.call('r2Writes', () => this.#store.write(key, body, digest))
+  }
+
+  list(prefix: string, after: string): Promise<ObjectPage> {
+    return this.#usage.call('r2Reads', () => this.#store.list(prefix, after))
   }
 
   remove(keys: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 /** The blob store's driver for R2. Error numbers are those of R2's Workers API ("Error codes"). */
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
-import type { BlobBody, BlobStore, ByteRange, Part } from './blob-store.ts'
+import type { BlobBody, BlobStore, ByteRange, ObjectPage, Part } from './blob-store.ts'
 
 const CHECKSUM_MISMATCH = 10037
 const NO_SUCH_UPLOAD = 10024
@@ -33,6 +33,12 @@ export class R2BlobStore implements BlobStore {
       if (isR2Error(error, CHECKSUM_MISMATCH)) return false
       throw error
     }
+  }
+
+  async list(prefix: string, after: string): Promise<ObjectPage> {
+    const { objects, truncated } = await this.#bucket.list({ prefix, startAfter: after })
+    const listed = objects.map(({ key, uploaded }) => ({ key, uploaded: uploaded.getTime() }))
+    return { objects: listed, more: truncated }
   }
 
   async remove(keys: readonly string[]): Promise<void> {

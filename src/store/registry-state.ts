@@ -22,12 +22,18 @@ export interface RegistryState {
   oldestDelivery: number | null
   /** Those that were not replayed. */
   deadLetters: number
+  /** Tombstones whose bytes are still there. */
   tombstones: number
   /** When the first of them is due. */
   firstTombstone: number | null
   collectedAt: number | null
   /** Objects that the last run of the collector removed. */
   collected: number | null
+  orphansSweptAt: number | null
+  /** Objects that the last run of the orphan sweep buried. */
+  orphansBuried: number | null
+  /** 1 while the orphan sweep has found too many orphans and waits for the operator. */
+  orphanSweepStopped: number
   sweptAt: number | null
   /** Messages that the last sweep of the outbox sent again. */
   swept: number | null
@@ -42,6 +48,8 @@ const SQL = {
       pending.waiting AS deliveries, pending.first AS oldestDelivery, dead.letters AS deadLetters,
       graves.waiting AS tombstones, graves.first AS firstTombstone,
       collector.ended_at AS collectedAt, collector.done AS collected,
+      orphans.ended_at AS orphansSweptAt, orphans.done AS orphansBuried,
+      orphan_sweep.stopped_at IS NOT NULL AS orphanSweepStopped,
       sweep.ended_at AS sweptAt, sweep.done AS swept
     FROM totals,
       (SELECT count(*) AS waiting, min(seq) AS first
@@ -53,6 +61,8 @@ const SQL = {
       (SELECT count(*) AS waiting, min(delete_after) AS first
         FROM tombstones INDEXED BY tombstones_waiting WHERE removed_at IS NULL) AS graves
     LEFT JOIN sweeps AS collector ON collector.name = 'collector'
+    LEFT JOIN sweeps AS orphans ON orphans.name = 'orphans'
+    LEFT JOIN orphan_sweep ON orphan_sweep.one = 1
     LEFT JOIN sweeps AS sweep ON sweep.name = 'outbox'
     WHERE totals.id = 1`,
 } as const

@@ -1,8 +1,11 @@
 /** When each sweep ran last, for whoever watches the registry: one that stopped running leaves no other trace. */
 import type { Database } from './database.ts'
 
-/** `collector`: bytes that no row names; `outbox`: events and deliveries that a queue lost. */
-export type SweepName = 'collector' | 'outbox'
+/**
+ * `collector`: bytes that are buried and due; `orphans`: bytes that neither a row nor a tombstone names; `outbox`: events and
+ * deliveries that a queue lost.
+ */
+export type SweepName = 'collector' | 'orphans' | 'outbox'
 
 const SQL = {
   note: `

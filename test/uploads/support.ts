@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import type { BlobBody, BlobStore, Part } from '../../src/store/blob-store.ts'
+import type { BlobBody, BlobBody, BlobStore, BlobStore, ObjectPage, Part, Part } from '../../src/store/blob-store.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import type { Chunk } from '../../src/uploads/chunk.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'
@@ -91,6 +91,14 @@ export class MemoryBlobStore implements BlobStore {
         (await digestOf(bytes, digest.startsWith('sha512:') ? 'sha512' : 'sha256')) === digest
       if (valid) this.objects.set(key, bytes)
       return valid
+    })
+  }
+
+  list(prefix: string, after: string): Promise<ObjectPage> {
+    return this.#operation('list', () => {
+      const keys = [...this.objects.keys()].sort()
+      const listed = keys.filter((key) => key.startsWith(prefix) && key > after)
+      return { objects: listed.map((key) => ({ key, uploaded: Date.now() })), more: false }
     })
   }
 

@@ -1,0 +1,20 @@
+/** What runs at a time of the clock: one job after the other, and none is stopped by another that fails. */
+import { logError, logInfo } from '../lib/log.ts'
+
+/** Returns what it did; null where that is nothing to tell. */
+export type Job = () => Promise<object | null>
+
+/** @throws {AggregateError} after all jobs, where some failed: the runtime counts failed runs */
+export async function runJobs(jobs: Readonly<Record<string, Job>>): Promise<void> {
+  const failures: unknown[] = []
+  for (const [job, run] of Object.entries(jobs)) {
+    try {
+      const done = await run()
+      if (done !== null) logInfo({ message: 'job done', job, ...done })
+    } catch (error) {
+      logError({ message: 'job failed', job }, error)
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'some jobs failed')
+}

@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import type { BlobBody, BlobBody, BlobStore, BlobStore, ObjectPage, Part, Part } from '../../src/store/blob-store.ts'
+import type { BlobBody, BlobStore, ObjectPage, Part } from '../../src/store/blob-store.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import type { Chunk } from '../../src/uploads/chunk.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'

@@ -6,6 +6,7 @@
  * blob store from there, so a slow client never holds a part buffer. Nor does one that has become slow or silent.
  */
 import type { Algorithm } from '../oci/digest.ts'
+import { BodyReader } from './body-reader.ts'
 import {
   type Buffer,
   type BufferPool,
@@ -59,14 +60,12 @@ export class Reception {
   #filled = 0
   /** Since when the piece has bytes that are not durable. */
   #filledSince = 0
-  /** How long this side waited for the client while the piece filled. */
-  #waitedMs = 0
-  /** Since when this side waits for the client; null while the client waits for this side. */
-  #readingSince: number | null = null
+  /** How long this side had waited for the client when the piece began to fill. */
+  #waitedBefore = 0
   #parking: Promise<void> | undefined
   /** Whether the client may get a part buffer: where there was none, it asks again with its next part. */
   #mayHavePart = true
-  #reader: ReadableStreamBYOBReader | undefined
+  #reader: BodyReader | undefined
   /** Why nothing more is read from the client. */
   #stopped: 'cut off' | 'interrupted' | undefined
   #failure: { error: unknown } | undefined
@@ -77,7 +76,7 @@ export class Reception {
 
   /** For how long the client has brought nothing; 0 while it waits for this side. */
   get silentMs(): number {
-    return this.#readingSince === null ? 0 : Date.now() - this.#readingSince
+    return this.#reader?.silentMs ?? 0
   }
 
   /** Takes nothing more from the client. What it has brought is made durable unless the upload is ended. */
@@ -95,9 +94,10 @@ export class Reception {
     if (this.#piece === undefined) return 'crowded'
     const clock = setInterval(() => this.#tick(), RENEW_MS)
     try {
-      const reader = body.getReader({ mode: 'byob' })
+      const reader = new BodyReader(body)
       this.#reader = reader
       const outcome = await this.#receive(reader, limit)
+      if (outcome !== 'complete') await reader.cancel()
       await this.#save()
       return outcome
     } catch (error) {
@@ -110,23 +110,22 @@ export class Reception {
     }
   }
 
-  async #receive(reader: ReadableStreamBYOBReader, limit: number): Promise<Outcome> {
+  async #receive(reader: BodyReader, limit: number): Promise<Outcome> {
     await this.#writeFullTail()
-    for (let received = 0; ; ) {
+    for (let received = 0; this.#context.state.phase === 'open'; ) {
       const chunk = await this.#read(reader, received)
       if (this.#failure !== undefined) throw this.#failure.error
-      if (this.#context.state.phase !== 'open') return 'ended'
+      if (this.#context.state.phase !== 'open') break
       if (chunk === undefined || this.#stopped !== undefined) return this.#stopped ?? 'cut off'
       if (chunk.done) return 'complete'
       const bytes = chunk.value
       this.#piece ??= await this.#borrow('piece', PIECE_PATIENCE_MS)
       await this.#take(bytes.subarray(0, limit - received))
       received += bytes.length
-      if (this.#piece === undefined || received > limit) {
-        await reader.cancel().catch(() => undefined)
-        return this.#piece === undefined ? 'crowded' : 'excess'
-      }
+      if (this.#piece === undefined) return 'crowded'
+      if (received > limit) return 'excess'
     }
+    return 'ended'
   }
 
   /**
@@ -134,25 +133,17 @@ export class Reception {
    * is collected late: over 512 MiB the process grew by 100 MB. So a fast client's read waits for more. What it waits for is lost
    * when the client goes away meanwhile, so it waits for a quarter, at most, of what the chunk has brought so far.
    */
-  async #read(reader: ReadableStreamBYOBReader, received: number) {
+  async #read(reader: BodyReader, received: number) {
     const buffer = this.#part ?? this.#piece
     const view = buffer?.view() ?? new Uint8Array(SIZES.piece.view)
-    const least = this.#part === undefined ? 1 : Math.min(Math.trunc(received / 4), view.length)
-    const start = Date.now()
-    this.#readingSince = start
-    try {
-      const chunk = await reader.readAtLeast(Math.max(least, 1), view)
-      if (chunk.value !== undefined && buffer !== undefined && this.#lent.has(buffer)) {
-        buffer.reuseView(chunk.value)
-      }
-      return chunk
-    } catch {
-      return undefined
-    } finally {
-      this.#readingSince = null
-      this.#waitedMs += Date.now() - start
-      await this.#parking
+    const least = this.#part === undefined ? 1 : Math.min(received / 4, view.length)
+    const chunk = await reader.read(view, least)
+    // Parking may have given the buffer back while the client was silent.
+    await this.#parking
+    if (chunk?.value !== undefined && buffer !== undefined && this.#lent.has(buffer)) {
+      buffer.reuseView(chunk.value)
     }
+    return chunk
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
@@ -178,9 +169,10 @@ export class Reception {
 
   /** The piece is full or due: a fast client goes on with a part buffer, a slow one with its durable tail. */
   async #emptyPiece(): Promise<void> {
+    const waitedMs = (this.#reader?.waitedMs ?? 0) - this.#waitedBefore
+    this.#waitedBefore += waitedMs
     const isFast =
-      this.#filled === SIZES.piece.bytes && this.#filled >= FAST_BYTES_PER_MS * this.#waitedMs
-    this.#waitedMs = 0
+      this.#filled === SIZES.piece.bytes && this.#filled >= FAST_BYTES_PER_MS * waitedMs
     const part = isFast ? await this.#borrowPart() : undefined
     if (part === undefined) {
       this.#savePiece()
@@ -274,7 +266,7 @@ export class Reception {
 
   #stop(why: 'cut off' | 'interrupted'): void {
     this.#stopped ??= why
-    this.#reader?.cancel().catch(() => undefined)
+    this.#reader?.cancel()
   }
 
   async #borrowPart(): Promise<Buffer | undefined> {

@@ -20,23 +20,14 @@ import {
 import { completeUpload } from './complete.ts'
 import { PartPipeline } from './part-pipeline.ts'
 import { type Outcome, Reception } from './reception.ts'
+import { DISCARD_AGAIN_MS, IDLE_TTL_MS, SessionAlarm, UPLOAD_TTL_MS } from './session-alarm.ts'
 import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
-import { UPLOAD_TTL_SECONDS } from './upload-id.ts'
 
 export interface UploadEnv {
   BUCKET: R2Bucket
   DB: D1Database
 }
-
-/** An upload that nobody touches for so long is given up. */
-const IDLE_TTL_MS = 24 * 60 * 60 * 1000
-
-/** Once no id is valid any more that names the upload, all of it is forgotten. */
-const UPLOAD_TTL_MS = UPLOAD_TTL_SECONDS * 1000
-
-/** Bytes of an ended session that could not be removed are tried again after so long. */
-const DISCARD_AGAIN_MS = 60 * 60 * 1000
 
 /**
  * How long a request waits for another one of the same upload: a client that lost its connection asks again before this side
@@ -54,13 +45,12 @@ export class UploadSession extends DurableObject<UploadEnv> {
   readonly #store = new R2BlobStore(this.env.BUCKET)
   readonly #state = new SessionState(this.ctx.storage)
   readonly #turns = new Turns()
+  readonly #alarm = new SessionAlarm(this.ctx.storage)
   readonly #pipeline = new PartPipeline(this.#store, this.#state)
   /** The chunk that is being received. */
   #reception: Reception | undefined
   /** Of the finished object, as far as it was checked: a commit that failed is tried again without reading the object back. */
   #completed: Digest | undefined
-  /** When the alarm is due: infinite where there is none, undefined where nobody asked yet. */
-  #alarmAt: number | undefined
 
   /** PATCH: takes a chunk. */
   append(request: SessionRequest, chunk: Chunk): Promise<SessionAnswer> {
@@ -84,42 +74,47 @@ export class UploadSession extends DurableObject<UploadEnv> {
   /** GET: how far the upload is. */
   async status({ kind }: Pick<SessionRequest, 'kind'>): Promise<SessionAnswer> {
     await this.#turns.free(TURN_PATIENCE_MS)
-    const { phase, isLive, offset } = this.#state
-    const isOpen = isLive || (phase === 'none' && kind === 'fresh')
-    return isOpen ? { kind: 'open', offset } : { kind: 'unknown' }
+    const { offset } = this.#state
+    return this.#isOpen(kind) ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
   /** DELETE: gives the upload up, also while a chunk is on its way. A closing PUT that has all bytes is not interrupted. */
   async cancel({ kind }: Pick<SessionRequest, 'kind'>): Promise<SessionAnswer> {
-    if (this.#state.phase === 'finishing' && !(await this.#turns.free(TURN_PATIENCE_MS))) {
-      return { kind: 'busy' }
+    if (!this.#isOpen(kind)) return { kind: 'unknown' }
+    await this.#alarm.within(UPLOAD_TTL_MS)
+    // Looked at once more after each wait, and ended without another.
+    while (this.#state.phase === 'finishing' && this.#turns.isTaken) {
+      if (!(await this.#turns.free(TURN_PATIENCE_MS))) return { kind: 'busy' }
     }
-    const { phase, isLive, offset } = this.#state
-    if (!isLive && (phase !== 'none' || kind !== 'fresh')) return { kind: 'unknown' }
+    if (!this.#isOpen(kind)) return { kind: 'unknown' }
+    const { offset } = this.#state
     await this.#giveUp()
     return { kind: 'open', offset }
   }
 
-  /**
-   * Gives up what nobody came for in a day, and forgets what no id names any more. The alarm is not moved with each request, which
-   * would cost a write: it looks when it comes whether it is time.
-   */
+  /** Gives up what nobody came for in a day, and forgets what no id names any more. */
   override async alarm(): Promise<void> {
-    this.#alarmAt = Number.POSITIVE_INFINITY
-    if (this.#turns.isTaken) return this.#wakeWithin(IDLE_TTL_MS)
+    this.#alarm.came()
+    if (this.#turns.isTaken) return this.#alarm.within(IDLE_TTL_MS)
     const { begunAt, touchedAt, storageKey } = this.#state
     const forgetIn = begunAt + UPLOAD_TTL_MS - Date.now()
     const idleIn = Math.min(touchedAt + IDLE_TTL_MS - Date.now(), forgetIn)
-    if (this.#state.isLive && idleIn > 0) return this.#wakeWithin(idleIn)
-    if (this.#state.isLive || storageKey !== '') await this.#giveUp()
-    else if (forgetIn > 0) await this.#wakeWithin(forgetIn)
-    else await this.#state.forget()
+    if (this.#state.isLive && idleIn > 0) return this.#alarm.within(idleIn)
+    if (!this.#state.isLive && storageKey === '') {
+      return forgetIn > 0 ? this.#alarm.within(forgetIn) : this.#state.forget()
+    }
+    await this.#alarm.within(UPLOAD_TTL_MS)
+    if (!this.#turns.isTaken) await this.#giveUp()
+  }
+
+  /** Whether the upload takes bytes or its closing request; a fresh id may also begin it. */
+  #isOpen(kind: SessionRequest['kind']): boolean {
+    return this.#state.isLive || (this.#state.phase === 'none' && kind === 'fresh')
   }
 
   async #receive(request: SessionRequest, chunk: Chunk): Promise<SessionAnswer> {
     const { phase, offset } = this.#state
-    const isOpen = phase === 'open' || (phase === 'none' && request.kind === 'fresh')
-    if (!isOpen) return { kind: 'unknown' }
+    if (phase === 'finishing' || !this.#isOpen(request.kind)) return { kind: 'unknown' }
     if (chunk.start !== null && chunk.start !== offset) return { kind: 'range invalid', offset }
     await this.#open(request)
     if (chunk.body === null) return { kind: 'open', offset }
@@ -161,12 +156,14 @@ export class UploadSession extends DurableObject<UploadEnv> {
   }
 
   async #open({ storageKey }: SessionRequest): Promise<void> {
-    await this.#wakeWithin(IDLE_TTL_MS)
+    await this.#alarm.within(IDLE_TTL_MS)
     if (this.#state.phase === 'none') this.#state.open(storageKey)
     else this.#state.touch()
   }
 
   async #complete({ repository, digest, event }: Closing): Promise<SessionAnswer> {
+    // Cancelled since the last byte came.
+    if (!this.#state.isLive) return { kind: 'unknown' }
     this.#state.finish(digest)
     const { storageKey, offset: size } = this.#state
     if (this.#completed !== digest) {
@@ -193,23 +190,19 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return blob === null ? { kind: 'unknown' } : { kind: 'created', size: null }
   }
 
-  /** Ends the upload at the request of somebody else than the request that has the turn, which is interrupted. */
+  /** Ends the upload, and interrupts the chunk that is on its way. No closing PUT may be at work. */
   async #giveUp(): Promise<void> {
-    await this.#end()
+    if (this.#state.phase !== 'ended') this.#state.end()
     this.#reception?.interrupt()
     if (await this.#turns.free(SETTLE_MS)) await this.#discard()
-    else await this.#wakeWithin(DISCARD_AGAIN_MS)
+    else await this.#alarm.within(DISCARD_AGAIN_MS)
   }
 
-  /** Ends the upload in the request that has the turn. */
+  /** Ends the upload in the closing PUT that failed. */
   async #lose(): Promise<void> {
-    await this.#end()
+    await this.#alarm.within(UPLOAD_TTL_MS)
+    this.#state.end()
     await this.#discard()
-  }
-
-  async #end(): Promise<void> {
-    await this.#wakeWithin(UPLOAD_TTL_MS)
-    if (this.#state.phase !== 'ended') this.#state.end()
   }
 
   /** Removes what the session wrote; what cannot be removed now is tried again by the alarm. */
@@ -225,7 +218,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
       this.#state.discarded()
     } catch (error) {
       logError({ message: 'an upload could not be discarded' }, error)
-      await this.#wakeWithin(DISCARD_AGAIN_MS)
+      await this.#alarm.within(DISCARD_AGAIN_MS)
     }
   }
 
@@ -250,14 +243,5 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (start === null || silentMs < TAKE_OVER_AFTER_MS) return null
     this.#reception?.interrupt()
     return this.#turns.take(work, SETTLE_MS)
-  }
-
-  /** Makes sure of an alarm that comes so soon. Before all that is written: what is stored is cleared away one day. */
-  async #wakeWithin(milliseconds: number): Promise<void> {
-    const at = Date.now() + milliseconds
-    this.#alarmAt ??= (await this.ctx.storage.getAlarm()) ?? Number.POSITIVE_INFINITY
-    if (this.#alarmAt <= at) return
-    this.#alarmAt = at
-    await this.ctx.storage.setAlarm(at)
   }
 }

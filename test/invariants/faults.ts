@@ -43,7 +43,8 @@ export function withInterruption<T>(
   })
 }
 
-async function withAct<T>(
+/** Runs `work`, and `act` at one call of it. */
+export async function withAct<T>(
   planned: Fault,
   work: () => Promise<T>,
   act: (call: string) => Promise<void>,

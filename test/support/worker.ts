@@ -12,12 +12,20 @@ export { LoginGuard } from '../../src/index.ts'
 /** Of each environment one, as the runtime gives all objects of an isolate the same: what is remembered of it is remembered once. */
 const counting = new WeakMap<UploadEnv, UploadEnv>()
 
+let newest: DurableObjectState | undefined
+
 export class UploadSession extends Session {
   constructor(ctx: DurableObjectState, env: UploadEnv) {
     const known = counting.get(env) ?? meterBindings(countBindings(env))
     counting.set(env, known)
     super(meterStorage(ctx), known)
+    newest = ctx
   }
+}
+
+/** Ends the newest object of an upload as a crash would: what is not in its storage is lost. To be called inside of it. */
+export async function crashSession(): Promise<void> {
+  newest?.abort('crashed by a test')
 }
 
 export default worker

@@ -72,7 +72,7 @@ export const app = factory.createApp({ getPath: routeOf })
 
 async function refuse(c: Context<AppEnv>, error: unknown): Promise<Response> {
   await readUnread(c.req.raw)
-  const rendered = renderError(error, c.get('requestId'))
+  const rendered = renderError(error, { id: c.get('requestId'), method: c.req.method })
   return c.newResponse(rendered.body, rendered)
 }
 

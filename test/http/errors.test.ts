@@ -166,17 +166,48 @@ describe('a failure of the registry itself', () => {
     logged.mockRestore()
   })
 
-  it.each(['retryable', 'overloaded'])('that is %s is 503, to be tried again', async (flag) => {
+  const lost = new Error('D1_ERROR: Network connection lost.')
+
+  it.each<[string, string, number, string, Error]>([
+    ['GET', '/v2/foo/tags/list', 429, 'TOOMANYREQUESTS', lost],
+    ['GET', '/v2/foo/manifests/latest', 429, 'TOOMANYREQUESTS', lost],
+    ['GET', `/v2/foo/blobs/${UNKNOWN}`, 429, 'TOOMANYREQUESTS', lost],
+    ['POST', `/v2/foo/blobs/uploads/?mount=${UNKNOWN}`, 503, 'UNAVAILABLE', lost],
+    ['PUT', '/v2/foo/manifests/latest', 503, 'UNAVAILABLE', lost],
+    ['DELETE', '/v2/foo/manifests/latest', 503, 'UNAVAILABLE', lost],
+    ['DELETE', `/v2/foo/blobs/${UNKNOWN}`, 503, 'UNAVAILABLE', lost],
+    [
+      'GET',
+      '/v2/foo/tags/list',
+      429,
+      'TOOMANYREQUESTS',
+      Object.assign(new Error(secret), { retryable: true }),
+    ],
+    [
+      'DELETE',
+      '/v2/foo/manifests/latest',
+      503,
+      'UNAVAILABLE',
+      Object.assign(new Error(secret), { overloaded: true }),
+    ],
+  ])('that passes tells a client to try again: %s %s is %i', async (...row) => {
+    const [method, path, status, code, error] = row
     const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
-    const environment: Env = {
-      ...bindings,
-      DB: broken(Object.assign(new Error(secret), { [flag]: true })),
-    }
-    const response = await send('GET', '/v2/foo/tags/list', {}, environment)
-    expect(response.status).toBe(503)
+    const body = method === 'PUT' ? bytesOf('{"schemaVersion":2,"manifests":[]}') : null
+    const response = await send(method, path, { body }, { ...bindings, DB: broken(error) })
+    expect(response.status).toBe(status)
     expect(response.headers.get('Retry-After')).toBe('1')
     const { errors } = await response.json<ErrorBody>()
-    expect(errors.map(({ code }) => code)).toEqual(['UNAVAILABLE'])
+    expect(errors.map((entry) => entry.code)).toEqual([code])
+    logged.mockRestore()
+  })
+
+  it('that passes is 429 to HEAD, too', async () => {
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const environment: Env = { ...bindings, DB: broken(lost) }
+    const response = await send('HEAD', '/v2/foo/manifests/latest', {}, environment)
+    expect(response.status).toBe(429)
+    expect(response.headers.get('Retry-After')).toBe('1')
     logged.mockRestore()
   })
 })

@@ -10,9 +10,14 @@ export interface Fault {
   operation?: string
   /** `after`: the effect is there, only the answer is lost. */
   when: 'before' | 'after'
+  /** Whether the error is one that passes, as when the connection is lost; by default it is none. */
+  passing?: boolean
 }
 
 export class InjectedFault extends Error {}
+
+/** What D1, R2 and Durable Objects say when the connection to them breaks. */
+const LOST = 'Network connection lost.'
 
 let calls: string[] = []
 let fault: (Fault & { act: (call: string) => Promise<void> }) | undefined
@@ -28,7 +33,7 @@ export async function recordCalls(work: () => Promise<unknown>): Promise<string[
 export function withFault<T>(planned: Fault, work: () => Promise<T>): Promise<T> {
   return withAct(planned, work, async (call) => {
     const what = planned.when === 'before' ? 'failed' : 'was done, its answer was lost'
-    throw new InjectedFault(`${call} ${what}`)
+    throw new InjectedFault(planned.passing ? LOST : `${call} ${what}`)
   })
 }
 

@@ -11,8 +11,16 @@ export interface Containerd extends Daemon {
   load(namespace: string, image: Image, repository: string): Promise<void>
 }
 
+/** The paths of a containerd and of its ctr, or their names on the PATH. */
+export interface Programs {
+  containerd: string
+  ctr: string
+}
+
+const DEBIAN: Programs = { containerd: 'containerd', ctr: 'ctr' }
+
 /** Starts a containerd that works in `dir`, whose namespaces share nothing. */
-export async function startContainerd(dir: string): Promise<Containerd> {
+export async function startContainerd(dir: string, programs = DEBIAN): Promise<Containerd> {
   const socket = join(dir, 'containerd.sock')
   const config = join(dir, 'config.toml')
   const lines = [
@@ -27,11 +35,11 @@ export async function startContainerd(dir: string): Promise<Containerd> {
   ]
   await writeFile(config, lines.join('\n'))
   const log = join(dir, 'containerd.log')
-  const daemon = await startDaemon(['containerd', '--config', config], log, async () => {
-    await $`ctr --address ${socket} version`
+  const daemon = await startDaemon([programs.containerd, '--config', config], log, async () => {
+    await $`${programs.ctr} --address ${socket} version`
     return true
   })
-  const ctr = (namespace: string) => ['ctr', '--address', socket, '--namespace', namespace]
+  const ctr = (namespace: string) => [programs.ctr, '--address', socket, '--namespace', namespace]
   return {
     ctr,
     async load(namespace, { layout }, repository) {

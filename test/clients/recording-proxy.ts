@@ -10,6 +10,7 @@ export interface Exchange {
   url: string
   headers: IncomingHttpHeaders
   status: number
+  /** The headers of the answer, as the client got them. */
   answer: IncomingHttpHeaders
 }
 
@@ -20,16 +21,27 @@ export interface RecordingProxy {
   close(): void
 }
 
-/** Starts a proxy to `target` (`host:port`) on a free loopback port. */
+/**
+ * Starts a proxy to `target` (`host:port`) on a free loopback port. No two Locations of uploads that it passes on are alike: each
+ * gets a number, which the proxy takes off again when a client goes there, so that a recording shows which one the client used.
+ */
 export async function recordingProxy(target: string): Promise<RecordingProxy> {
   const [hostname, port] = target.split(':')
   const exchanges: Exchange[] = []
+  let locations = 0
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming
-    const forward = request({ hostname, port, method, path: url, headers }, (response) => {
+    const path = withoutNumber(url)
+    const forward = request({ hostname, port, method, path, headers }, (response) => {
       const status = response.statusCode ?? 0
-      exchanges.push({ method, url, headers, status, answer: response.headers })
-      outgoing.writeHead(status, response.rawHeaders)
+      const { rawHeaders, headers: answer } = response
+      if (answer.location !== undefined) {
+        const numbered = withNumber(answer.location, ++locations)
+        rawHeaders[rawHeaders.indexOf(answer.location)] = numbered
+        answer.location = numbered
+      }
+      exchanges.push({ method, url, headers, status, answer })
+      outgoing.writeHead(status, rawHeaders)
       response.pipe(outgoing)
     })
     forward.on('error', (error) => outgoing.destroy(error))
@@ -47,4 +59,12 @@ export async function recordingProxy(target: string): Promise<RecordingProxy> {
       server.closeAllConnections()
     },
   }
+}
+
+function withNumber(location: string, number: number): string {
+  return location.replace(/\/blobs\/uploads\/[^?]+/, (path) => `${path}~${number}`)
+}
+
+function withoutNumber(url: string): string {
+  return url.replace(/(\/blobs\/uploads\/[^?~]+)~\d+/, '$1')
 }

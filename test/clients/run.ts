@@ -24,7 +24,7 @@ const files = (await readdir(import.meta.dirname))
 if (files.length === 0) throw new Error(`no such client: ${names.join(', ')}`)
 
 await mkdir(REPORTS, { recursive: true })
-const path = await installClients()
+const path = await installClients((client) => files.some((file) => isNamed(file, client)))
 // Lower case and short: podman reads the path as an image name, and sockets lie in it.
 const scratch = join(tmpdir(), `berth-clients-${process.pid}`)
 await mkdir(scratch)

@@ -45,6 +45,8 @@ export interface AppEnv {
     repository: string
     /** The path's last segment: a digest, a tag, an upload id; each route validates its own. */
     reference: string
+    /** The upload that the path's id names, once the id was verified. */
+    uploadName?: string
     /** Who sent the request, and what it may do; set by the guard. */
     caller: Caller
     /** The client's address; '' where the runtime does not tell. */

@@ -36,7 +36,7 @@ export function observe(c: Context<AppEnv>, ms: number): Observation {
     requestId,
     method: c.req.method,
     route: route?.startsWith('/api/') ? '/api/v1' : (route ?? '/unknown'),
-    path: new URL(c.req.url).pathname,
+    path: loggedPath(c),
     repository: repository ?? '',
     subject: caller?.subject ?? '',
     address: address ?? '',
@@ -48,6 +48,13 @@ export function observe(c: Context<AppEnv>, ms: number): Observation {
     uploads: count('uploads'),
     ms,
   }
+}
+
+/** An upload's id is its owner's: the log has the upload's name, which is of no use without it. */
+function loggedPath(c: Context<AppEnv>): string {
+  const { pathname } = new URL(c.req.url)
+  if (c.get('route') !== '/upload') return pathname
+  return pathname.slice(0, pathname.lastIndexOf('/') + 1) + (c.get('uploadName') ?? '*')
 }
 
 function bodyLength(c: Context<AppEnv>): number | null {

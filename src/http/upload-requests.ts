@@ -36,6 +36,7 @@ export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
   const key = await uploadKey(c.get('db'))
   const upload = await verifyUploadId(key, ownerOf(c), c.get('reference'))
   if (upload === null) throw unknownUpload()
+  c.set('uploadName', upload.name)
   return upload
 }
 

@@ -1,7 +1,15 @@
 /** The log: one JSON line a request, with what an operator asks for and nothing that opens a door. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { bindings, pushBlob, pushImage, randomBytes, send } from '../support/registry.ts'
+import {
+  beginUpload,
+  bindings,
+  pushBlob,
+  pushImage,
+  randomBytes,
+  send,
+} from '../support/registry.ts'
+import { idOf, nameOf } from '../support/uploads.ts'
 
 const environment = { ...bindings, LOG_REQUESTS: 'true' }
 
@@ -48,6 +56,19 @@ describe('a request', () => {
     await pushImage('log/app', 'latest')
     const lines = await linesOf(() => send('HEAD', '/v2/log/app/manifests/latest', {}, environment))
     expect(lines).toMatchObject([{ method: 'HEAD', status: 200, bytes: 0 }])
+  })
+
+  it('on an upload has the upload’s name, never its id', async () => {
+    const location = await beginUpload('log/app')
+    const uploads = '/v2/log/app/blobs/uploads/'
+    const lines = await linesOf(async () => {
+      await send('GET', location, {}, environment)
+      await send('PATCH', location, { body: randomBytes(10) }, environment)
+      await send('GET', `${location.slice(0, -1)}~`, {}, environment)
+    })
+    const paths = [nameOf(location), nameOf(location), '*'].map((name) => uploads + name)
+    expect(lines.map(({ path }) => path)).toEqual(paths)
+    expect(JSON.stringify(lines)).not.toContain(idOf(location).slice(0, -1))
   })
 
   it.each([

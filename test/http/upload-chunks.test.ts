@@ -147,7 +147,9 @@ describe('PATCH', () => {
     const answers = await Promise.all(
       [1, 2, 3].map(() => send('PATCH', location, ranged(bytes, '0-9'))),
     )
-    expect(answers.map(({ status }) => status).sort()).toEqual([202, 416, 416])
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 202)).toHaveLength(1)
+    expect(statuses.filter((status) => status === 416 || status === 503)).toHaveLength(2)
     await expectOffset(location, '0-9')
   })
 })

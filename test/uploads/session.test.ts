@@ -130,7 +130,9 @@ describe('order', () => {
     const { bytes, digest } = await fresh(2 * PART_BYTES + 1000)
     const answers = await Promise.all(Array.from({ length: 5 }, () => append(bytes, 0)))
     expect(answers.filter(({ kind }) => kind === 'open')).toHaveLength(1)
-    expect(answers.filter(({ kind }) => kind === 'range invalid')).toHaveLength(4)
+    // The first one has taken the turn for less than a second, or for more.
+    const others = answers.filter(({ kind }) => kind === 'range invalid' || kind === 'busy')
+    expect(others).toHaveLength(4)
     expect(await finish(digest)).toEqual({ kind: 'created', size: bytes.length })
     expect(await pulled(digest)).toBe(digest)
   })

@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ADMIN, type Client, newClient } from '../support/access-clients.ts'
 import { type PushedBlob, pushBlob, randomBytes } from '../support/registry.ts'
+import { idOf } from '../support/uploads.ts'
 
 const TARGET = '/v2/mine/app'
 
@@ -53,12 +54,14 @@ function unknownDigest(): string {
 
 /** All that differs from one upload to the next, put aside. */
 async function shape(response: Response, digest: string): Promise<string> {
-  const id = response.headers.get('Docker-Upload-UUID') ?? 'none'
+  const name = response.headers.get('Docker-Upload-UUID') ?? 'none'
+  const id = idOf(response.headers.get('Location') ?? 'none')
   const headers = [...response.headers].filter(([name]) => name !== 'x-request-id')
   const text = [response.status, ...headers.map((pair) => pair.join(': ')).sort()]
   return [...text, await response.text()]
     .join('\n')
     .replaceAll(id, '<id>')
+    .replaceAll(name, '<name>')
     .replaceAll(digest, '<digest>')
     .replace(/dur=[0-9]+/, 'dur=<ms>')
 }

@@ -132,11 +132,14 @@ describe('what is read', () => {
   it('has the last runs of the sweeps, and none before the first', async () => {
     expect(await values()).not.toHaveProperty('berth_collector_last_run_timestamp_seconds')
     await bindings.DB.prepare(
-      `INSERT INTO sweeps VALUES ('collector', 1000500, 3), ('outbox', 2000000, 4)`,
+      `INSERT INTO sweeps VALUES ('collector', 1000500, 3), ('orphans', 3000000, 5), ('outbox', 2000000, 4)`,
     ).run()
     expect(await values()).toMatchObject({
       berth_collector_last_run_timestamp_seconds: 1000.5,
       berth_collector_last_run_removed: 3,
+      berth_orphan_sweep_last_run_timestamp_seconds: 3000,
+      berth_orphan_sweep_last_run_buried: 5,
+      berth_orphan_sweep_stopped: 0,
       berth_outbox_sweep_last_run_timestamp_seconds: 2000,
       berth_outbox_sweep_last_run_resent: 4,
     })

@@ -156,9 +156,13 @@ describe('a client that leaves while the registry writes does not leave half of 
     })
   }
 
-  it('a manifest', async () => {
-    const { bytes, digest } = await pushImage('i2/leaving', 'first')
-    const path = '/v2/i2/leaving/manifests/second'
+  it.each([
+    ['a manifest', ''],
+    ['a manifest of more than 64 KiB', 'x'.repeat(70_000)],
+  ])('%s', async (_, padding) => {
+    const image = await pushImage('i2/leaving', 'first', { annotations: { padding } })
+    const { bytes, digest } = image
+    const path = `/v2/i2/leaving/manifests/second-${padding.length}`
     const headers = { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' }
     await leave('PUT', path, { body: bytes, headers })
     const response = await send('GET', path)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { unlinkBlob } from '../../src/store/blobs.ts'
+import type { Database } from '../../src/store/database.ts'
 import {
   findManifestByDigest,
   findManifestByTag,
@@ -13,6 +14,7 @@ import {
   putManifest,
   type Reference,
 } from '../../src/store/put-manifest.ts'
+import { buryUnlessTaken } from '../../src/store/tombstones.ts'
 import { anyEvent } from '../support/any-event.ts'
 import {
   anyBlob,
@@ -74,6 +76,29 @@ describe('putManifest', () => {
     expect(await count('repositories')).toBe(repositories)
     // What lies in the blob store already is not forgotten there.
     expect(await buried()).toContain(storageKey)
+  })
+
+  it('buries the object where the batch fails otherwise, too', async () => {
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
+    const manifest = anyManifest({ content: { storageKey } })
+    const away: Database = {
+      prepare: (sql) => db.prepare(sql),
+      batch: () => Promise.reject(new Error('D1 is away')),
+    }
+    await expect(putManifest(away, 'put/away', manifest)).rejects.toThrow('D1 is away')
+    expect(await buried()).toContain(storageKey)
+  })
+
+  it('is not stored with an object that is buried, and nothing is changed', async () => {
+    const storageKey = newStorageKey(REGISTRY, 'manifests')
+    await buryUnlessTaken(db, storageKey, 0).run()
+    const manifest = anyManifest({ content: { storageKey }, tags: ['buried'] })
+    expect(await putManifest(db, 'put', manifest)).toBe('buried')
+    expect(await findManifestByDigest(db, 'put', manifest.digest)).toBeNull()
+    expect(await findManifestByTag(db, 'put', 'buried')).toBeNull()
+    const again = newStorageKey(REGISTRY, 'manifests')
+    const fresh = putAgain(manifest, { content: { storageKey: again } })
+    expect(await putManifest(db, 'put', fresh)).toBe('stored')
   })
 
   it('refers to each blob and child once, however often it lists it', async () => {

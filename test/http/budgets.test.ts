@@ -14,6 +14,7 @@ import {
   randomBytes,
   send,
 } from '../support/registry.ts'
+import { ofLength } from '../support/uploads.ts'
 
 const REPOSITORY = 'budget/app'
 
@@ -62,7 +63,7 @@ describe('pushing a blob', () => {
     const digest = await digestOf(bytes)
     const counts = await counted(async () => {
       const location = await beginUpload(REPOSITORY)
-      const response = await send('PUT', `${location}?digest=${digest}`, { body: bytes })
+      const response = await send('PUT', `${location}?digest=${digest}`, ofLength(bytes))
       expect(response.status).toBe(201)
     })
     expect(counts).toEqual(cost({ r2Writes: 1, d1: 1 }))

@@ -21,6 +21,7 @@ import {
   randomBytes,
   send,
 } from '../support/registry.ts'
+import { ofLength } from '../support/uploads.ts'
 import worker from '../support/worker.ts'
 
 const REPOSITORY = 'i2/app'
@@ -50,7 +51,7 @@ describe('a push answered 201 is readable at once', () => {
       const location = await beginUpload(REPOSITORY)
       const patched = way === 'PATCH and PUT'
       if (patched) expect((await send('PATCH', location, { body: bytes })).status).toBe(202)
-      const body = patched ? {} : { body: bytes }
+      const body = patched ? {} : ofLength(bytes)
       expect((await send('PUT', `${location}?digest=${digest}`, body)).status).toBe(201)
     }
     expect(await read(REPOSITORY, digest)).toBe(digest)

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
+import { ofLength } from '../support/uploads.ts'
 import { crashSession } from '../support/worker.ts'
 import { InjectedFault, recordCalls, withAct } from './faults.ts'
 
@@ -27,7 +28,7 @@ async function newPush(length: number, whole: boolean): Promise<Push> {
 
 /** One try, from where the upload is. Returns the status of the request that ended it. */
 async function attempt({ bytes, digest, whole }: Push, location: string): Promise<number> {
-  if (whole) return (await send('PUT', `${location}?digest=${digest}`, { body: bytes })).status
+  if (whole) return (await send('PUT', `${location}?digest=${digest}`, ofLength(bytes))).status
   const status = await send('GET', location)
   if (status.status !== 204) return status.status
   const last = Number(status.headers.get('Range')?.slice(2))
@@ -90,8 +91,9 @@ describe.each(PATHS)('a blob %s', (path, length, whole) => {
     { timeout: 120_000 },
     async (fault, act) => {
       const model = await newPush(length, whole)
+      const begun = await beginUpload(REPOSITORY)
       const calls = await recordCalls(async () => {
-        expect(await attempt(model, await beginUpload(REPOSITORY))).toBe(201)
+        expect(await attempt(model, begun)).toBe(201)
       })
       expect(calls.length).toBeGreaterThan(1)
       if (whole && fault === 'a crash of the object') return
@@ -101,8 +103,9 @@ describe.each(PATHS)('a blob %s', (path, length, whole) => {
           const location = await beginUpload(REPOSITORY)
           const first = await withAct({ call, when }, () => attempt(push, location), act)
           const at = `${fault} ${when} call ${call}, ${calls[call - 1]}, ${path}`
-          // A passing error is tried again by the registry itself.
-          if (fault === 'a passing error') expect([at, first]).toEqual([at, 201])
+          // A passing error is tried again by the registry itself, but for a body that went with its first try.
+          const isRetried = fault === 'a passing error' && !(whole && calls[call - 1] === 'r2.put')
+          if (isRetried) expect([at, first]).toEqual([at, 201])
           const rest = first === 201 ? [] : await goOn(push, location)
           expect([at, [first, ...rest].at(-1)]).toEqual([at, 201])
           expect(

@@ -1,28 +1,20 @@
 /** Work that may fail in passing, and is then tried again. */
 
-const WAITS_MS = [50, 200, 800]
-const TRIES = WAITS_MS.length
+/** How long to wait after each failed try but the last, about: the jitter spreads those who failed together. */
+const WAITS_MS = [50, 200]
 
-/**
- * Does `work`, up to three times as long as its errors are passing ones. Only for what may be done twice.
- * @param work is told which try it is, from 1
- */
+/** Does `work`, up to three times as long as its errors are passing ones. Only for what may be done twice. */
 export async function withRetries<T>(
-  work: (attempt: number) => Promise<T>,
+  work: () => Promise<T>,
   isPassing: (error: unknown) => boolean,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
+  for (const wait of WAITS_MS) {
     try {
-      return await work(attempt)
+      return await work()
     } catch (error) {
-      if (attempt === TRIES || !isPassing(error)) throw error
-      await backOff(attempt)
+      if (!isPassing(error)) throw error
+      await scheduler.wait(wait * (0.5 + Math.random()))
     }
   }
-}
-
-/** Waits after a failed try, about four times as long after each. The jitter spreads those who failed together. */
-export async function backOff(attempt: number): Promise<void> {
-  const wait = WAITS_MS[attempt - 1] ?? 0
-  await scheduler.wait(wait * (0.5 + Math.random()))
+  return work()
 }

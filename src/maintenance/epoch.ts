@@ -9,15 +9,17 @@ import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
 import { type Epoch, nextEpoch, readRegistryId, takeNewId } from '../store/registry.ts'
 
-/** Says that no database judges the keys of this id any more. */
-const RETIRED = 'retired'
-
 /** No sweep has begun yet. */
 const NONE: Epoch = { number: -1, mark: '' }
 
-/** The one object whose key is used again. It is no storage key: no sweep lists it. */
+/** The epoch that the bucket has: the one object whose key is used again. It is no storage key, so no sweep lists it. */
 export function markerKey(registryId: string): string {
   return `${registryId}/epoch`
+}
+
+/** Says that no database judges the keys of this id any more. An object of its own: nobody can overwrite it with an epoch. */
+export function retiredKey(registryId: string): string {
+  return `${registryId}/retired`
 }
 
 /**
@@ -31,11 +33,11 @@ export async function beginEpoch(db: Database, store: BlobStore, now: number): P
   const mark = crypto.randomUUID()
   const number = await nextEpoch(db, id, last, mark)
   if (number !== null) {
-    await writeMarker(store, id, `${number} ${mark}`)
+    await writeText(store, markerKey(id), `${number} ${mark}`)
     return true
   }
   // Retired first: after a crash in between, the next run finds it so and goes on.
-  await writeMarker(store, id, RETIRED)
+  await writeText(store, retiredKey(id), new Date(now).toISOString())
   await takeNewId(db, id, now)
   logError({
     message: 'the database was restored, or a copy of it runs elsewhere: it takes a new id',
@@ -45,15 +47,16 @@ export async function beginEpoch(db: Database, store: BlobStore, now: number): P
   return false
 }
 
-/** The epoch that the bucket has; null where it is no epoch. */
+/** The epoch that the bucket has; null where it is none that this database could have written. */
 async function readMarker(store: BlobStore, registryId: string): Promise<Epoch | null> {
+  if ((await store.size(retiredKey(registryId))) !== null) return null
   const stream = await store.read(markerKey(registryId))
   if (stream === null) return NONE
   const [, number, mark] = /^(\d+) (\S+)$/.exec(await new Response(stream).text()) ?? []
   return mark === undefined ? null : { number: Number(number), mark }
 }
 
-async function writeMarker(store: BlobStore, registryId: string, text: string): Promise<void> {
+async function writeText(store: BlobStore, key: string, text: string): Promise<void> {
   const bytes = Uint8Array.from(new TextEncoder().encode(text))
-  await store.write(markerKey(registryId), bytes, await digestOf(bytes))
+  await store.write(key, bytes, await digestOf(bytes))
 }

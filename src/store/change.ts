@@ -3,8 +3,11 @@
  * comes a second time fails whole, as events have unique ids, so an error after the effect does no harm, nor does a late batch.
  */
 import { isPassing } from '../lib/passing-error.ts'
-import { backOff, withRetries } from '../lib/retry.ts'
+import { withRetries } from '../lib/retry.ts'
 import type { Database, Statement } from './database.ts'
+
+/** After the last try its batch may still be under way: for so long it is given time. */
+const LOOK_AFTER_MS = 800
 
 /** `nothing`: there was nothing to change, so no event was recorded. */
 export type ChangeOutcome = 'applied' | 'repeated' | 'nothing'
@@ -24,22 +27,19 @@ export async function applyChange(
   statements: readonly Statement[],
 ): Promise<ChangeOutcome> {
   const find = () => db.prepare(SQL.find).bind(operationId)
-  const isDone = async () => (await find().first()) !== null
-  let tries = 0
   try {
-    return await withRetries(async (attempt) => {
-      if (attempt > 1 && (await isDone())) return 'repeated'
-      tries = attempt
+    return await withRetries(async () => {
       const results = await db.batch([...statements, find()])
-      if (results.at(-1)?.results.length === 0) return 'nothing'
-      return 'applied'
+      return results.at(-1)?.results.length === 0 ? 'nothing' : 'applied'
     }, isPassing)
   } catch (error) {
     if (isRepeated(error)) return 'repeated'
-    // An earlier try may have taken effect after it was looked for.
-    if (isPassing(error)) await backOff(tries)
-    else if (tries === 1) throw error
-    if (await isDone().catch(() => false)) return 'repeated'
+    if (!isPassing(error)) throw error
+    await scheduler.wait(LOOK_AFTER_MS)
+    const found = await find()
+      .first()
+      .catch(() => null)
+    if (found !== null) return 'repeated'
     throw error
   }
 }

@@ -218,16 +218,18 @@ async function stored(): Promise<string[]> {
   return objects.map(({ key }) => key).filter((key) => key !== marker)
 }
 
-it('leaves exactly what rows and tombstones name, and then what rows name', async () => {
+it('leaves exactly what rows name: all else is buried, and then gone', async () => {
   const orphans = [`${await registryId(env.DB)}/blobs/${today()}/${crypto.randomUUID()}`]
   for (const key of orphans) await env.BUCKET.put(key, 'left by a crash')
   const before = await stored()
   const looked = TODAY + 3 * DAY_MS + HOUR_MS
   for (let sweeps = 0; sweeps < 2; sweeps++) await sweepOrphans(env.DB, store, looked)
   const { named, waiting } = await kept()
-  expect(waiting.length).toBeGreaterThan(orphans.length)
-  expect((await stored()).toSorted()).toEqual([...named, ...waiting].toSorted())
   expect(await stored()).toEqual(before)
+  // A tombstone may be of bytes that were never written.
+  const garbage = before.filter((key) => !named.includes(key))
+  expect(garbage.filter((key) => !waiting.includes(key))).toEqual([])
+  expect(garbage).toEqual(expect.arrayContaining(orphans))
   for (let sweeps = 0; sweeps < 2; sweeps++) {
     await sweepTombstones(env.DB, store, looked + ORPHAN_GRACE_MS)
   }

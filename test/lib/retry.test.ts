@@ -16,36 +16,36 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** Work that fails in passing so many times, and the tries that it was told of. */
+/** Work that fails so many times, and how often it was tried. */
 function work(failures: number, message = 'passing') {
-  const tries: number[] = []
-  const run = async (attempt: number) => {
-    tries.push(attempt)
-    if (attempt <= failures) throw new Error(message)
+  const tried = { times: 0 }
+  const run = async () => {
+    tried.times += 1
+    if (tried.times <= failures) throw new Error(message)
     return 'done'
   }
-  return { tries, run }
+  return { tried, run }
 }
 
 describe('withRetries', () => {
   it.each([0, 1, 2])('succeeds after %i passing errors', async (failures) => {
-    const { tries, run } = work(failures)
+    const { tried, run } = work(failures)
     expect(await withRetries(run, passes)).toBe('done')
-    expect(tries).toEqual([1, 2, 3].slice(0, failures + 1))
+    expect(tried.times).toBe(failures + 1)
     expect(waits).toHaveLength(failures)
   })
 
   it('throws the third error, and does not wait after it', async () => {
-    const { tries, run } = work(3)
+    const { tried, run } = work(3)
     await expect(withRetries(run, passes)).rejects.toThrow('passing')
-    expect(tries).toEqual([1, 2, 3])
+    expect(tried.times).toBe(3)
     expect(waits).toHaveLength(2)
   })
 
   it('throws at once what does not pass', async () => {
-    const { tries, run } = work(1, 'no such table')
+    const { tried, run } = work(1, 'no such table')
     await expect(withRetries(run, passes)).rejects.toThrow('no such table')
-    expect(tries).toEqual([1])
+    expect(tried.times).toBe(1)
   })
 
   it('waits longer each time, and not always as long', async () => {

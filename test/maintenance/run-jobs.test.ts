@@ -94,6 +94,6 @@ describe('the hourly trigger', () => {
     // The pages are listed past the counter.
     const pages = 6
     const { d1, r2Reads, r2Writes, r2Deletes } = counts
-    expect(d1 + r2Reads + r2Writes + r2Deletes + pages).toBe(48)
+    expect(d1 + r2Reads + r2Writes + r2Deletes + pages).toBe(49)
   })
 })

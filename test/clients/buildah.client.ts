@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { $ } from './command.ts'
 import { readRegistry, sha256OfFile } from './content.ts'
-import { makeImage, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import { MEGABYTE, makeImage, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import { uploadsOf } from './locations.ts'
 import { scratchFor } from './scratch.ts'
 
 suite('buildah', () => {
@@ -46,6 +47,16 @@ suite('buildah', () => {
       await $`${puller} rm ${container}`
     })
   }
+
+  test('each request of an upload goes to the Location of the answer before it', async () => {
+    const image = await makeImage(join(scratch.dir, 'locations.oci'), [MEGABYTE, MEGABYTE])
+    const id = (await $`${pusher} pull --quiet oci:${image.layout}:v1`).stdout.trim()
+    const uploads = await uploadsOf(scratch.host, (host) => {
+      const reference = `docker://${host}/${scratch.path('locations')}:v1`
+      return $`${pusher} push --tls-verify=false ${id} ${reference}`
+    })
+    assert.deepEqual(uploads, ['POST PATCH PUT'])
+  })
 
   test('build for two platforms, push both with manifest push --all, pull each', async () => {
     const file = join(scratch.dir, 'random.bin')

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { $ } from './command.ts'
 import { digestOf, readLayout, readRegistry } from './content.ts'
-import { makeImage, makeIndex, makeUmociImage, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import {
+  MEGABYTE,
+  makeImage,
+  makeIndex,
+  makeUmociImage,
+  ONE_LARGE_LAYER,
+  THREE_LAYERS,
+} from './images.ts'
+import { uploadsOf } from './locations.ts'
 import { scratchFor } from './scratch.ts'
 
 suite('crane', () => {
@@ -36,6 +44,15 @@ suite('crane', () => {
     const child = `${scratch.repository('index')}@${content.manifest}`
     await $`crane pull --insecure --format oci ${child} ${layout}-back`
     assert.deepEqual(await readLayout(`${layout}-back`), content)
+  })
+
+  test('each request of an upload goes to the Location of the answer before it', async () => {
+    const { layout } = await makeImage(join(scratch.dir, 'locations'), [MEGABYTE, MEGABYTE])
+    const uploads = await uploadsOf(
+      scratch.host,
+      (host) => $`crane push --insecure ${layout} ${host}/${scratch.path('locations')}:v1`,
+    )
+    assert.deepEqual(uploads, ['POST PATCH PUT'])
   })
 
   test('copy to another repository, digest and manifest', async () => {

@@ -5,7 +5,8 @@ import { after, before, suite, test } from 'node:test'
 import { $ } from './command.ts'
 import { readRegistry, sha256OfFile } from './content.ts'
 import { type Docker, startDocker } from './docker-engine.ts'
-import { makeImage, makeIndex, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import { MEGABYTE, makeImage, makeIndex, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import { uploadsOf } from './locations.ts'
 import { recordingProxy } from './recording-proxy.ts'
 import { scratchFor } from './scratch.ts'
 
@@ -53,6 +54,17 @@ suite('docker', () => {
       await docker`docker rmi -f ${reference}`
     })
   }
+
+  test('each request of an upload goes to the Location of the answer before it', async () => {
+    const { load, push } = running()
+    const image = await makeImage(join(scratch.dir, 'locations'), [MEGABYTE, MEGABYTE])
+    const uploads = await uploadsOf(scratch.host, async (host) => {
+      const reference = `${host}/${scratch.path('locations')}:v1`
+      await load(image, reference)
+      await push(reference)
+    })
+    assert.deepEqual(uploads, ['POST PATCH PUT'])
+  })
 
   test('push again, push to another repository (mounts), pull by digest', async () => {
     const { run: docker, load, idOf, push } = running()

@@ -31,7 +31,7 @@ export async function goInstall(
   try {
     await go`go mod init clients`
     await go`go get ${source}@${version}`
-    await go`go build -ldflags=-s -tags=${tags.join(',')} -o ${join(folder, program)} ${source}`
+    await go`go build -tags=${tags.join(',')} -o ${join(folder, program)} ${source}`
   } finally {
     await rm(cwd, { recursive: true })
   }

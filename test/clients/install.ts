@@ -18,8 +18,11 @@ const DEBIAN_PACKAGES = {
   crun: 'crun',
 } as const
 
-/** Needed by jib alone. */
-const JAVA_PACKAGES = { maven: 'mvn', 'default-jdk-headless': 'javac' } as const
+/** What only one client needs. */
+const PACKAGES_OF = {
+  jib: { maven: 'mvn', 'default-jdk-headless': 'javac' },
+  'oci-client': { cargo: 'cargo' },
+} as const
 
 interface GoProgram {
   source: string
@@ -59,7 +62,10 @@ type GoClient = keyof typeof GO_PROGRAMS
  *   report as missing
  */
 export async function installClients(isWanted: (client: string) => boolean): Promise<string> {
-  const packages = { ...DEBIAN_PACKAGES, ...(isWanted('jib') ? JAVA_PACKAGES : {}) }
+  const packages: Record<string, string> = { ...DEBIAN_PACKAGES }
+  for (const [client, more] of Object.entries(PACKAGES_OF)) {
+    if (isWanted(client)) Object.assign(packages, more)
+  }
   const path = [...(await installPackages(packages)), '/usr/local/go/bin']
   process.env.PATH = path.join(delimiter)
   for (const client of Object.keys(GO_PROGRAMS) as GoClient[]) {

@@ -14,6 +14,7 @@ import {
   ONE_LARGE_LAYER,
   THREE_LAYERS,
 } from './images.ts'
+import { uploadsOf } from './locations.ts'
 import { scratchFor } from './scratch.ts'
 
 suite('oras', () => {
@@ -39,6 +40,15 @@ suite('oras', () => {
       assert.deepEqual(await readLayout(back), content)
     })
   }
+
+  test('each request of an upload goes to the Location of the answer before it', async () => {
+    const { layout } = await makeImage(join(scratch.dir, 'locations'), [MEGABYTE, MEGABYTE])
+    const uploads = await uploadsOf(scratch.host, (host) => {
+      const reference = `${host}/${scratch.path('locations')}:v1`
+      return $`oras copy --no-tty --from-oci-layout --to-plain-http ${layout}:v1 ${reference}`
+    })
+    assert.deepEqual(uploads, ['POST PUT'])
+  })
 
   const artifact = `${scratch.repository('artifact')}:v1`
 

@@ -6,7 +6,15 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { $, $with } from './command.ts'
 import { readRegistry, sha256OfFile } from './content.ts'
-import { type Image, makeImage, makeIndex, ONE_LARGE_LAYER, THREE_LAYERS } from './images.ts'
+import {
+  type Image,
+  MEGABYTE,
+  makeImage,
+  makeIndex,
+  ONE_LARGE_LAYER,
+  THREE_LAYERS,
+} from './images.ts'
+import { uploadsOf } from './locations.ts'
 import { recordingProxy } from './recording-proxy.ts'
 import { scratchFor } from './scratch.ts'
 
@@ -80,6 +88,14 @@ suite('podman', () => {
     const reference = `${scratch.repository('small')}@${digest}`
     const pulled = await puller`podman pull --quiet --tls-verify=false ${reference}`
     assert.equal(pulled.stdout.trim(), id)
+  })
+
+  test('each request of an upload goes to the Location of the answer before it', async () => {
+    const id = await load(await makeImage(join(scratch.dir, 'locations.oci'), [MEGABYTE, MEGABYTE]))
+    const uploads = await uploadsOf(scratch.host, (host) =>
+      push(id, `${host}/${scratch.path('locations')}:v1`),
+    )
+    assert.deepEqual(uploads, ['POST PATCH PUT'])
   })
 
   test('pull the own platform of an index', async () => {

@@ -14,6 +14,7 @@ import {
   ONE_LARGE_LAYER,
   THREE_LAYERS,
 } from './images.ts'
+import { followedUploads, uploadsOf } from './locations.ts'
 import { recordingProxy } from './recording-proxy.ts'
 import { scratchFor } from './scratch.ts'
 
@@ -62,6 +63,7 @@ suite('regctl', () => {
     } finally {
       proxy.close()
     }
+    assert.deepEqual(followedUploads(proxy.exchanges), ['POST PATCH PATCH PATCH PATCH PUT'])
     const chunks = proxy.exchanges.filter(({ method }) => method === 'PATCH')
     assert.deepEqual(
       chunks.map(({ status, headers }) => [status, headers['content-range']]),
@@ -78,6 +80,15 @@ suite('regctl', () => {
     await $`regctl blob head ${scratch.repository('chunked')} ${digest}`
     await $`regctl blob delete ${scratch.repository('chunked')} ${digest}`
     assert.equal((await fetch(blob)).status, 404)
+  })
+
+  test('each request of an upload goes to the Location of the answer before it', async () => {
+    const { layout } = await makeImage(join(scratch.dir, 'locations'), [MEGABYTE, MEGABYTE])
+    const uploads = await uploadsOf(scratch.host, async (host) => {
+      await $`regctl registry set --tls disabled --skip-check ${host}`
+      await $`regctl image copy ocidir://${layout}:v1 ${host}/${scratch.path('locations')}:v1`
+    })
+    assert.deepEqual(uploads, ['POST PUT'])
   })
 
   test('manifest head, manifest get and image digest', async () => {

@@ -12,6 +12,7 @@ import {
   ONE_LARGE_LAYER,
   THREE_LAYERS,
 } from './images.ts'
+import { followedUploads } from './locations.ts'
 import { recordingProxy } from './recording-proxy.ts'
 import { scratchFor } from './scratch.ts'
 
@@ -68,6 +69,7 @@ suite('skopeo', () => {
     } finally {
       proxy.close()
     }
+    assert.deepEqual(followedUploads(proxy.exchanges), ['POST PATCH PUT'])
     const chunked = proxy.exchanges.filter(
       ({ method, headers }) => method === 'PATCH' && headers['transfer-encoding'] === 'chunked',
     )

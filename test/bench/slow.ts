@@ -38,9 +38,10 @@ const BARS: Record<number, number> = { 12: 1.5, 50: 1.5, 200: 3 }
 
 interface Measured {
   clients: number
-  /** Milliseconds of fast pushes. */
-  alone: number[]
+  /** Milliseconds of fast pushes: alone, beside the slow clients, and alone again. */
+  before: number[]
   beside: number[]
+  after: number[]
   /** Why fast pushes failed. */
   fastFailures: string[]
   completed: number
@@ -101,8 +102,8 @@ async function measureOn(url: URL, workerd: number, clients: number): Promise<Me
     }
   }
   await pushFast([]) // The first one pays for connections and just-in-time compilation.
-  const alone: number[] = []
-  for (let push = 0; push < ALONE; push++) await pushFast(alone)
+  const before: number[] = []
+  for (let push = 0; push < ALONE; push++) await pushFast(before)
   const peakAlone = memoryOf(workerd).peak
 
   const idle = performance.eventLoopUtilization()
@@ -115,11 +116,13 @@ async function measureOn(url: URL, workerd: number, clients: number): Promise<Me
   }
   const client = performance.eventLoopUtilization(idle).utilization
   const outcome = await slow.end()
-  for (let push = 0; push < ALONE; push++) await pushFast(alone)
+  const after: number[] = []
+  for (let push = 0; push < ALONE; push++) await pushFast(after)
   return {
     clients,
-    alone,
+    before,
     beside,
+    after,
     fastFailures,
     ...outcome,
     peakAlone,
@@ -172,9 +175,10 @@ function startSlowClients(url: URL, clients: number) {
 function asTable(measured: readonly Measured[]): string {
   const header = [
     'slow clients',
-    'alone',
+    'before',
     'beside',
     'pushes',
+    'after',
     'ratio',
     'bar',
     '',
@@ -187,9 +191,10 @@ function asTable(measured: readonly Measured[]): string {
   ]
   const rows = measured.map((result) => [
     String(result.clients),
-    milliseconds(median(result.alone)),
-    result.beside.length === 0 ? '-' : milliseconds(median(result.beside)),
+    timeCell(result.before),
+    timeCell(result.beside),
     String(result.beside.length),
+    timeCell(result.after),
     ...verdict(result),
     `${result.completed} of ${result.clients}`,
     String(result.retries),
@@ -211,9 +216,14 @@ function asTable(measured: readonly Measured[]): string {
   ].join('\n')
 }
 
-/** @returns the ratio, its bar, and whether it is met */
-function verdict({ clients, alone, beside, fastFailures, completed }: Measured): string[] {
-  if (beside.length === 0) return ['-', '', 'missed']
+function timeCell(times: readonly number[]): string {
+  return times.length === 0 ? '-' : milliseconds(median(times))
+}
+
+/** @returns the ratio of the time beside the slow clients to that before and after, its bar, and whether it is met */
+function verdict({ clients, before, beside, after, fastFailures, completed }: Measured): string[] {
+  const alone = [...before, ...after]
+  if (beside.length === 0 || alone.length === 0) return ['-', '', 'missed']
   const value = median(beside) / median(alone)
   const bar = BARS[clients]
   if (bar === undefined) return [ratio(value)]

@@ -63,27 +63,25 @@ it(
     let checked = new Acknowledged()
     for (let round = 0; round < KILLS; round++) {
       const registry = await startLocal({ state, vars: QUIET })
-      const latest = since(acknowledged, checked)
+      // Before anybody pushes: beside pushes the local simulator reads objects of several parts very slowly.
+      await expectReadable(registry.url, since(acknowledged, checked))
       checked = copyOf(acknowledged)
-      const clients = [
-        expectReadable(registry.url, latest),
+      const clients = Promise.all([
         ...Array.from({ length: IMAGE_CLIENTS }, (_, client) =>
           pushUntilGone(registry.url, `r${round}-c${client}`, acknowledged),
         ),
         ...resuming.map((client) => client.pushUntilGone(registry.url)),
-      ]
-      // Whoever fails before the registry is gone ends the test.
-      const all = Promise.all(clients)
-      await Promise.race([
-        all,
-        Promise.all([
-          clients[0],
-          eventually(() => acknowledged.tags.size > checked.tags.size + 5, 'pushes', ROUND_MS),
-        ]),
       ])
+      const enough = eventually(
+        () => acknowledged.tags.size > checked.tags.size + 5,
+        'some pushes',
+        ROUND_MS,
+      )
+      // A client that finds something wrong ends the test at once.
+      await Promise.race([enough, clients])
       await wait(Math.random() * 500)
       await kill(registry)
-      await all
+      await clients
     }
     const registry = await startLocal({ state, vars: QUIET })
     await expectReadable(registry.url, acknowledged)
@@ -95,7 +93,8 @@ it(
 
     await clientsThatLeave(registry.url, acknowledged)
     const events = await pushEvents(registry.url)
-    expect([...acknowledged.blobs].filter((digest) => events.get(digest) !== 1)).toEqual([])
+    const counts = [...acknowledged.blobs].map((digest) => [digest, events.get(digest) ?? 0])
+    expect(counts.filter(([, count]) => count !== 1)).toEqual([])
     // Of what was not acknowledged, too: it was pushed, or not.
     const images = new Set(acknowledged.tags.values())
     const twice = [...events].filter(([digest, count]) => count > 1 && !images.has(digest))

@@ -175,9 +175,10 @@ export class Reception {
       this.#filled === SIZES.piece.bytes && this.#filled >= FAST_BYTES_PER_MS * waitedMs
     const part = isFast ? await this.#borrowPart() : undefined
     if (part === undefined) {
-      this.#savePiece()
+      await this.#savePiece()
       return this.#writeFullTail()
     }
+    await this.#context.pipeline.drain()
     let length = 0
     for (const row of this.#context.state.tail()) {
       part.bytes.set(row, length)
@@ -213,26 +214,30 @@ export class Reception {
     this.#mayHavePart = true
   }
 
-  #savePiece(): void {
+  async #savePiece(): Promise<void> {
     const bytes = this.#piece?.bytes.subarray(0, this.#filled)
     this.#filled = 0
-    if (bytes !== undefined && bytes.length > 0) this.#saveTail(bytes)
+    if (bytes !== undefined && bytes.length > 0) await this.#saveTail(() => bytes)
   }
 
   /** Makes what has come durable, and gives the part buffers back. */
   async #save(): Promise<void> {
-    const { state, pipeline } = this.#context
-    await pipeline.drain()
-    if (this.#part === undefined) return this.#savePiece()
-    this.#saveTail(this.#part.bytes.subarray(state.tailLength, this.#filled))
-    this.#giveBack(this.#part)
+    const part = this.#part
+    if (part === undefined) {
+      await this.#context.pipeline.drain()
+      return this.#savePiece()
+    }
+    await this.#saveTail((tailLength) => part.bytes.subarray(tailLength, this.#filled))
+    this.#giveBack(part)
     this.#part = undefined
     this.#filled = 0
   }
 
-  #saveTail(bytes: Uint8Array): void {
-    const { state } = this.#context
-    if (state.phase === 'open') state.appendTail(bytes)
+  /** The tail is what stands behind all parts: those in flight come before it, and take the tail of before with them. */
+  async #saveTail(bytes: (tailLength: number) => Uint8Array): Promise<void> {
+    const { state, pipeline } = this.#context
+    await pipeline.drain()
+    if (state.phase === 'open') state.appendTail(bytes(state.tailLength))
   }
 
   /** Renews what is lent, and takes it from a client that has become slow or silent. */

@@ -6,24 +6,12 @@ import { PartPipeline, sourceOf } from '../../src/uploads/part-pipeline.ts'
 import { Reception } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
-import { bodyOf, cut, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
+import { bodyOf, cut, HeldStore, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
 
 const SOURCE = randomBytes(4 * PART_BYTES)
 
 function partOf(number: number): Uint8Array<ArrayBuffer> {
   return SOURCE.slice((number - 1) * PART_BYTES, number * PART_BYTES)
-}
-
-/** A store whose parts are written when the test says so. */
-class HeldStore extends MemoryBlobStore {
-  readonly held = new Map<number, PromiseWithResolvers<void>>()
-
-  override async writePart(...args: Parameters<MemoryBlobStore['writePart']>) {
-    const gate = Promise.withResolvers<void>()
-    this.held.set(args[2], gate)
-    await gate.promise
-    return super.writePart(...args)
-  }
 }
 
 function begun(

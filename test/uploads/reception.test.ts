@@ -7,7 +7,7 @@ import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
 import { type Outcome, Reception } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
-import { bodyOf, cut, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
+import { bodyOf, cut, HeldStore, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
 
 const SOURCE = randomBytes(3 * PART_BYTES)
 const NO_LIMIT = Number.POSITIVE_INFINITY
@@ -291,6 +291,30 @@ describe('buffers', () => {
       ).toBe(true)
       // The hash went on through the tail, so the object is not read back.
       expect(upload.store.log).not.toContain('read')
+    })
+  })
+
+  it('of a part that others get leave a fast client in the middle: parts in flight come before its tail', async () => {
+    await withStorage(async (storage) => {
+      const store = new HeldStore()
+      const upload = begin(storage, store)
+      // Two are left, and somebody waits for the first that comes back.
+      for (const buffer of takeAll(upload.pool, 'part').slice(0, 2)) upload.pool.release(buffer)
+      const sent = 2 * PART_BYTES + 3 * PIECE_BYTES
+      const appended = upload.append(cut(SOURCE.subarray(0, sent), [READ_BYTES]))
+      while (store.held.size < 2) await scheduler.wait(5)
+      const waiting = upload.pool.acquire('part', 60_000)
+      await scheduler.wait(30)
+      store.held.get(1)?.resolve()
+      await waiting
+      // The second part is written when the client has gone on for long.
+      await scheduler.wait(2000)
+      store.held.get(2)?.resolve()
+      expect(await appended).toBe('complete')
+      expect([upload.state.partCount, upload.state.offset]).toEqual([2, sent])
+      store.holds = false
+      const object = await upload.finish()
+      expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, sent))).toBe(true)
     })
   })
 

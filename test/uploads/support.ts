@@ -165,6 +165,20 @@ export class MemoryBlobStore implements BlobStore {
   }
 }
 
+/** A store whose parts are written when the test says so. */
+export class HeldStore extends MemoryBlobStore {
+  readonly held = new Map<number, PromiseWithResolvers<void>>()
+  holds = true
+
+  override async writePart(...args: Parameters<MemoryBlobStore['writePart']>) {
+    if (!this.holds) return super.writePart(...args)
+    const gate = Promise.withResolvers<void>()
+    this.held.set(args[2], gate)
+    await gate.promise
+    return super.writePart(...args)
+  }
+}
+
 async function bytesIn(body: BlobBody): Promise<Uint8Array<ArrayBuffer>> {
   return body instanceof Uint8Array
     ? Uint8Array.from(body)

@@ -18,6 +18,14 @@ export interface PartSource {
   body(): BlobBody
 }
 
+interface PartInFlight {
+  /** The commit of the part before it. */
+  before: Promise<void> | undefined
+  writing: Promise<Part>
+  /** Records the part that was written. */
+  add: (part: Part) => void
+}
+
 export class PartPipeline {
   readonly #store: BlobStore
   readonly #state: SessionState
@@ -56,8 +64,11 @@ export class PartPipeline {
    */
   write(source: PartSource, algorithm: Algorithm): Promise<void> {
     const number = this.#state.partCount + this.inFlight + 1
+    // Only the first part in flight begins with the tail.
+    const tailLength = this.inFlight === 0 ? this.#state.tailLength : 0
     const writing = this.#writePart(number, source)
-    const commit = this.#commit(this.#commits.at(-1), writing, source, algorithm)
+    const add = (part: Part) => this.#state.addPart(part, tailLength)
+    const commit = this.#commit({ before: this.#commits.at(-1), writing, add }, source, algorithm)
     this.#commits.push(commit)
     commit.catch(() => undefined)
     return commit
@@ -83,8 +94,7 @@ export class PartPipeline {
   }
 
   async #commit(
-    before: Promise<void> | undefined,
-    writing: Promise<Part>,
+    { before, writing, add }: PartInFlight,
     source: PartSource,
     algorithm: Algorithm,
   ): Promise<void> {
@@ -94,7 +104,7 @@ export class PartPipeline {
     if (written.status === 'rejected') throw written.reason
     if (this.#state.phase === 'open') await this.#addToHash(source, algorithm)
     // Cancelled meanwhile: the part goes with the store's upload.
-    if (this.#state.phase === 'open') this.#state.addPart(written.value)
+    if (this.#state.phase === 'open') add(written.value)
     this.#commits.shift()
   }
 

@@ -118,10 +118,15 @@ export class SessionState {
     this.#row = NONE
   }
 
-  /** The next part is in the blob store. The tail is its beginning, so it goes in the same transaction. */
-  addPart({ number, etag }: Part): void {
-    if (this.phase !== 'open' || number !== this.partCount + 1) {
-      throw new Error(`part ${number} behind ${this.partCount} parts, while ${this.phase}`)
+  /**
+   * The next part is in the blob store. Its first `tailLength` bytes are the tail, which goes in the same transaction.
+   * @throws {Error} where it is not the next part, or leaves bytes of the tail out: a bug of the session
+   */
+  addPart({ number, etag }: Part, tailLength: number): void {
+    const isNext = number === this.partCount + 1 && tailLength === this.tailLength
+    if (this.phase !== 'open' || !isNext) {
+      const here = `${this.partCount} parts and ${this.tailLength} bytes, while ${this.phase}`
+      throw new Error(`part ${number} with a tail of ${tailLength} bytes cannot follow ${here}`)
     }
     this.#change({ parts: number, tail: 0 }, [SQL.addPart, number, etag], ...this.#clearTail())
   }

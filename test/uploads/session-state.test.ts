@@ -47,8 +47,8 @@ const CASES: [string, (state: SessionState) => void, object][] = [
       state.open('key')
       state.appendTail(new Uint8Array(9))
       state.setPartsId('id')
-      state.addPart({ number: 1, etag: 'one' })
-      state.addPart({ number: 2, etag: 'two' })
+      state.addPart({ number: 1, etag: 'one' }, 9)
+      state.addPart({ number: 2, etag: 'two' }, 0)
       state.appendTail(new Uint8Array(5))
     },
     {
@@ -78,7 +78,7 @@ const CASES: [string, (state: SessionState) => void, object][] = [
     (state) => {
       state.open('key')
       state.setPartsId('id')
-      state.addPart({ number: 1, etag: 'one' })
+      state.addPart({ number: 1, etag: 'one' }, 0)
       state.appendTail(new Uint8Array(5))
       state.finish(DIGEST)
       state.done()
@@ -99,7 +99,7 @@ const CASES: [string, (state: SessionState) => void, object][] = [
     (state) => {
       state.open('key')
       state.setPartsId('id')
-      state.addPart({ number: 1, etag: 'one' })
+      state.addPart({ number: 1, etag: 'one' }, 0)
       state.appendTail(new Uint8Array(5))
       state.end()
       state.discarded()
@@ -142,14 +142,21 @@ describe('a move that the table of phases does not have', () => {
   it.each<[string, (state: SessionState) => void]>([
     ['a second beginning', (state) => state.open('key')],
     ['done before all bytes are here', (state) => state.done()],
-    ['a part after all bytes are here', afterFinish((state) => state.addPart(part(1)))],
+    ['a part after all bytes are here', afterFinish((state) => state.addPart(part(1), 0))],
     [
       'a tail after all bytes are here',
       afterFinish((state) => state.appendTail(new Uint8Array(1))),
     ],
     ['another digest for the same bytes', afterFinish((state) => state.finish(OTHER))],
     ['an end after success', afterDone((state) => state.end())],
-    ['a part that leaves a gap', (state) => state.addPart(part(2))],
+    [
+      'a part that leaves the tail out',
+      (state) => {
+        state.appendTail(new Uint8Array(1))
+        state.addPart(part(1), 0)
+      },
+    ],
+    ['a part that leaves a gap', (state) => state.addPart(part(2), 0)],
   ])('is refused, and changes nothing: %s', async (_, move) => {
     await withStorage(async (storage) => {
       const state = new SessionState(storage)
@@ -222,7 +229,7 @@ describe('the tail', () => {
       const state = new SessionState(storage)
       state.open('key')
       state.appendTail(new Uint8Array(2_000_000))
-      state.addPart({ number: 1, etag: 'one' })
+      state.addPart({ number: 1, etag: 'one' }, 2_000_000)
       return new SessionState(storage).tailLength
     })
     expect(length).toBe(0)

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { BufferPool, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
 import { PartPipeline, sourceOf } from '../../src/uploads/part-pipeline.ts'
-import { Reception } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
-import { bodyOf, cut, HeldStore, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
+import { HeldStore, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
 
 const SOURCE = randomBytes(4 * PART_BYTES)
 
@@ -121,26 +120,4 @@ it('an upload in parts is begun while the first part fills', async () => {
     await pipeline.write(sourceOf(partOf(1)), 'sha256')
     expect(store.log).toEqual(['beginParts', 'writePart'])
   })
-})
-
-it('takes at most 0.45 of the time of one part at a time, where a part takes 300 ms', async () => {
-  // 64 MB, with a read to the end of each part.
-  const pieces = cut(SOURCE, [PART_BYTES / 20])
-  const body = () => bodyOf([...pieces, ...pieces, ...pieces, ...pieces].slice(0, 244))
-  const push = (partBuffers: number) =>
-    withStorage(async (storage) => {
-      const store = new MemoryBlobStore()
-      const state = new SessionState(storage)
-      state.open('key')
-      const pool = new BufferPool()
-      for (let taken = 11; taken > partBuffers; taken--) pool.tryAcquire('part')
-      const pipeline = new PartPipeline(store, state)
-      store.latency = 300
-      const start = Date.now()
-      const reception = new Reception({ pool, state, pipeline, algorithm: 'sha256' })
-      expect(await reception.run(body(), Number.POSITIVE_INFINITY)).toBe('complete')
-      return Date.now() - start
-    })
-  const [oneAtATime, several] = [await push(1), await push(4)]
-  expect(several / oneAtATime).toBeLessThanOrEqual(0.45)
 })

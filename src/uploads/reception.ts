@@ -7,14 +7,8 @@
  */
 import type { Algorithm } from '../oci/digest.ts'
 import { BodyReader } from './body-reader.ts'
-import {
-  type Buffer,
-  type BufferPool,
-  PART_BYTES,
-  RENEW_MS,
-  SIZES,
-  type Size,
-} from './buffer-pool.ts'
+import { type Buffer, type BufferPool, PART_BYTES, RENEW_MS, SIZES } from './buffer-pool.ts'
+import { Loans } from './loans.ts'
 import { type PartPipeline, sourceOf, tailSource } from './part-pipeline.ts'
 import type { SessionState } from './session-state.ts'
 
@@ -52,7 +46,7 @@ export interface ReceptionContext {
 
 export class Reception {
   readonly #context: ReceptionContext
-  readonly #lent = new Set<Buffer>()
+  readonly #loans: Loans
   #piece: Buffer | undefined
   /** While the client is fast: the tail, and the bytes that came since. Otherwise `#piece` has the bytes that came since. */
   #part: Buffer | undefined
@@ -72,6 +66,7 @@ export class Reception {
 
   constructor(context: ReceptionContext) {
     this.#context = context
+    this.#loans = new Loans(context.pool)
   }
 
   /** For how long the client has brought nothing; 0 while it waits for this side. */
@@ -90,7 +85,7 @@ export class Reception {
    * @throws what the blob store threw; the bytes since the last committed part are then lost, but for the tail of before
    */
   async run(body: ReadableStream<Uint8Array>, limit: number): Promise<Outcome> {
-    this.#piece = await this.#borrow('piece', PIECE_PATIENCE_MS)
+    this.#piece = await this.#loans.borrow('piece', PIECE_PATIENCE_MS)
     if (this.#piece === undefined) return 'crowded'
     const clock = setInterval(() => this.#tick(), RENEW_MS)
     try {
@@ -106,7 +101,7 @@ export class Reception {
       throw error
     } finally {
       clearInterval(clock)
-      for (const buffer of this.#lent) this.#giveBack(buffer)
+      this.#loans.giveBackAll()
     }
   }
 
@@ -119,7 +114,7 @@ export class Reception {
       if (chunk === undefined || this.#stopped !== undefined) return this.#stopped ?? 'cut off'
       if (chunk.done) return 'complete'
       const bytes = chunk.value
-      this.#piece ??= await this.#borrow('piece', PIECE_PATIENCE_MS)
+      this.#piece ??= await this.#loans.borrow('piece', PIECE_PATIENCE_MS)
       await this.#take(bytes.subarray(0, limit - received))
       received += bytes.length
       if (this.#piece === undefined) return 'crowded'
@@ -140,7 +135,7 @@ export class Reception {
     const chunk = await reader.read(view, least)
     // Parking may have given the buffer back while the client was silent.
     await this.#parking
-    if (chunk?.value !== undefined && buffer !== undefined && this.#lent.has(buffer)) {
+    if (chunk?.value !== undefined && buffer !== undefined && this.#loans.has(buffer)) {
       buffer.reuseView(chunk.value)
     }
     return chunk
@@ -191,16 +186,16 @@ export class Reception {
   }
 
   async #writeFullPart(part: Buffer): Promise<void> {
-    const { pool, pipeline, algorithm } = this.#context
+    const { pipeline, algorithm } = this.#context
     if (pipeline.inFlight === PARTS_IN_FLIGHT) await pipeline.oldest()
     pipeline.write(sourceOf(part.bytes), algorithm).then(
-      () => this.#giveBack(part),
+      () => this.#loans.giveBack(part),
       (error) => this.#fail(error),
     )
     this.#part = undefined
     this.#filled = 0
     this.#mayHavePart = true
-    this.#part = this.#keep(pool.tryAcquire('part'))
+    this.#part = this.#loans.tryBorrow('part')
     if (this.#part !== undefined) return
     // Behind others that wait, so that the buffers go round.
     await pipeline.oldest()
@@ -228,7 +223,7 @@ export class Reception {
       return this.#savePiece()
     }
     await this.#saveTail((tailLength) => part.bytes.subarray(tailLength, this.#filled))
-    this.#giveBack(part)
+    this.#loans.giveBack(part)
     this.#part = undefined
     this.#filled = 0
   }
@@ -242,7 +237,7 @@ export class Reception {
 
   /** Renews what is lent, and takes it from a client that has become slow or silent. */
   #tick(): void {
-    for (const buffer of this.#lent) this.#context.pool.renew(buffer)
+    this.#loans.renew()
     const { silentMs } = this
     if (silentMs >= SILENCE_MS) this.#stop('cut off')
     const isDue = silentMs >= (this.#part === undefined ? PIECE_MS : SLOW_MS)
@@ -257,7 +252,7 @@ export class Reception {
       const wasFast = this.#part !== undefined
       await this.#save()
       if (wasFast || this.#piece === undefined) return
-      this.#giveBack(this.#piece)
+      this.#loans.giveBack(this.#piece)
       this.#piece = undefined
     } catch (error) {
       this.#fail(error)
@@ -276,21 +271,8 @@ export class Reception {
 
   async #borrowPart(): Promise<Buffer | undefined> {
     if (!this.#mayHavePart) return undefined
-    const part = await this.#borrow('part', PART_PATIENCE_MS)
+    const part = await this.#loans.borrow('part', PART_PATIENCE_MS)
     this.#mayHavePart = part !== undefined
     return part
-  }
-
-  async #borrow(size: Size, patienceMs: number): Promise<Buffer | undefined> {
-    return this.#keep(await this.#context.pool.acquire(size, patienceMs))
-  }
-
-  #keep(buffer: Buffer | undefined): Buffer | undefined {
-    if (buffer !== undefined) this.#lent.add(buffer)
-    return buffer
-  }
-
-  #giveBack(buffer: Buffer): void {
-    if (this.#lent.delete(buffer)) this.#context.pool.release(buffer)
   }
 }

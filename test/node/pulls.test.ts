@@ -205,7 +205,9 @@ describe('clients that are sent to the bucket', () => {
 
   function expectTarget(path: string): void {
     const url = new URL(path, base)
-    expect(url.pathname).toMatch(/^\/bucket\/blobs\/\d{4}-\d{2}-\d{2}\/[0-9a-f-]{36}$/)
+    expect(url.pathname).toMatch(
+      /^\/bucket\/[0-9a-f]{16}\/blobs\/\d{4}-\d{2}-\d{2}\/[0-9a-f-]{36}$/,
+    )
     expect(url.searchParams.get('X-Amz-Signature')).toBe(signatureOf(url, secret))
   }
 })

@@ -82,13 +82,18 @@ export function readChunk(c: Context<AppEnv>): Chunk {
   return { body, start: range.start, length: ranged }
 }
 
-/** The headers that tell a client how far its upload is and where it goes on. */
+/**
+ * The headers that tell a client how far its upload is and where it goes on. A fresh id is answered while nothing came: a PUT with
+ * the last bytes of an upload on a fresh id would be taken for the whole blob.
+ */
 export async function progressHeaders(
   c: Context<AppEnv>,
-  upload: Upload,
+  { kind, ...upload }: Upload,
   offset: number,
 ): Promise<Record<string, string>> {
-  const id = await formatUploadId(await uploadKey(c.get('db')), ownerOf(c), upload)
+  const key = await uploadKey(c.get('db'))
+  const next: Upload = { ...upload, kind: offset > 0 ? 'begun' : kind }
+  const id = await formatUploadId(key, ownerOf(c), next)
   return {
     Location: location(c, `/v2/${c.get('repository')}/blobs/uploads/${id}`),
     Range: formatCommitted(offset),

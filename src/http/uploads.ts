@@ -86,8 +86,7 @@ export const upload = factory
     const request = await sessionRequest(c, upload)
     const answer = await sessionOf(c, upload).append(request, readChunk(c))
     if (answer.kind !== 'open') throw await refusal(c, upload, answer)
-    const begun = { ...upload, kind: 'begun' } as const
-    return c.body(null, 202, await progressHeaders(c, begun, answer.offset))
+    return c.body(null, 202, await progressHeaders(c, upload, answer.offset))
   })
   .put('/', allow('push'), async (c) => {
     const digest = parseDigest(c.req.query('digest') ?? '')

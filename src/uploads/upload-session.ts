@@ -95,7 +95,6 @@ export class UploadSession extends DurableObject<UploadEnv> {
   /** Gives up what nobody came for in a day, and forgets what no id names any more. */
   override async alarm(): Promise<void> {
     this.#alarm.came()
-    if (this.#turns.isTaken) return this.#alarm.within(IDLE_TTL_MS)
     const { begunAt, touchedAt, storageKey } = this.#state
     const forgetIn = begunAt + UPLOAD_TTL_MS - Date.now()
     const idleIn = Math.min(touchedAt + IDLE_TTL_MS - Date.now(), forgetIn)
@@ -103,7 +102,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (!this.#state.isLive && storageKey === '') {
       return forgetIn > 0 ? this.#alarm.within(forgetIn) : this.#state.forget()
     }
-    await this.#alarm.within(UPLOAD_TTL_MS)
+    await this.#alarm.within(IDLE_TTL_MS)
+    // A chunk may be on its way for longer than a day.
     if (!this.#turns.isTaken) await this.#giveUp()
   }
 

@@ -89,7 +89,7 @@ describe('POST begins an upload', () => {
     const patched = await send('PATCH', path, { headers, body: bytes }, environment)
     expect(isHere(patched.headers.get('Location') ?? '')).toBe(true)
     const status = await send('GET', path, { headers }, environment)
-    expect(status.headers.get('Location')).toBe(location)
+    expect(isHere(status.headers.get('Location') ?? '')).toBe(true)
     const done = await send('PUT', `${path}?digest=${digest}`, { headers }, environment)
     expect(done.headers.get('Location')).toBe(`${origin}/v2/${REPOSITORY}/blobs/${digest}`)
   })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
@@ -86,6 +86,26 @@ describe('parts in flight', () => {
       await commit
       expect(state.partCount).toBe(0)
     })
+  })
+})
+
+it('a hash that has taken a part which is not committed is not used', async () => {
+  await withStorage(async (storage) => {
+    const store = new MemoryBlobStore()
+    const state = new SessionState(storage)
+    state.open('key')
+    const pipeline = new PartPipeline(store, state)
+    await pipeline.write(sourceOf(partOf(1)), 'sha256')
+    vi.spyOn(state, 'addPart').mockImplementationOnce(() => {
+      throw new Error('the storage is full')
+    })
+    await expect(pipeline.write(sourceOf(partOf(2)), 'sha256')).rejects.toThrow('full')
+    await pipeline.drain().catch(() => undefined)
+    await pipeline.write(sourceOf(partOf(2)), 'sha256')
+    const digest = await digestOf(SOURCE.slice(0, 2 * PART_BYTES))
+    state.finish(digest)
+    expect(await completeUpload(store, state, pipeline, digest)).toBe('complete')
+    expect(store.log).toContain('read')
   })
 })
 

@@ -548,7 +548,11 @@ describe('the alarm', () => {
     const { body, client } = heldBody()
     const appended = session.append(request, { body, start: null, length: null })
     await client.write(bytes.subarray(0, 500))
-    expect(await runDurableObjectAlarm(session)).toBe(true)
+    await runInDurableObject(session, async (instance: UploadSession) => {
+      vi.useFakeTimers({ now: Date.now() + 2 * DAY_MS, toFake: ['Date'] })
+      await instance.alarm()
+      vi.useRealTimers()
+    })
     await client.write(bytes.subarray(500))
     await client.close()
     expect(await appended).toEqual({ kind: 'open', offset: 1000 })
@@ -577,6 +581,16 @@ describe('the alarm', () => {
     await evictDurableObject(session)
     await finish(digest)
     expect(await readState((_, storage) => storage.getAlarm())).toBe(at)
+  })
+
+  it('forgets nothing of an upload whose bytes could not be removed', async () => {
+    const { bytes } = await fresh(PART_BYTES + 1000)
+    await append(bytes)
+    const fault: Fault = { operation: 'r2.abort', call: 1, when: 'before' }
+    await withFault(fault, async () => session.cancel(request))
+    await letPass(8 * DAY_MS)
+    expect(await runDurableObjectAlarm(session)).toBe(true)
+    expect(await readState((state) => [state.phase, state.storageKey])).toEqual(['ended', ''])
   })
 
   it('buries what a closing request left that broke off before the commit', async () => {
@@ -706,6 +720,17 @@ describe('failures', () => {
       expect(await finish(digest)).toEqual({ kind: 'unknown' })
       expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
     })
+  })
+
+  it('bytes that were buried meanwhile are not committed', async () => {
+    const { bytes, digest } = await fresh(1000)
+    await append(bytes)
+    await env.DB.prepare('INSERT INTO tombstones (storage_key, delete_after) VALUES (?, 0)')
+      .bind(request.storageKey)
+      .run()
+    expect(await finish(digest)).toEqual({ kind: 'unknown' })
+    expect(await findBlob(env.DB, REPOSITORY, digest)).toBeNull()
+    expect(await readState((state) => state.phase)).toBe('ended')
   })
 
   it('a crash after R2 completed and before anything else was written', async () => {

@@ -50,11 +50,15 @@ export function observe(c: Context<AppEnv>, ms: number): Observation {
   }
 }
 
+/** What looks like an upload's id, wherever a client puts it. No repository name has capital letters. */
+const UPLOAD_ID = /Ag[AE][A-Za-z0-9_-]{49}/g
+
 /** An upload's id is its owner's: the log has the upload's name, which is of no use without it. */
 function loggedPath(c: Context<AppEnv>): string {
   const { pathname } = new URL(c.req.url)
-  if (c.get('route') !== '/upload') return pathname
-  return pathname.slice(0, pathname.lastIndexOf('/') + 1) + (c.get('uploadName') ?? '*')
+  const isUpload = c.get('route') === '/upload'
+  const named = isUpload ? pathname.slice(0, pathname.lastIndexOf('/') + 1) : pathname
+  return named.replace(UPLOAD_ID, '*') + (isUpload ? (c.get('uploadName') ?? '*') : '')
 }
 
 function bodyLength(c: Context<AppEnv>): number | null {

@@ -68,6 +68,11 @@ export class BufferPool {
   readonly #lent = new Map<Buffer, number>()
   readonly #tickets: Record<Size, Ticket[]> = { part: [], piece: [] }
 
+  /** Whether somebody waits for a buffer of this size. */
+  isWanted(size: Size): boolean {
+    return this.#nextTicket(size) !== undefined
+  }
+
   /** A buffer with arbitrary content, if one is to be had at once and nobody waits for one. */
   tryAcquire(size: Size): Buffer | undefined {
     return this.#nextTicket(size) === undefined ? this.#take(size) : undefined

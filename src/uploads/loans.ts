@@ -23,6 +23,10 @@ export class Loans {
     return this.#keep(this.#pool.tryAcquire(size))
   }
 
+  isWanted(size: Size): boolean {
+    return this.#pool.isWanted(size)
+  }
+
   /** Says that all are still in use; to be called every RENEW_MS. */
   renew(): void {
     for (const buffer of this.#lent) this.#pool.renew(buffer)

@@ -24,6 +24,9 @@ const SLOW_MS = 1000
 /** A piece is made durable after so long at the latest, and lent to others while its client is silent. */
 const PIECE_MS = 10_000
 
+/** While others wait for a piece, nobody keeps one for longer: whoever brings a byte now and then would keep it for ever. */
+const PIECE_TURN_MS = 2000
+
 /** A client that is silent for so long is gone. */
 const SILENCE_MS = 5 * 60_000
 
@@ -48,6 +51,7 @@ export class Reception {
   readonly #context: ReceptionContext
   readonly #loans: Loans
   #piece: Buffer | undefined
+  #pieceSince = 0
   /** While the client is fast: the tail, and the bytes that came since. Otherwise `#piece` has the bytes that came since. */
   #part: Buffer | undefined
   /** How many bytes of the one or the other are filled. */
@@ -85,8 +89,7 @@ export class Reception {
    * @throws what the blob store threw; the bytes since the last committed part are then lost, but for the tail of before
    */
   async run(body: ReadableStream<Uint8Array>, limit: number): Promise<Outcome> {
-    this.#piece = await this.#loans.borrow('piece', PIECE_PATIENCE_MS)
-    if (this.#piece === undefined) return 'crowded'
+    if (!(await this.#hasBuffer())) return 'crowded'
     const clock = setInterval(() => this.#tick(), RENEW_MS)
     try {
       const reader = new BodyReader(body)
@@ -114,10 +117,8 @@ export class Reception {
       if (chunk === undefined || this.#stopped !== undefined) return this.#stopped ?? 'cut off'
       if (chunk.done) return 'complete'
       const bytes = chunk.value
-      this.#piece ??= await this.#loans.borrow('piece', PIECE_PATIENCE_MS)
-      await this.#take(bytes.subarray(0, limit - received))
+      if (!(await this.#take(bytes.subarray(0, limit - received)))) return 'crowded'
       received += bytes.length
-      if (this.#piece === undefined) return 'crowded'
       if (received > limit) return 'excess'
     }
     return 'ended'
@@ -141,11 +142,12 @@ export class Reception {
     return chunk
   }
 
-  async #take(bytes: Uint8Array): Promise<void> {
+  /** @returns false where there was no buffer for the rest of them */
+  async #take(bytes: Uint8Array): Promise<boolean> {
     for (let rest = bytes; rest.length > 0; ) {
+      if (!(await this.#hasBuffer())) return false
       const { tailLength } = this.#context.state
-      const target = (this.#part ?? this.#piece)?.bytes
-      if (target === undefined) return
+      const target = (this.#part ?? this.#piece)?.bytes ?? rest
       const room =
         Math.min(target.length, PART_BYTES - (this.#part ? 0 : tailLength)) - this.#filled
       const fitting = rest.subarray(0, room)
@@ -160,6 +162,15 @@ export class Reception {
         await this.#emptyPiece()
       }
     }
+    return true
+  }
+
+  /** Makes sure of a part or a piece; false where none was to be had in time. */
+  async #hasBuffer(): Promise<boolean> {
+    if (this.#part !== undefined || this.#piece !== undefined) return true
+    this.#piece = await this.#loans.borrow('piece', PIECE_PATIENCE_MS)
+    this.#pieceSince = Date.now()
+    return this.#piece !== undefined
   }
 
   /** The piece is full or due: a fast client goes on with a part buffer, a slow one with its durable tail. */
@@ -171,6 +182,7 @@ export class Reception {
     const part = isFast ? await this.#borrowPart() : undefined
     if (part === undefined) {
       await this.#savePiece()
+      if (this.#isPieceWanted()) this.#giveBackPiece()
       return this.#writeFullTail()
     }
     await this.#context.pipeline.drain()
@@ -180,6 +192,7 @@ export class Reception {
       length += row.length
     }
     part.bytes.set(this.#piece?.bytes.subarray(0, this.#filled) ?? [], length)
+    this.#giveBackPiece()
     this.#part = part
     this.#filled += length
     if (this.#filled === PART_BYTES) await this.#writeFullPart(part)
@@ -240,8 +253,11 @@ export class Reception {
     this.#loans.renew()
     const { silentMs } = this
     if (silentMs >= SILENCE_MS) this.#stop('cut off')
-    const isDue = silentMs >= (this.#part === undefined ? PIECE_MS : SLOW_MS)
-    if (!isDue || this.#piece === undefined || this.#parking !== undefined) return
+    const isDue =
+      this.#part === undefined
+        ? this.#piece !== undefined && (silentMs >= PIECE_MS || this.#isPieceWanted())
+        : silentMs >= SLOW_MS
+    if (!isDue || silentMs === 0 || this.#parking !== undefined) return
     this.#parking = this.#park().finally(() => {
       this.#parking = undefined
     })
@@ -249,14 +265,20 @@ export class Reception {
 
   async #park(): Promise<void> {
     try {
-      const wasFast = this.#part !== undefined
       await this.#save()
-      if (wasFast || this.#piece === undefined) return
-      this.#loans.giveBack(this.#piece)
-      this.#piece = undefined
+      this.#giveBackPiece()
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #isPieceWanted(): boolean {
+    return Date.now() - this.#pieceSince >= PIECE_TURN_MS && this.#loans.isWanted('piece')
+  }
+
+  #giveBackPiece(): void {
+    if (this.#piece !== undefined) this.#loans.giveBack(this.#piece)
+    this.#piece = undefined
   }
 
   #fail(error: unknown): void {

@@ -139,7 +139,7 @@ export class SessionState {
     if (this.phase !== 'open') throw new Error(`a tail while ${this.phase}`)
     const rows: Change[] = []
     for (let from = 0; from < bytes.length; from += TAIL_ROW_BYTES) {
-      rows.push([SQL.addTail, this.tailLength + from, bytes.slice(from, from + TAIL_ROW_BYTES)])
+      rows.push([SQL.addTail, this.tailLength + from, bytes.subarray(from, from + TAIL_ROW_BYTES)])
     }
     this.#change({ tail: this.tailLength + bytes.length }, ...rows)
   }

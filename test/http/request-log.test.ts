@@ -65,9 +65,17 @@ describe('a request', () => {
       await send('GET', location, {}, environment)
       await send('PATCH', location, { body: randomBytes(10) }, environment)
       await send('GET', `${location.slice(0, -1)}~`, {}, environment)
+      for (const wrong of [
+        `${location}/`,
+        location.replace('/uploads/', '//'),
+        `/${idOf(location)}`,
+      ]) {
+        await send('GET', wrong, {}, environment)
+      }
     })
     const paths = [nameOf(location), nameOf(location), '*'].map((name) => uploads + name)
-    expect(lines.map(({ path }) => path)).toEqual(paths)
+    expect(lines.slice(0, 3).map(({ path }) => path)).toEqual(paths)
+    expect(lines).toHaveLength(6)
     expect(JSON.stringify(lines)).not.toContain(idOf(location).slice(0, -1))
   })
 

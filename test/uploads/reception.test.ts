@@ -393,6 +393,38 @@ describe('a slow client', () => {
     })
   })
 
+  it('that brings a byte now and then does not keep a piece from those who wait', async () => {
+    const pool = new BufferPool()
+    for (const buffer of takeAll(pool, 'piece').slice(0, 1)) pool.release(buffer)
+    await withStorage(async (storage) => {
+      const slow = begin(storage, new MemoryBlobStore(), pool)
+      const { readable, writable } = new IdentityTransformStream()
+      const appended = slow.receive(readable)
+      const client = writable.getWriter()
+      let sent = 0
+      const dripping = (async () => {
+        for (; sent < 14; sent++) {
+          await client.write(SOURCE.subarray(sent, sent + 1))
+          await scheduler.wait(300)
+        }
+        await client.close()
+      })()
+      await scheduler.wait(500)
+      await withStorage(async (other) => {
+        const start = Date.now()
+        const waiting = begin(other, new MemoryBlobStore(), pool)
+        expect(await waiting.append([SOURCE.subarray(0, 1000)])).toBe('complete')
+        expect(Date.now() - start).toBeLessThan(5000)
+        expect(sent).toBeLessThan(14)
+      })
+      await dripping
+      expect(await appended).toBe('complete')
+      expect(new SessionState(storage).offset).toBe(14)
+      const object = await slow.finish()
+      expect(object !== undefined && sameBytes(object, SOURCE.subarray(0, 14))).toBe(true)
+    })
+  })
+
   it('that is silent for minutes is gone', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)

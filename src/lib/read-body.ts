@@ -5,6 +5,9 @@ export class BodyCutOff extends Error {
   override readonly name = 'BodyCutOff'
 }
 
+/** A body that is read whole may take so long: nobody is waited for without an end. */
+const PATIENCE_MS = 5 * 60_000
+
 /**
  * The body's bytes, or null as soon as it turns out longer than `limit` bytes, whatever its headers said: no more than `limit`
  * is ever held.
@@ -16,14 +19,29 @@ export async function readBody(
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks: Uint8Array[] = []
   let length = 0
+  let isLate = false
+  const reader = body?.getReader()
+  const timer = setTimeout(() => {
+    isLate = true
+    reader?.cancel().catch(() => undefined)
+  }, PATIENCE_MS)
   try {
-    for await (const chunk of body ?? []) {
-      length += chunk.length
-      if (length > limit) return null
-      chunks.push(chunk)
+    for (;;) {
+      const chunk = await reader?.read()
+      if (isLate) throw new Error('the body took too long')
+      if (chunk === undefined || chunk.done) break
+      length += chunk.value.length
+      if (length > limit) {
+        await reader?.cancel()
+        return null
+      }
+      chunks.push(chunk.value)
     }
   } catch (error) {
     throw new BodyCutOff('the body broke off', { cause: error })
+  } finally {
+    clearTimeout(timer)
+    reader?.releaseLock()
   }
   const bytes = new Uint8Array(length)
   let offset = 0

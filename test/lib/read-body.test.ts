@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { BodyCutOff, readBody, withBody } from '../../src/lib/read-body.ts'
 
 function streamOf(...lengths: number[]) {
@@ -21,6 +21,25 @@ function streamOf(...lengths: number[]) {
   )
   return { stream, state }
 }
+
+describe('a client that is silent', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('is not waited for without an end', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { readable, writable } = new IdentityTransformStream()
+    const reading = readBody(readable, 10)
+    void writable
+      .getWriter()
+      .write(new Uint8Array(3))
+      .catch(() => undefined)
+    await scheduler.wait(20)
+    vi.advanceTimersByTime(6 * 60_000)
+    await expect(reading).rejects.toThrow(BodyCutOff)
+  })
+})
 
 describe('readBody', () => {
   it('joins the chunks', async () => {

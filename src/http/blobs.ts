@@ -1,7 +1,7 @@
 /** Blobs: pulling (OCI distribution spec, end-2) and deleting (end-10). */
 import { BLOB_MEDIA_TYPE } from '../events/event.ts'
 import { entityTag, noneMatch, rangeApplies } from '../lib/conditional.ts'
-import { parseRange } from '../lib/range.ts'
+import { parseRange, RANGES_AT_MOST } from '../lib/range.ts'
 import { parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
@@ -68,9 +68,12 @@ export const blobs = factory
       rangeHeader !== undefined && rangeApplies(c.req.header('If-Range'), digest)
         ? parseRange(rangeHeader, size)
         : null
-    if (ranges === 'unsatisfiable') {
+    if (ranges === 'unsatisfiable' || ranges === 'too many') {
       throw new RegistryError('RANGE_INVALID', {
-        message: `the blob has ${size} bytes`,
+        message:
+          ranges === 'too many'
+            ? `a request may name ${RANGES_AT_MOST} ranges at most`
+            : `the blob has ${size} bytes`,
         headers: { 'Content-Range': `bytes */${size}` },
       })
     }

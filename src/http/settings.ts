@@ -50,7 +50,7 @@ export interface Settings extends AuthSettings, EventSettings {
   publicOrigin: string | null
   /** '' or a path before `/v2/`, without a slash at its end. */
   pathPrefix: string
-  /** Whether X-Forwarded-Proto and X-Forwarded-Host are a trusted proxy's. */
+  /** Whether Forwarded and X-Forwarded-* are a trusted proxy's. */
   trustForwarded: boolean
   /** Whether Location headers are paths instead of absolute URLs. */
   relativeLocations: boolean

@@ -312,6 +312,11 @@ describe('what a setting does', () => {
       [{ 'X-Forwarded-Proto': 'javascript' }, ORIGIN],
       [{ 'X-Forwarded-Proto': 'data' }, ORIGIN],
       [{ 'X-Forwarded-Proto': 'ftp' }, ORIGIN],
+      [{ 'X-Forwarded-Host': 'r.example', 'X-Forwarded-Port': '8443' }, 'http://r.example:8443'],
+      [{ 'X-Forwarded-Host': 'r.example', 'X-Forwarded-Port': 'x' }, ORIGIN],
+      [{ Forwarded: 'for=_a;proto=https;host="r.example:8443"' }, 'https://r.example:8443'],
+      [{ Forwarded: 'proto=https;host=r.example/path' }, ORIGIN],
+      [{ Forwarded: 'proto=javascript' }, ORIGIN],
     ] as const) {
       const response = await send('POST', '/v2/a/blobs/uploads/', { headers }, environment)
       const location = response.headers.get('Location') ?? ''

@@ -1,11 +1,7 @@
 /** Every variable: what it takes, what it means, and the message that names it where it is not valid. */
 import { describe, expect, it } from 'vitest'
-import {
-  readSettings,
-  SettingError,
-  type Settings,
-  type SettingVariables,
-} from '../../src/http/settings.ts'
+import type { SettingVariables } from '../../src/http/setting-names.ts'
+import { readSettings, SettingError, type Settings } from '../../src/http/settings.ts'
 import { bindings, type ErrorBody, ORIGIN, send } from '../support/registry.ts'
 
 const BCRYPT = '$2y$05$c9TtRAC8TGnTQcqCKrl8Ku3BXQT0Sl6Ve5R2nX8gPQ9kPqvIkq1Eu'
@@ -252,6 +248,40 @@ describe('an invalid setting', () => {
       }
     },
   )
+})
+
+describe('a misspelt setting', () => {
+  it.each([
+    ['DELETE_ENABLE', 'DELETE_ENABLED'],
+    ['delete_enabled', 'DELETE_ENABLED'],
+    ['ADMIN-PASSWORD', 'ADMIN_PASSWORD'],
+    ['ADMIN_PASWORD', 'ADMIN_PASSWORD'],
+    ['HTTPASSWD', 'HTPASSWD'],
+    ['WEBHOOK', 'WEBHOOKS'],
+  ])('%s is refused, and the answer asks for %s', async (name, meant) => {
+    const problem = `there is no setting ${name}: did you mean ${meant}?`
+    for (const value of ['true', '', false]) {
+      const variables: object = { [name]: value }
+      expect(() => readSettings(variables)).toThrow(problem)
+    }
+    const response = await send('GET', '/v2/', {}, { ...bindings, [name]: 'a secret value' })
+    expect(response.status).toBe(503)
+    const text = await response.text()
+    expect(text).toContain(problem)
+    expect(text).not.toContain('a secret value')
+  })
+
+  it.each(['SENTRY_DSN', 'EVENTS', 'TAG', 'BUCKET'])(
+    'is not %s, which is something else',
+    (name) => {
+      expect(readSettings(Object.fromEntries([[name, 'text']]))).toEqual(DEFAULTS)
+    },
+  )
+
+  it('is no other binding, whatever its name', () => {
+    const variables: object = { WEBHOOK: {} }
+    expect(readSettings(variables)).toEqual(DEFAULTS)
+  })
 })
 
 describe('BLOB_REDIRECT', () => {

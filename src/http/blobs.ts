@@ -56,12 +56,6 @@ export const blobs = factory
       return c.body(null, 200, whole)
     }
 
-    const elsewhere = await redirectUrl(settings.blobRedirect, storageKey, size)
-    if (elsewhere !== null) {
-      notePull(c, 'blobs', target)
-      return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
-    }
-
     const source = { cache, key: storageKey, size }
     const rangeHeader = c.req.header('Range')
     const ranges =
@@ -78,6 +72,14 @@ export const blobs = factory
       })
     }
     notePull(c, 'blobs', target)
+    // R2 answers several ranges with the whole object.
+    const elsewhere =
+      ranges !== null && ranges.length > 1
+        ? null
+        : await redirectUrl(settings.blobRedirect, storageKey, size)
+    if (elsewhere !== null) {
+      return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
+    }
     if (ranges === null) return c.body(await wholeBody(source), 200, whole)
     const [only, ...others] = ranges
     const ranged =

@@ -122,13 +122,15 @@ function publicUrl(value: string | undefined): { publicOrigin: string | null; pa
   if (value === undefined || value === '') return { publicOrigin: null, pathPrefix: '' }
   const url = URL.parse(value)
   const plain = url !== null && url.search === '' && url.hash === '' && url.username === ''
-  if (!plain || !/^https?:$/.test(url.protocol)) {
+  const pathPrefix = url?.pathname.replace(/\/+$/, '') ?? ''
+  // A path that begins with two slashes names another host where it stands alone, as in a Link.
+  if (!plain || !/^https?:$/.test(url.protocol) || pathPrefix.includes('//')) {
     throw new SettingError(
       'PUBLIC_URL',
-      'an http or https URL without a query, such as https://registry.example.com',
+      'an http or https URL without a query or an empty path segment, such as https://registry.example.com',
     )
   }
-  return { publicOrigin: url.origin, pathPrefix: url.pathname.replace(/\/+$/, '') }
+  return { publicOrigin: url.origin, pathPrefix }
 }
 
 function flag(name: string, value: string | undefined, otherwise: boolean): boolean {

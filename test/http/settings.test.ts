@@ -82,6 +82,7 @@ describe('a valid setting', () => {
   it.each<[SettingVariables, Partial<Settings>]>([
     [{ PUBLIC_URL: 'https://r.example' }, { publicOrigin: 'https://r.example' }],
     [{ PUBLIC_URL: 'https://r.example/' }, { publicOrigin: 'https://r.example' }],
+    [{ PUBLIC_URL: 'https://r.example//' }, { publicOrigin: 'https://r.example' }],
     [{ PUBLIC_URL: 'http://LOCALHOST:5000' }, { publicOrigin: 'http://localhost:5000' }],
     [
       { PUBLIC_URL: 'https://r.example/a/b//' },
@@ -176,6 +177,8 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['PUBLIC_URL', 'https://user@r.example', 'http or https URL'],
   ['PUBLIC_URL', 'https://user:word@r.example', 'http or https URL'],
   ['PUBLIC_URL', 'javascript:alert(1)', 'http or https URL'],
+  ['PUBLIC_URL', 'https://r.example//evil.example', 'empty path segment'],
+  ['PUBLIC_URL', 'https://r.example/a//b/', 'empty path segment'],
   ['TRUST_FORWARDED', 'yes', '"true" or "false"'],
   ['RELATIVE_LOCATIONS', '1', '"true" or "false"'],
   ['DELETE_ENABLED', 'False', '"true" or "false"'],

@@ -7,6 +7,9 @@ import { compare } from 'bcryptjs'
 /** Hashes by user name. */
 export type Htpasswd = ReadonlyMap<string, string>
 
+/** Go's bcrypt and bcryptjs compute no lower one: such a hash lets nobody in. */
+const COST_MIN = 4
+
 /** bcryptjs takes more than a second for a higher one, of the CPU time that a request has. */
 const COST_MAX = 14
 
@@ -53,7 +56,7 @@ export async function verifyHtpasswd(
 /** Of bcrypt's hashes the binary logarithm of their rounds; 0 for what is none. */
 function costOf(hash: string): number {
   const [, cost] = /^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$/.exec(hash) ?? []
-  return cost === undefined ? 0 : Number(cost)
+  return Number(cost) >= COST_MIN ? Number(cost) : 0
 }
 
 async function compareToNothing(password: string, cost: number): Promise<false> {

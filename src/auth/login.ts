@@ -81,7 +81,7 @@ export async function requireCredentials({ db, settings }: AuthContext): Promise
   if (!(await hasAccounts(db))) {
     throw new RegistryError('UNAVAILABLE', {
       message:
-        'this registry has no credentials yet: its owner sets the secret ADMIN_PASSWORD (npx wrangler secret put ADMIN_PASSWORD)',
+        'this registry has no credentials yet: its owner sets the variable ADMIN_PASSWORD to a password of at least 12 characters',
     })
   }
   peopled.add(db)

@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+import { lockState } from './state-lock.ts'
 
 const HOST = '127.0.0.1'
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -37,14 +38,26 @@ export interface LocalRegistry {
 
 /**
  * Starts a registry on 127.0.0.1, open to everybody who reaches it unless the variables say otherwise.
- * @throws where the Worker does not build, a migration fails, or the port is taken
+ * @throws where the Worker does not build, a migration fails, the port is taken, or another registry has the folder
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
-  const { port = 0, vars = {}, sweepMs = 60_000 } = options
   const state = resolve(options.state)
+  await mkdir(state, { recursive: true })
+  const unlock = lockState(state)
+  try {
+    const registry = await startIn(state, options)
+    const stop = () => registry.stop().finally(unlock)
+    return { url: registry.url, stop }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+async function startIn(state: string, options: LocalOptions): Promise<LocalRegistry> {
+  const { port = 0, vars = {}, sweepMs = 60_000 } = options
   // Asked first: building takes seconds, and Miniflare's own error names an option that is not ours.
   await checkPort(port)
-  await mkdir(state, { recursive: true })
   const bundle = await mkdtemp(join(tmpdir(), 'berth-'))
   try {
     await Promise.all([

@@ -1,10 +1,15 @@
 /** `npm start`: a registry on http://localhost:5000, with everything embedded, kept in `.wrangler/` over restarts. */
 import { parseArgs } from 'node:util'
+import { misspeltSetting, SETTING_NAMES } from '../http/setting-names.ts'
 import { type LocalRegistry, startLocal } from './local.ts'
 
-const USAGE = `usage: npm start -- [--var KEY:VALUE ...]
+const USAGE = `usage: npm start -- [--var NAME:value ...]
   PORT=5001 npm start   listens on another port (0: any free one)
-  STATE=dir npm start   keeps what is pushed in another folder than .wrangler/state`
+  STATE=dir npm start   keeps what is pushed in another folder than .wrangler/state
+  --var NAME:value      sets a variable: README.md, "Configuration", lists them
+  --help                prints this`
+
+const HOW_TO_SET = 'Variables are set with: npm start -- --var NAME:value'
 
 const PARENT_CHECK_MS = 200
 
@@ -16,8 +21,13 @@ try {
 }
 
 async function start(): Promise<void> {
+  const { help, var: pairs = [] } = parse()
+  if (help) {
+    console.log(USAGE)
+    return
+  }
   const port = readPort(process.env.PORT ?? '5000')
-  const vars = readVariables()
+  const vars = readVariables(pairs)
   const registry = await startLocal({ port, state: process.env.STATE ?? '.wrangler/state', vars })
   const access = await accessOf(registry, vars.PUBLIC_URL)
   const host = `localhost:${registry.url.port}`
@@ -41,7 +51,8 @@ async function accessOf(registry: LocalRegistry, publicUrl: string | undefined):
   if (answer.status === 503) {
     const { errors }: { errors: { message: string }[] } = await answer.json()
     await registry.stop()
-    throw new Error(errors.map(({ message }) => message).join('; '))
+    const problems = errors.map(({ message }) => message).join('; ')
+    throw new Error(`${problems}\n${HOW_TO_SET}`)
   }
   return answer.status === 200 ? 'open to everybody on this machine' : 'for those who log in'
 }
@@ -52,21 +63,35 @@ function readPort(text: string): number {
   throw new Error(`PORT takes a number from 0 to 65535, not "${text}"`)
 }
 
-/** `--var KEY:VALUE`, as `wrangler dev` takes them. */
-function readVariables(): Record<string, string> {
-  const { values } = parse()
+/** `--var NAME:value`, as `wrangler dev` takes them. */
+function readVariables(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
-    (values.var ?? []).map((pair) => {
+    pairs.map((pair) => {
       const colon = pair.indexOf(':')
-      if (colon < 1) throw new Error(`--var takes KEY:VALUE, not "${pair}"\n${USAGE}`)
-      return [pair.slice(0, colon), pair.slice(colon + 1)]
+      if (colon < 1) throw new Error(`--var takes NAME:value, not "${pair}"\n${USAGE}`)
+      const name = pair.slice(0, colon)
+      checkName(name)
+      return [name, pair.slice(colon + 1)]
     }),
   )
 }
 
+function checkName(name: string): void {
+  if (SETTING_NAMES.some((known) => known === name)) return
+  const meant = misspeltSetting(name)
+  const advice = meant === null ? 'README.md lists those that there are' : `did you mean ${meant}?`
+  throw new Error(`there is no variable ${name}: ${advice}`)
+}
+
 function parse() {
   try {
-    return parseArgs({ options: { var: { type: 'string', multiple: true } } })
+    const { values } = parseArgs({
+      options: {
+        var: { type: 'string', multiple: true },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    return values
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${USAGE}`)
   }

@@ -29,6 +29,8 @@ export interface EventTarget {
   tag?: string
   /** What a manifest refers to; written only for endpoints that ask for it. */
   references?: readonly Descriptor[]
+  /** Whether the references were left out because the event was too large. */
+  truncated?: true
   /** What a deleted digest was of: the original does not tell, so only the type of a CloudEvent is made of it. */
   kind?: 'manifest' | 'blob'
 }

@@ -1,6 +1,7 @@
 /** What the queues carry: small enough for a message, and read again with care, since a queue keeps messages of older versions. */
 import * as v from 'valibot'
 import { logError } from '../lib/log.ts'
+import { truncated } from '../store/outbox.ts'
 import { isRegistryEvent, type RegistryEvent } from './event.ts'
 
 /** In the fast lane; an event that is too large for a message is read from the outbox. */
@@ -28,8 +29,7 @@ export function eventMessage(event: RegistryEvent): EventMessage {
 /** For an event that is in no outbox, such as a pull: without its references where it is large; null where it is so all the same. */
 export function unrecordedMessage(event: RegistryEvent): EventMessage | null {
   if (bytesOf(event) <= MESSAGE_BYTES) return { event }
-  const { references: _tooMany, ...target } = event.target
-  const smaller = { ...event, target }
+  const smaller = truncated(event)
   return bytesOf(smaller) > MESSAGE_BYTES ? null : { event: smaller }
 }
 

@@ -1,6 +1,6 @@
 /**
  * An event as others read it: the fields of docker/distribution's notifications/event.go in their order, and none of those
- * that Go's `omitempty` leaves out. The registry's own fields stay at home.
+ * that Go's `omitempty` leaves out. Of the registry's own fields there is one, `truncated`, for those who ask for references.
  */
 import type { Descriptor, Platform } from '../oci/descriptor.ts'
 import type { EventTarget, RegistryEvent } from './event.ts'
@@ -44,6 +44,7 @@ function wireTarget(target: EventTarget, withReferences: boolean): WireEvent {
     url,
     tag,
     references,
+    truncated: withReferences ? target.truncated : undefined,
   })
 }
 

@@ -1,7 +1,7 @@
 /** Blobs: pulling (OCI distribution spec, end-2) and deleting (end-10). */
 import { BLOB_MEDIA_TYPE } from '../events/event.ts'
 import { entityTag, noneMatch, rangeApplies } from '../lib/conditional.ts'
-import { parseRange } from '../lib/range.ts'
+import { parseRange, RANGES_AT_MOST } from '../lib/range.ts'
 import { parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findBlob, unlinkBlob } from '../store/blobs.ts'
@@ -56,25 +56,30 @@ export const blobs = factory
       return c.body(null, 200, whole)
     }
 
-    const elsewhere = await redirectUrl(settings.blobRedirect, storageKey, size)
-    if (elsewhere !== null) {
-      notePull(c, 'blobs', target)
-      return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
-    }
-
     const source = { cache, key: storageKey, size }
     const rangeHeader = c.req.header('Range')
     const ranges =
       rangeHeader !== undefined && rangeApplies(c.req.header('If-Range'), digest)
         ? parseRange(rangeHeader, size)
         : null
-    if (ranges === 'unsatisfiable') {
+    if (ranges === 'unsatisfiable' || ranges === 'too many') {
       throw new RegistryError('RANGE_INVALID', {
-        message: `the blob has ${size} bytes`,
+        message:
+          ranges === 'too many'
+            ? `a request may name ${RANGES_AT_MOST} ranges at most`
+            : `the blob has ${size} bytes`,
         headers: { 'Content-Range': `bytes */${size}` },
       })
     }
     notePull(c, 'blobs', target)
+    // R2 answers several ranges with the whole object.
+    const elsewhere =
+      ranges !== null && ranges.length > 1
+        ? null
+        : await redirectUrl(settings.blobRedirect, storageKey, size)
+    if (elsewhere !== null) {
+      return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
+    }
     if (ranges === null) return c.body(await wholeBody(source), 200, whole)
     const [only, ...others] = ranges
     const ranged =

@@ -13,7 +13,8 @@ import type { Database } from '../store/database.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
 import type { Route } from './path.ts'
 import { RememberingRouter } from './remembering-router.ts'
-import { readSettings, type Settings, type SettingVariables } from './settings.ts'
+import type { SettingVariables } from './setting-names.ts'
+import { readSettings, type Settings } from './settings.ts'
 
 /** What wrangler.toml binds to the Worker, and the operator's variables. */
 export interface Env extends SettingVariables {

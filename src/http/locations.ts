@@ -1,5 +1,6 @@
 /** The URLs that the registry answers with: absolute ones by default, paths where the operator wants them. */
 import type { Context } from 'hono'
+import { readForwarded } from '../lib/forwarded.ts'
 import type { AppEnv } from './context.ts'
 import type { Settings } from './settings.ts'
 
@@ -24,14 +25,10 @@ function publicOrigin(c: Context<AppEnv>): string {
   if (settings.publicOrigin !== null) return settings.publicOrigin
   const url = new URL(c.req.url)
   if (!settings.trustForwarded) return url.origin
-  const protocol = firstOf(c.req.header('X-Forwarded-Proto')) ?? url.protocol.slice(0, -1)
-  const host = firstOf(c.req.header('X-Forwarded-Host')) ?? url.host
+  const { proto = url.protocol.slice(0, -1), host = url.host } = readForwarded((name) =>
+    c.req.header(name),
+  )
   // What does not make an origin is not worth a broken Location.
-  const origin = URL.parse(`${protocol}://${host}`)?.origin ?? ''
+  const origin = URL.parse(`${proto}://${host}`)?.origin ?? ''
   return /^https?:/.test(origin) ? origin : url.origin
-}
-
-/** Of a list that several proxies added to, the first is the one that the client spoke to. */
-function firstOf(header: string | undefined): string | undefined {
-  return header?.split(',')[0]?.trim() || undefined
 }

@@ -17,7 +17,7 @@ export const referrers = factory.createApp().get('/', allow('pull'), async (c) =
   const repository = c.get('repository')
   const settings = c.get('settings')
   const subject = parseDigest(c.get('reference'))
-  const artifactType = c.req.query('artifactType') || null
+  const artifactType = queryWithPlus(c, 'artifactType') || null
   const max = settings.referrersPageMax
   const size = parsePageSize(c.req.query('n'), { default: max, max, above: 'clamp' })
   const last = c.req.query('last') || ''
@@ -45,6 +45,12 @@ export const referrers = factory.createApp().get('/', allow('pull'), async (c) =
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPE_OCI_INDEX, manifests: entries }
   return c.body(JSON.stringify(index), 200, { 'Content-Type': MEDIA_TYPE_OCI_INDEX })
 })
+
+/** A parameter in which a `+` stands for itself, as clients write media types, and not for a space. */
+function queryWithPlus(c: Context<AppEnv>, name: string): string | null {
+  const query = new URL(c.req.url).search.replaceAll('+', '%2B')
+  return new URLSearchParams(query).get(name)
+}
 
 /** OCI distribution spec, "Referrers Tag Schema": `<algorithm>-<the first 64 hex digits>`. */
 function fallbackTag(subject: Digest): string {

@@ -10,47 +10,14 @@ import { parseHtpasswd } from '../auth/htpasswd.ts'
 import { parseEndpoints } from '../events/endpoint.ts'
 import { type EventSettings, parseHosts, parseRetryTime } from '../events/event-settings.ts'
 import { type BlobRedirect, parseBlobRedirect } from './blob-redirect.ts'
-
-/** The variables as they are bound. Each is optional; README.md, "Configuration", has the meanings. */
-export interface SettingVariables {
-  PUBLIC_URL?: string
-  TRUST_FORWARDED?: string
-  RELATIVE_LOCATIONS?: string
-  RESPONSE_HEADERS?: string
-  CATALOG_PAGE_MAX?: string
-  TAGS_PAGE_MAX?: string
-  REFERRERS_PAGE_MAX?: string
-  DELETE_ENABLED?: string
-  OPEN_ACCESS?: string
-  ADMIN_PASSWORD?: string
-  HTPASSWD?: string
-  TOKEN_AUTH?: string
-  TOKEN_SERVICE?: string
-  TOKEN_TTL_SECONDS?: string
-  CHALLENGE?: string
-  LOGIN_FAILURES_MAX?: string
-  CORS_ORIGINS?: string
-  ALLOW_LOOPBACK?: string
-  LOG_REQUESTS?: string
-  METRICS_TOKEN?: string
-  WEBHOOKS?: string
-  WEBHOOK_HOSTS?: string
-  WEBHOOK_RETRY?: string
-  EVENT_DAYS?: string
-  TAG_READS?: string
-  TAG_HOLD_SECONDS?: string
-  BLOB_REDIRECT?: string
-  BLOB_REDIRECT_MIN_MIB?: string
-  BLOB_REDIRECT_KEY_ID?: string
-  BLOB_REDIRECT_SECRET?: string
-}
+import { misspeltSetting, type SettingVariables } from './setting-names.ts'
 
 export interface Settings extends AuthSettings, EventSettings {
   /** Origin of the URLs that the registry answers with, when fixed; else that of the request. */
   publicOrigin: string | null
   /** '' or a path before `/v2/`, without a slash at its end. */
   pathPrefix: string
-  /** Whether X-Forwarded-Proto and X-Forwarded-Host are a trusted proxy's. */
+  /** Whether Forwarded and X-Forwarded-* are a trusted proxy's. */
   trustForwarded: boolean
   /** Whether Location headers are paths instead of absolute URLs. */
   relativeLocations: boolean
@@ -84,12 +51,21 @@ export class SettingError extends Error {
   }
 }
 
+/** A variable that is none, and nearly one: what its owner meant would be off without a word. */
+class MisspeltSettingError extends SettingError {
+  constructor(variable: string, meant: string) {
+    super(variable, '')
+    this.message = `there is no setting ${variable}: did you mean ${meant}?`
+  }
+}
+
 const cache = new WeakMap<SettingVariables, Settings>()
 
 /** @throws {SettingError} for the first variable that is not valid */
 export function readSettings(variables: SettingVariables): Settings {
   const known = cache.get(variables)
   if (known !== undefined) return known
+  refuseMisspelt(variables)
   const allowLoopback = flag('ALLOW_LOOPBACK', variables.ALLOW_LOOPBACK, false)
   const webhookHosts = parsed('WEBHOOK_HOSTS', variables.WEBHOOK_HOSTS, parseHosts) ?? []
   const parseWebhooks = (json: string) =>
@@ -134,17 +110,27 @@ export function readSettings(variables: SettingVariables): Settings {
   return settings
 }
 
+/** Buckets, queues and the like are bound beside the variables, under any name. */
+function refuseMisspelt(bound: object): void {
+  for (const [name, value] of Object.entries(bound)) {
+    const meant = typeof value === 'object' ? null : misspeltSetting(name)
+    if (meant !== null) throw new MisspeltSettingError(name, meant)
+  }
+}
+
 function publicUrl(value: string | undefined): { publicOrigin: string | null; pathPrefix: string } {
   if (value === undefined || value === '') return { publicOrigin: null, pathPrefix: '' }
   const url = URL.parse(value)
   const plain = url !== null && url.search === '' && url.hash === '' && url.username === ''
-  if (!plain || !/^https?:$/.test(url.protocol)) {
+  const pathPrefix = url?.pathname.replace(/\/+$/, '') ?? ''
+  // A path that begins with two slashes names another host where it stands alone, as in a Link.
+  if (!plain || !/^https?:$/.test(url.protocol) || pathPrefix.includes('//')) {
     throw new SettingError(
       'PUBLIC_URL',
-      'an http or https URL without a query, such as https://registry.example.com',
+      'an http or https URL without a query or an empty path segment, such as https://registry.example.com',
     )
   }
-  return { publicOrigin: url.origin, pathPrefix: url.pathname.replace(/\/+$/, '') }
+  return { publicOrigin: url.origin, pathPrefix }
 }
 
 function flag(name: string, value: string | undefined, otherwise: boolean): boolean {

@@ -17,14 +17,16 @@ export function readTag(c: Context<AppEnv>, tag: string): Promise<StoredManifest
   const repository = c.get('repository')
   const settings = c.get('settings')
   const find = (db: Database) => findManifestByTag(db, repository, tag)
+  const fromPrimary = () => find(c.get('db'))
   const read = () =>
     settings.tagReads === 'primary'
-      ? find(c.get('db'))
+      ? fromPrimary()
       : readNearestOf(c, ({ digest }) => [tagKey(c, tag), digestKey(repository, digest)], find)
   if (settings.tagHoldSeconds === 0) return read()
+  const tags = held(c)
   // Read to its end even when this client leaves: others wait for it.
-  const shared = () => settled(c, read())
-  return held(c).resolve(repository, tag, settings.tagHoldSeconds * 1000, shared)
+  const shared = () => settled(c, tags.changedLately(repository) ? fromPrimary() : read())
+  return tags.resolve(repository, tag, settings.tagHoldSeconds * 1000, shared)
 }
 
 /** Waits for a change of the repository's manifests or tags, and whether it succeeds or not, lets go of what it may have changed. */
@@ -32,7 +34,7 @@ export async function changingTags<T>(c: Context<AppEnv>, change: Promise<T>): P
   try {
     return await change
   } finally {
-    heldTags.get(boundDatabase(c.get('db')))?.drop(c.get('repository'))
+    held(c).drop(c.get('repository'))
   }
 }
 

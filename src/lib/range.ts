@@ -6,32 +6,49 @@ export interface Range {
   end: number
 }
 
-/** More ranges than this are an attack, or a client that is better served with the whole. */
-const RANGES_AT_MOST = 100
+/** The most ranges of one request: podman asks for so many of a layer at once. */
+export const RANGES_AT_MOST = 1024
 
 /**
  * Reads a `Range` header against a representation of `size` bytes.
- * @returns the satisfiable ranges; 'unsatisfiable' where there is none, or one is malformed (416, as the OCI conformance suite
- * and net/http have it); null where the header is to be ignored and the whole is sent: another unit than bytes, too many
- * ranges, or more bytes in all than the whole has
+ * @returns the satisfiable ranges, of which no two overlap; 'unsatisfiable' where there is none, or one is malformed (416, as the
+ * OCI conformance suite and net/http have it); 'too many' past 1,024 (416: the whole would be the dearest answer); null where
+ * the unit is not bytes, so that the header is to be ignored
  */
-export function parseRange(header: string, size: number): Range[] | 'unsatisfiable' | null {
-  const specs = /^bytes=(.+)$/i.exec(header.trim())?.[1]?.split(',')
-  if (specs === undefined) return null
+export function parseRange(
+  header: string,
+  size: number,
+): Range[] | 'unsatisfiable' | 'too many' | null {
+  const given = /^bytes=(.+)$/i.exec(header.trim())?.[1]?.split(',')
+  if (given === undefined) return null
+  const specs = given.map((spec) => spec.trim()).filter((spec) => spec !== '')
+  if (specs.length > RANGES_AT_MOST) return 'too many'
   const ranges: Range[] = []
-  let total = 0
   for (const spec of specs) {
-    const trimmed = spec.trim()
-    if (trimmed === '') continue
-    const range = parseSpec(trimmed, size)
+    const range = parseSpec(spec, size)
     if (range === 'malformed') return 'unsatisfiable'
-    if (range === 'unsatisfiable') continue
-    ranges.push(range)
-    total += range.end - range.start + 1
-    if (ranges.length > RANGES_AT_MOST) return null
+    if (range !== 'unsatisfiable') ranges.push(range)
   }
-  if (ranges.length === 0) return 'unsatisfiable'
-  return ranges.length > 1 && total > size ? null : ranges
+  return ranges.length === 0 ? 'unsatisfiable' : joinOverlapping(ranges)
+}
+
+/**
+ * RFC 9110, 15.3.7.2, allows it, in the order in which the first of each was asked for. Ranges that only touch stay apart: podman
+ * counts the parts of the answer.
+ */
+function joinOverlapping(ranges: readonly Range[]): Range[] {
+  const joined: (Range & { position: number })[] = []
+  const placed = ranges.map((range, position) => ({ ...range, position }))
+  for (const range of placed.sort((a, b) => a.start - b.start)) {
+    const last = joined.at(-1)
+    if (last === undefined || range.start > last.end) {
+      joined.push(range)
+    } else {
+      last.end = Math.max(last.end, range.end)
+      last.position = Math.min(last.position, range.position)
+    }
+  }
+  return joined.sort((a, b) => a.position - b.position).map(({ start, end }) => ({ start, end }))
 }
 
 function parseSpec(spec: string, size: number): Range | 'unsatisfiable' | 'malformed' {

@@ -23,12 +23,17 @@ interface Flight {
   begunAt: number
 }
 
+/** For so long after a change a replica may not have heard of it. */
+const LAG_MS = 60_000
+
 type Read = () => Promise<StoredManifest | null>
 
 export class HeldTags {
   /** The one that was not asked for longest comes first. */
   readonly #held = new Map<string, Held>()
   readonly #flights = new Map<string, Flight>()
+  /** When a repository was changed here last; the one that was not changed for longest comes first. */
+  readonly #changes = new Map<string, number>()
   #bytes = 0
 
   /**
@@ -57,6 +62,16 @@ export class HeldTags {
     const prefix = keyOf(repository, '')
     for (const key of this.#held.keys()) if (key.startsWith(prefix)) this.#remove(key)
     for (const key of this.#flights.keys()) if (key.startsWith(prefix)) this.#flights.delete(key)
+    this.#changes.delete(repository)
+    this.#changes.set(repository, Date.now())
+    const [oldest] = this.#changes.keys()
+    if (oldest !== undefined && this.#changes.size > ENTRIES_AT_MOST) this.#changes.delete(oldest)
+  }
+
+  /** Whether a replica may lag behind a change that was made here: what it says would be held on top. */
+  changedLately(repository: string): boolean {
+    const changedAt = this.#changes.get(repository)
+    return changedAt !== undefined && Date.now() - changedAt < LAG_MS
   }
 
   #take(key: string): StoredManifest | null {

@@ -91,9 +91,13 @@ function columns(event: OutboxEvent): (string | number)[] {
 /** The event as it is kept and queued. */
 export function eventJson(event: OutboxEvent): string {
   const json = JSON.stringify(event)
-  if (json.length <= LARGEST_EVENT_CHARACTERS) return json
-  const { references: _tooMany, ...target } = event.target
-  return JSON.stringify({ ...event, target })
+  return json.length <= LARGEST_EVENT_CHARACTERS ? json : JSON.stringify(truncated(event))
+}
+
+/** The event without its references, which says that they are left out. */
+export function truncated<Event extends Pick<OutboxEvent, 'target'>>(event: Event): Event {
+  const { references, ...target } = event.target
+  return references === undefined ? event : { ...event, target: { ...target, truncated: true } }
 }
 
 export interface UnsettledEvent {

@@ -68,6 +68,16 @@ describe('a user of the file', () => {
     expect(await verifyHtpasswd(new Map(), null, 'baggins')).toBe(false)
   })
 
+  it.each(['00', '01', '03'])('with a hash of cost %s is let in by no password', async (cost) => {
+    const low = parseHtpasswd(`u:$2b$${cost}$${'.'.repeat(53)}`)
+    for (const name of ['u', 'v', null]) {
+      expect(await verifyHtpasswd(low, name, 'baggins')).toBe(false)
+    }
+    const both = parseHtpasswd(`${FILE}\nu:$2b$${cost}$${'.'.repeat(53)}`)
+    expect(await verifyHtpasswd(both, 'u', 'baggins')).toBe(false)
+    expect(await verifyHtpasswd(both, 'frodo', 'baggins')).toBe(true)
+  })
+
   it.each(['a', 'b', 'y'])('may have a hash of the variant 2%s', async (variant) => {
     const text = `u:${(await hash('baggins', 4)).replace('$2b$', `$2${variant}$`)}`
     expect(await verifyHtpasswd(parseHtpasswd(text), 'u', 'baggins')).toBe(true)

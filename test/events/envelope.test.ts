@@ -54,6 +54,15 @@ describe('an envelope', () => {
     expect(deliveryBody('v2', eventOf(event), ALL)).toBe(body)
   })
 
+  it('says where references are left out, to those who ask for them', () => {
+    const read = example()
+    const event = { ...read, target: { ...read.target, truncated: true as const } }
+    expect(JSON.parse(serializeEnvelope(event, ALL))).toMatchObject({
+      events: [{ target: { truncated: true } }],
+    })
+    expect(serializeEnvelope(event, PLAIN, 0)).toBe(EXAMPLE)
+  })
+
   it('is the example of docker/distribution', () => {
     expect(serializeEnvelope(example(), PLAIN, 0)).toBe(EXAMPLE)
     expect(JSON.stringify(JSON.parse(serializeEnvelope(example(), PLAIN)))).toBe(EXAMPLE)

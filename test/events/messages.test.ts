@@ -35,7 +35,9 @@ describe('an event', () => {
   it('that no outbox has is sent without its references where it is large, or not at all', () => {
     const large = withReferences(2000)
     const { references: _, ...target } = large.target
-    expect(unrecordedMessage(large)).toEqual({ event: { ...large, target } })
+    expect(unrecordedMessage(large)).toEqual({
+      event: { ...large, target: { ...target, truncated: true } },
+    })
     expect(unrecordedMessage(anEvent({ url: LARGE }))).toBe(null)
   })
 

@@ -80,7 +80,7 @@ describe('a large blob', () => {
     expect((await get(large, environment)).headers.get('Cache-Control')).toBe('no-store')
   })
 
-  it('is redirected for ranges, too', async () => {
+  it('is redirected for a range, too', async () => {
     const response = await get(large, PUBLIC, { headers: { Range: 'bytes=5-9' } })
     expect(response.status).toBe(307)
   })
@@ -107,6 +107,22 @@ describe('what is not redirected', () => {
 
   it('is below 16 MiB unless something else is set', async () => {
     expect((await get(large, { ...PUBLIC, BLOB_REDIRECT_MIN_MIB: '' })).status).toBe(200)
+  })
+
+  it('are several ranges, to which R2 would send the whole', async () => {
+    const headers = { Range: 'bytes=0-4,10-14' }
+    for (const environment of [PUBLIC, SIGNED]) {
+      const response = await get(large, environment, { headers })
+      expect(response.status).toBe(206)
+      expect(response.headers.get('Content-Type')).toMatch(/^multipart\/byteranges/)
+      await response.body?.cancel()
+    }
+  })
+
+  it('is a range that there is not', async () => {
+    const response = await get(large, PUBLIC, { headers: { Range: `bytes=${MIB}-` } })
+    expect(response.status).toBe(416)
+    expect(response.headers.get('Content-Range')).toBe(`bytes */${MIB}`)
   })
 
   it('is HEAD, which docker and containerd ask sizes with', async () => {

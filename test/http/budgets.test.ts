@@ -51,6 +51,21 @@ describe('pulling', () => {
   })
 })
 
+describe('pulling ranges of a blob', () => {
+  it('1,024 small ones near each other are one read', async () => {
+    const { digest } = await pushBlob(REPOSITORY, randomBytes(1024 * 256))
+    const specs = Array.from({ length: 1024 }, (_, i) => `${i * 256}-${i * 256 + 99}`)
+    const counts = await counted(async () => {
+      const response = await send('GET', `/v2/${REPOSITORY}/blobs/${digest}`, {
+        headers: { Range: `bytes=${specs}` },
+      })
+      expect(response.status).toBe(206)
+      await response.arrayBuffer()
+    })
+    expect(counts).toEqual(cost({ r2Reads: 1, d1: 1 }))
+  })
+})
+
 describe('pushing a blob', () => {
   it('POST with digest and length', async () => {
     const bytes = randomBytes(2000)

@@ -526,8 +526,8 @@ describe('?tag=', () => {
 
   it.each<[number, number]>([
     [10, 201],
-    [100, 201],
-    [101, 414],
+    [64, 201],
+    [65, 414],
   ])('%i times is %i', async (count, status) => {
     const query = Array.from({ length: count }, (_, i) => `tag=many-${count}-${i}`).join('&')
     const response = await putManifest(REPOSITORY, `${image.digest}?${query}`, image.bytes)

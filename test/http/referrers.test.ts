@@ -149,6 +149,18 @@ describe('?artifactType=', () => {
     expect(filters).toBe('artifactType')
   })
 
+  it('of a type with a plus may be written raw or as %2B', async () => {
+    const type = MEDIA_TYPE_OCI_CONFIG
+    const ofType = expected.filter(({ artifactType }) => artifactType === type)
+    expect(ofType.length).toBeGreaterThan(0)
+    for (const written of [type, type.replaceAll('+', '%2B'), encodeURIComponent(type)]) {
+      const { manifests } = await list(`${pathOf(subject.digest)}?n=100&artifactType=${written}`)
+      expect(manifests).toEqual(ofType)
+    }
+    const spaced = `${pathOf(subject.digest)}?artifactType=${type.replaceAll('+', '%20')}`
+    expect((await list(spaced)).manifests).toEqual([])
+  })
+
   it('of nothing does not filter', async () => {
     const { manifests, filters } = await list(`${pathOf(subject.digest)}?artifactType=`)
     expect(manifests).toEqual(expected)

@@ -1,11 +1,7 @@
 /** Every variable: what it takes, what it means, and the message that names it where it is not valid. */
 import { describe, expect, it } from 'vitest'
-import {
-  readSettings,
-  SettingError,
-  type Settings,
-  type SettingVariables,
-} from '../../src/http/settings.ts'
+import type { SettingVariables } from '../../src/http/setting-names.ts'
+import { readSettings, SettingError, type Settings } from '../../src/http/settings.ts'
 import { bindings, type ErrorBody, ORIGIN, send } from '../support/registry.ts'
 
 const BCRYPT = '$2y$05$c9TtRAC8TGnTQcqCKrl8Ku3BXQT0Sl6Ve5R2nX8gPQ9kPqvIkq1Eu'
@@ -86,6 +82,7 @@ describe('a valid setting', () => {
   it.each<[SettingVariables, Partial<Settings>]>([
     [{ PUBLIC_URL: 'https://r.example' }, { publicOrigin: 'https://r.example' }],
     [{ PUBLIC_URL: 'https://r.example/' }, { publicOrigin: 'https://r.example' }],
+    [{ PUBLIC_URL: 'https://r.example//' }, { publicOrigin: 'https://r.example' }],
     [{ PUBLIC_URL: 'http://LOCALHOST:5000' }, { publicOrigin: 'http://localhost:5000' }],
     [
       { PUBLIC_URL: 'https://r.example/a/b//' },
@@ -180,6 +177,8 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['PUBLIC_URL', 'https://user@r.example', 'http or https URL'],
   ['PUBLIC_URL', 'https://user:word@r.example', 'http or https URL'],
   ['PUBLIC_URL', 'javascript:alert(1)', 'http or https URL'],
+  ['PUBLIC_URL', 'https://r.example//evil.example', 'empty path segment'],
+  ['PUBLIC_URL', 'https://r.example/a//b/', 'empty path segment'],
   ['TRUST_FORWARDED', 'yes', '"true" or "false"'],
   ['RELATIVE_LOCATIONS', '1', '"true" or "false"'],
   ['DELETE_ENABLED', 'False', '"true" or "false"'],
@@ -254,6 +253,40 @@ describe('an invalid setting', () => {
   )
 })
 
+describe('a misspelt setting', () => {
+  it.each([
+    ['DELETE_ENABLE', 'DELETE_ENABLED'],
+    ['delete_enabled', 'DELETE_ENABLED'],
+    ['ADMIN-PASSWORD', 'ADMIN_PASSWORD'],
+    ['ADMIN_PASWORD', 'ADMIN_PASSWORD'],
+    ['HTTPASSWD', 'HTPASSWD'],
+    ['WEBHOOK', 'WEBHOOKS'],
+  ])('%s is refused, and the answer asks for %s', async (name, meant) => {
+    const problem = `there is no setting ${name}: did you mean ${meant}?`
+    for (const value of ['true', '', false]) {
+      const variables: object = { [name]: value }
+      expect(() => readSettings(variables)).toThrow(problem)
+    }
+    const response = await send('GET', '/v2/', {}, { ...bindings, [name]: 'a secret value' })
+    expect(response.status).toBe(503)
+    const text = await response.text()
+    expect(text).toContain(problem)
+    expect(text).not.toContain('a secret value')
+  })
+
+  it.each(['SENTRY_DSN', 'EVENTS', 'TAG', 'BUCKET'])(
+    'is not %s, which is something else',
+    (name) => {
+      expect(readSettings(Object.fromEntries([[name, 'text']]))).toEqual(DEFAULTS)
+    },
+  )
+
+  it('is no other binding, whatever its name', () => {
+    const variables: object = { WEBHOOK: {} }
+    expect(readSettings(variables)).toEqual(DEFAULTS)
+  })
+})
+
 describe('BLOB_REDIRECT', () => {
   it.each<[string, SettingVariables]>([
     ['a key without its secret', { BLOB_REDIRECT_KEY_ID: 'id' }],
@@ -312,6 +345,11 @@ describe('what a setting does', () => {
       [{ 'X-Forwarded-Proto': 'javascript' }, ORIGIN],
       [{ 'X-Forwarded-Proto': 'data' }, ORIGIN],
       [{ 'X-Forwarded-Proto': 'ftp' }, ORIGIN],
+      [{ 'X-Forwarded-Host': 'r.example', 'X-Forwarded-Port': '8443' }, 'http://r.example:8443'],
+      [{ 'X-Forwarded-Host': 'r.example', 'X-Forwarded-Port': 'x' }, ORIGIN],
+      [{ Forwarded: 'for=_a;proto=https;host="r.example:8443"' }, 'https://r.example:8443'],
+      [{ Forwarded: 'proto=https;host=r.example/path' }, ORIGIN],
+      [{ Forwarded: 'proto=javascript' }, ORIGIN],
     ] as const) {
       const response = await send('POST', '/v2/a/blobs/uploads/', { headers }, environment)
       const location = response.headers.get('Location') ?? ''

@@ -1,6 +1,6 @@
 /** What a tag means, and how fresh that is: from the primary, from a replica (TAG_READS), held for seconds (TAG_HOLD_SECONDS). */
 import { env } from 'cloudflare:workers'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Env } from '../../src/http/context.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { withFault } from '../invariants/faults.ts'
@@ -200,6 +200,32 @@ describe('TAG_HOLD_SECONDS', () => {
     for (const _ of [1, 2]) {
       const { d1 } = await counted(() => digestAt(digest, holding))
       expect(d1).toBe(1)
+    }
+  })
+})
+
+describe('TAG_READS=replica with TAG_HOLD_SECONDS', () => {
+  const both: Env = { ...replicaReads, TAG_HOLD_SECONDS: '60' }
+
+  it('shows a push at once where it arrived, although the replica lags', async () => {
+    const first = await move('both', both)
+    await catchUp()
+    expect(await digestAt('both', both)).toBe(first)
+    const second = await move('both', both)
+    expect(await digestAt('both', both)).toBe(second)
+  })
+
+  it('reads the replica again when it has had time to catch up', async () => {
+    const digest = await move('later', both)
+    await catchUp()
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
+    try {
+      const { replica } = await asked(async () => {
+        expect(await digestAt('later', both)).toBe(digest)
+      })
+      expect(replica).toBe(1)
+    } finally {
+      vi.useRealTimers()
     }
   })
 })

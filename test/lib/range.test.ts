@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { formatCommitted, parseContentRange, parseRange, type Range } from '../../src/lib/range.ts'
 
-type Parsed = [number, number][] | 'unsatisfiable' | null
+type Parsed = [number, number][] | 'unsatisfiable' | 'too many' | null
 
 describe('parseRange', () => {
   it.each<[string, number, Parsed]>([
@@ -29,7 +29,24 @@ describe('parseRange', () => {
     ['bytes=1 - 2', 10, 'unsatisfiable'],
     ['bytes=0-1;4-5', 10, 'unsatisfiable'],
     ['bytes=0-9999999999999999', 10, 'unsatisfiable'],
-    ['bytes=0-5,5-9', 10, null],
+    ['bytes=0-5,5-9', 10, [[0, 9]]],
+    ['bytes=0-,0-,0-', 10, [[0, 9]]],
+    [
+      'bytes=8-9,0-3,2-5,9-9',
+      10,
+      [
+        [8, 9],
+        [0, 5],
+      ],
+    ],
+    [
+      'bytes=0-4,5-9',
+      10,
+      [
+        [0, 4],
+        [5, 9],
+      ],
+    ],
     ['bytes', 10, null],
     ['lines=0-1', 10, null],
     ['bytes=', 10, null],
@@ -42,12 +59,17 @@ describe('parseRange', () => {
   })
 
   it.each([
-    [100, true],
-    [101, false],
-  ])('takes %i ranges: %s', (count, isTaken) => {
+    [1024, 1024],
+    [1025, 'too many'],
+  ])('takes 1,024 ranges and no more: %i', (count, expected) => {
     const specs = Array.from({ length: count }, (_, i) => `${i * 2}-${i * 2}`)
-    const ranges = parseRange(`bytes=${specs}`, 1000)
-    expect(Array.isArray(ranges)).toBe(isTaken)
+    const ranges = parseRange(`bytes=${specs}`, 10_000)
+    expect(Array.isArray(ranges) ? ranges.length : ranges).toBe(expected)
+  })
+
+  it('counts ranges that cannot be satisfied, too', () => {
+    const specs = Array.from({ length: 1025 }, () => '10-')
+    expect(parseRange(`bytes=${specs}`, 10)).toBe('too many')
   })
 })
 

@@ -99,15 +99,44 @@ describe('npm start', () => {
   it.each<[string, Record<string, string>, string[], string]>([
     ['a port that is none', { PORT: 'http' }, [], 'PORT takes a number'],
     ['a port that is too high', { PORT: '65536' }, [], 'PORT takes a number'],
-    ['a variable without a value', { PORT: '0' }, ['--var', 'KEY'], '--var takes KEY:VALUE'],
+    ['a variable without a value', { PORT: '0' }, ['--var', 'KEY'], '--var takes NAME:value'],
+    ['a misspelt variable', {}, ['--var', 'DELETE_ENABLE:false'], 'did you mean DELETE_ENABLED?'],
+    ['an unknown variable', {}, ['--var', 'COLOUR:blue'], 'there is no variable COLOUR'],
     ['a value that is none', { PORT: '0' }, ['--var', 'CATALOG_PAGE_MAX:0'], 'CATALOG_PAGE_MAX'],
     ['no credentials at all', { PORT: '0' }, ['--var', 'OPEN_ACCESS:false'], 'ADMIN_PASSWORD'],
+    ['and how to set it', { PORT: '0' }, ['--var', 'OPEN_ACCESS:false'], '-- --var NAME:value'],
     ['an unknown option', { PORT: '0' }, ['--verbose'], 'usage: npm start'],
   ])('ends with an error that names the cause: %s', async (_, environment, args, message) => {
     const run = npmStart({ STATE: temporaryFolder(), ...environment }, ...args)
     expect(await exitCode(run)).toBe(1)
     expect(run.output()).toContain(message)
     expect(run.output()).not.toContain('    at ')
+    expect(run.output()).not.toContain('npx wrangler')
+  })
+
+  it.each(['--help', '-h'])('prints its usage, and nothing else, with %s', async (option) => {
+    const run = npmStart({ STATE: temporaryFolder() }, option)
+    expect(await exitCode(run)).toBe(0)
+    expect(run.output()).toContain('usage: npm start')
+    expect(run.output()).not.toContain('did not start')
+  })
+
+  it('is refused beside another one on the same folder, which it names', async () => {
+    const STATE = temporaryFolder()
+    const first = npmStart({ PORT: '0', STATE })
+    const url = await ready(first)
+    const children = descendants(first.npm.pid ?? 0)
+    const second = npmStart({ PORT: '0', STATE })
+    expect(await exitCode(second)).toBe(1)
+    const named = /another registry, process (\d+), keeps its state/.exec(second.output())?.[1]
+    expect(children.map(({ pid }) => pid)).toContain(Number(named))
+    expect((await fetch(new URL('/v2/', url))).status).toBe(200)
+
+    // What ends without a goodbye leaves no lock behind. Its workerd would live on.
+    for (const { pid } of children.toReversed()) process.kill(pid, 'SIGKILL')
+    await eventually(() => !children.some(isRunning), 'the end of all processes')
+    const third = npmStart({ PORT: '0', STATE })
+    expect((await fetch(new URL('/v2/', await ready(third)))).status).toBe(200)
   })
 
   it('ends with an error where the port is taken', async () => {

@@ -45,14 +45,14 @@ describe('an event', () => {
     expect(await written()).toEqual([])
   })
 
-  it('loses its references where it is too large for a row', () => {
+  it('loses its references where it is too large for a row, and says so', () => {
     const event = anyEvent('a')
     const target = { ...event.target, tag: 't', references: ['x'.repeat(199_000)] }
     expect(JSON.parse(eventJson({ ...event, target }))).toEqual({ ...event, target })
     const large = { ...target, references: ['x'.repeat(200_001)] }
     expect(JSON.parse(eventJson({ ...event, target: large }))).toEqual({
       ...event,
-      target: { repository: 'a', tag: 't' },
+      target: { repository: 'a', tag: 't', truncated: true },
     })
   })
 })

@@ -49,6 +49,33 @@ describe("a tag's history", () => {
     expect(values.at(-1)).toBe(now?.digest)
   })
 
+  it('is timed by one clock, that of the changes, deletes by cascade included', async () => {
+    const skewed = (ms: number) => ({ ...anyEvent(), timestamp: new Date(ms).toISOString() })
+    const end = Date.now() + 3_600_000
+    const { digest } = await storedManifest('clock', { tags: ['a', 'b'] })
+    await removeTag(db, 'clock', 'a', skewed(end))
+    await removeManifest(db, 'clock', digest, skewed(end + 1))
+    const times = async () => {
+      const { results } = await db
+        .prepare(
+          `SELECT tag_history.name, changed_at FROM tag_history
+           JOIN repositories ON repositories.id = tag_history.repository_id
+           WHERE repositories.name = 'clock' AND digest IS NULL ORDER BY tag_history.id`,
+        )
+        .all<{ name: string; changed_at: number }>()
+      return results.map(({ name, changed_at }) => [name, changed_at])
+    }
+    expect(await times()).toEqual([
+      ['a', end],
+      ['b', end + 1],
+    ])
+    // The clock of another instance may be behind: a tag does not end before it was set.
+    const before = Date.now()
+    await storedManifest('clock', { tags: ['c'] })
+    await removeTag(db, 'clock', 'c', skewed(0))
+    expect((await times()).at(-1)?.[1]).toBeGreaterThanOrEqual(before)
+  })
+
   it('has nothing of a push that failed', async () => {
     const missing = anyManifest()
     const manifest = anyManifest({ blobs: [missing], tags: ['no'] })

@@ -1,0 +1,49 @@
+/**
+ * One registry for one state folder: two would each hold what the other does not see. The lock is SQLite's on a file in the folder, so
+ * the system releases it however the process ends.
+ */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+/** For so long a process that is about to take or refuse the lock may keep the file to itself. */
+const PATIENCE_MS = 500
+const BUSY = 5
+
+const SQL = {
+  take: `
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS holder (pid INTEGER NOT NULL);
+    DELETE FROM holder;
+    INSERT INTO holder VALUES (${process.pid});
+    COMMIT;`,
+  // A transaction that writes nothing keeps other writers out, and lets readers see who the holder is.
+  keep: 'BEGIN IMMEDIATE',
+  holder: 'SELECT pid FROM holder',
+} as const
+
+/**
+ * Takes the folder for this process. Returns what gives it back.
+ * @throws where another process has it, naming that process
+ */
+export function lockState(folder: string): () => void {
+  const database = new DatabaseSync(join(folder, 'berth.lock'), { timeout: PATIENCE_MS })
+  try {
+    database.exec(SQL.take)
+    database.exec(SQL.keep)
+    return () => {
+      if (database.isOpen) database.close()
+    }
+  } catch (error) {
+    const pid = Reflect.get(Object(error), 'errcode') === BUSY ? holderOf(database) : null
+    database.close()
+    if (pid === null) throw error
+    throw new Error(
+      `another registry, process ${pid}, keeps its state in ${folder}: stop it, or choose another folder with STATE=`,
+      { cause: error },
+    )
+  }
+}
+
+function holderOf(database: DatabaseSync): unknown {
+  return database.prepare(SQL.holder).get()?.pid ?? null
+}

@@ -27,13 +27,17 @@ export function allow(access: Access) {
   return factory.createMiddleware(async function guard(c, next) {
     if (access === 'none') return next()
     c.set('caller', await admit(c, access))
-    if (access === 'delete' && !c.get('settings').deleteEnabled) {
-      throw new RegistryError('UNSUPPORTED', {
-        message: 'deleting is switched off on this registry (DELETE_ENABLED)',
-        headers: { Allow: 'GET, HEAD' },
-      })
-    }
+    if (access === 'delete') requireDeletes(c)
     await next()
+  })
+}
+
+/** @throws {RegistryError} UNSUPPORTED where the operator switched deletes off */
+export function requireDeletes(c: Context<AppEnv>): void {
+  if (c.get('settings').deleteEnabled) return
+  throw new RegistryError('UNSUPPORTED', {
+    message: 'deleting is switched off on this registry (DELETE_ENABLED)',
+    headers: { Allow: 'GET, HEAD' },
   })
 }
 

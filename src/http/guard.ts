@@ -55,6 +55,8 @@ async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
     throw challenge()
   }
   if (hasRight(authentication, c.get('repository'), access)) return authentication
+  // The log says who was refused.
+  c.set('caller', authentication)
   if (authentication.scheme === 'bearer') {
     throw challenge({
       error: 'insufficient_scope',

@@ -81,7 +81,7 @@ export const repositories = [
           listVisibleRepositories(c.var.db, c.var.caller.visible, { last, limit, contains: q }),
         (name) => ({ last: name }),
       )
-      const publicNames = await publicAmong(c.var.db, names)
+      const publicNames = await publicOf(c, names)
       return { repositories: names.map((name) => ({ name, visibility: of(publicNames, name) })) }
     },
   }),
@@ -182,8 +182,16 @@ async function show(
   name: string,
   { tags, createdAt }: RepositoryFacts,
 ): Promise<v.InferInput<typeof repository>> {
-  const publicNames = await publicAmong(c.var.db, [name])
+  const publicNames = await publicOf(c, [name])
   return { name, visibility: of(publicNames, name), tags, createdAt: formatTime(createdAt) }
+}
+
+/** In an open registry everybody may pull everything. */
+async function publicOf(
+  c: Context<AppEnv>,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  return c.var.settings.openAccess ? new Set(names) : publicAmong(c.var.db, names)
 }
 
 function of(publicNames: ReadonlySet<string>, name: string): 'public' | 'private' {

@@ -52,6 +52,16 @@ describe('repositories', () => {
     expect(headers.get('Link')).toBe('</api/v1/repositories?last=open%2Ftwo&n=1&q=t>; rel="next"')
   })
 
+  it('are all public where the registry is open', async () => {
+    const open = { as: null, environment: { ...environment, OPEN_ACCESS: 'true' } }
+    const { body } = await call<Listed>('GET', '/repositories', open)
+    expect(new Set(body.repositories.map(({ visibility }) => visibility))).toEqual(
+      new Set(['public']),
+    )
+    const one = await call('GET', '/repositories/secret', open)
+    expect(one.body).toMatchObject({ visibility: 'public' })
+  })
+
   it('are described to who may pull, and unknown to others whether they exist or not', async () => {
     expect((await call('GET', '/repositories/team/app', { as: DEV })).body).toMatchObject({
       name: 'team/app',

@@ -60,7 +60,10 @@ async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
   if (authentication.scheme === 'bearer') {
     throw challenge({
       error: 'insufficient_scope',
-      message: 'the bearer token does not allow this',
+      message:
+        authentication.subject === ''
+          ? 'log in: this is not open to everybody'
+          : 'the bearer token does not allow this: ask for one with the scope of this answer',
     })
   }
   throw new RegistryError('DENIED', { detail: scopes.flatMap(missing) })

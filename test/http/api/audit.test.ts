@@ -130,6 +130,14 @@ describe('the audit log', () => {
     expect(await failure('GET', '/audit?since=yesterday')).toMatch(/^400 REQUEST_INVALID.*since/)
   })
 
+  it('has times as ISO 8601 writes them', async () => {
+    await call('POST', '/accounts', { body: { name: 'timed' } })
+    const body = { account: 'timed', name: 'ci', expiresInDays: 3 }
+    await call('POST', '/tokens', { body })
+    const [made] = await entries('?action=token.create&n=1')
+    expect(made?.detail).toMatchObject({ expiresAt: expect.stringMatching(/^20\d\d-.*T.*Z$/) })
+  })
+
   it('has no actor where the registry is open', async () => {
     const open = { ...environment, OPEN_ACCESS: 'true' }
     await call('POST', '/accounts', { as: null, environment: open, body: { name: 'by-anybody' } })

@@ -5,10 +5,11 @@ import { api } from './http/api/index.ts'
 import { base } from './http/base.ts'
 import { blobs } from './http/blobs.ts'
 import { type AppEnv, clientAddress, type Env, factory } from './http/context.ts'
-import { crossOrigin } from './http/cross-origin.ts'
+import { crossOrigin, refuseForeignPages } from './http/cross-origin.ts'
 import { catalog, tags } from './http/lists.ts'
 import { manifests } from './http/manifests.ts'
 import { metrics } from './http/metrics.ts'
+import { refuseForeignHosts } from './http/own-hosts.ts'
 import { matchPath, type Target, unknownEndpoint } from './http/path.ts'
 import { limitRate } from './http/rate-limit.ts'
 import { referrers } from './http/referrers.ts'
@@ -83,7 +84,9 @@ app.notFound((c) => refuse(c, unknownEndpoint()))
 app.use(logRequest)
 app.use(prepare)
 app.use(limitRate)
+app.use(refuseForeignHosts)
 app.use(crossOrigin)
+app.use(refuseForeignPages)
 app.use(
   methodNotAllowed({
     app,

@@ -4,6 +4,7 @@ import { rotateTokenKeys } from './auth/token-keys.ts'
 import { consumeEvents } from './events/consumer.ts'
 import { sweepOutbox } from './events/sweep-outbox.ts'
 import { type Env, eventContext } from './http/context.ts'
+import { forgetRows } from './maintenance/forget-rows.ts'
 import { type Job, runJobs } from './maintenance/run-jobs.ts'
 import { sweepTombstones } from './maintenance/sweep.ts'
 import { sweepOrphans } from './maintenance/sweep-orphans.ts'
@@ -39,6 +40,7 @@ function eachHour(env: Env, now: number): Record<string, Job> {
       await noteSweep(env.DB, 'orphans', buried, Date.now())
       return { buried }
     },
+    'removal of old rows': async () => ({ repositories: await forgetRows(env.DB, now) }),
     'rotation of token keys': async () => ({ rotated: await rotateTokenKeys(env.DB, now) }),
   }
 }

@@ -31,6 +31,7 @@ export default defineConfig(async () => {
           d1Databases: { REPLICA: 'replica' },
           bindings: {
             OPEN_ACCESS: 'true',
+            ALLOWED_HOSTS: 'registry.test',
             LOG_REQUESTS: 'false',
             TEST_MIGRATIONS: migrations,
             MODEL_SEQUENCES: process.env.MODEL_SEQUENCES ?? '500',

@@ -1,4 +1,5 @@
 /** The version check (OCI distribution spec, end-1) and the probes of load balancers. */
+import { logError } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { factory } from './context.ts'
 import { allow } from './guard.ts'
@@ -21,7 +22,7 @@ export const base = factory
     })
   })
 
-/** Asks all at once; answers what fails, and how, by name. */
+/** Asks all at once; answers what fails, by name. How it fails is the operator's business, and stands in the log. */
 async function probe(checks: Record<string, () => Promise<unknown>>) {
   const failures: Record<string, string> = {}
   await Promise.all(
@@ -29,7 +30,8 @@ async function probe(checks: Record<string, () => Promise<unknown>>) {
       try {
         await Promise.race([check(), timeout()])
       } catch (error) {
-        failures[name] = error instanceof Error ? error.message : String(error)
+        failures[name] = 'failed'
+        logError({ message: 'not ready', service: name }, error)
       }
     }),
   )

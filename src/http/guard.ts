@@ -27,13 +27,17 @@ export function allow(access: Access) {
   return factory.createMiddleware(async function guard(c, next) {
     if (access === 'none') return next()
     c.set('caller', await admit(c, access))
-    if (access === 'delete' && !c.get('settings').deleteEnabled) {
-      throw new RegistryError('UNSUPPORTED', {
-        message: 'deleting is switched off on this registry (DELETE_ENABLED)',
-        headers: { Allow: 'GET, HEAD' },
-      })
-    }
+    if (access === 'delete') requireDeletes(c)
     await next()
+  })
+}
+
+/** @throws {RegistryError} UNSUPPORTED where the operator switched deletes off */
+export function requireDeletes(c: Context<AppEnv>): void {
+  if (c.get('settings').deleteEnabled) return
+  throw new RegistryError('UNSUPPORTED', {
+    message: 'deleting is switched off on this registry (DELETE_ENABLED)',
+    headers: { Allow: 'GET, HEAD' },
   })
 }
 
@@ -51,10 +55,15 @@ async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
     throw challenge()
   }
   if (hasRight(authentication, c.get('repository'), access)) return authentication
+  // The log says who was refused.
+  c.set('caller', authentication)
   if (authentication.scheme === 'bearer') {
     throw challenge({
       error: 'insufficient_scope',
-      message: 'the bearer token does not allow this',
+      message:
+        authentication.subject === ''
+          ? 'log in: this is not open to everybody'
+          : 'the bearer token does not allow this: ask for one with the scope of this answer',
     })
   }
   throw new RegistryError('DENIED', { detail: scopes.flatMap(missing) })

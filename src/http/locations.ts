@@ -20,7 +20,8 @@ export function prefixedPath(settings: Settings, path: string): string {
   return `${settings.pathPrefix}${path}`
 }
 
-function publicOrigin(c: Context<AppEnv>): string {
+/** Scheme, host and port, as the client knows them. */
+export function publicOrigin(c: Context<AppEnv>): string {
   const settings = c.get('settings')
   if (settings.publicOrigin !== null) return settings.publicOrigin
   const url = new URL(c.req.url)

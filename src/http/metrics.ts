@@ -27,7 +27,7 @@ export const metrics = factory.createApp().get('/', scraper, async (c) => {
 })
 
 function gaugesOf(state: RegistryState, now: number): Gauge[] {
-  const gauge = (name: string, value: number | null, help: string): Gauge => ({
+  const gauge = (name: string, value: number, help: string): Gauge => ({
     name: `berth_${name}`,
     value,
     help,
@@ -62,15 +62,19 @@ function gaugesOf(state: RegistryState, now: number): Gauge[] {
     gauge(
       'collector_last_run_timestamp_seconds',
       seconds(state.collectedAt),
-      'When the hourly collector came to its end the last time.',
+      'When the hourly collector came to its end the last time; 0 where it has not run yet.',
     ),
-    gauge('collector_last_run_removed', state.collected, 'Objects that this run removed.'),
+    gauge('collector_last_run_removed', state.collected ?? 0, 'Objects that this run removed.'),
     gauge(
       'orphan_sweep_last_run_timestamp_seconds',
       seconds(state.orphansSweptAt),
-      'When the hourly orphan sweep came to its end the last time.',
+      'When the hourly orphan sweep came to its end the last time; 0 where it has not run yet.',
     ),
-    gauge('orphan_sweep_last_run_buried', state.orphansBuried, 'Objects that this run buried.'),
+    gauge(
+      'orphan_sweep_last_run_buried',
+      state.orphansBuried ?? 0,
+      'Objects that this run buried.',
+    ),
     gauge(
       'orphan_sweep_stopped',
       state.orphanSweepStopped,
@@ -79,9 +83,9 @@ function gaugesOf(state: RegistryState, now: number): Gauge[] {
     gauge(
       'outbox_sweep_last_run_timestamp_seconds',
       seconds(state.sweptAt),
-      'When the sweep of the outbox, every minute, came to its end the last time.',
+      'When the sweep of the outbox, every minute, came to its end the last time; 0 where it has not run yet.',
     ),
-    gauge('outbox_sweep_last_run_resent', state.swept, 'Messages that this run sent again.'),
+    gauge('outbox_sweep_last_run_resent', state.swept ?? 0, 'Messages that this run sent again.'),
   ]
 }
 
@@ -90,8 +94,9 @@ function age(time: number | null, now: number): number {
   return time === null ? 0 : Math.max(0, (now - time) / 1000)
 }
 
-function seconds(time: number | null): number | null {
-  return time === null ? null : time / 1000
+/** 0 where it never was: an alert cannot tell a missing sample from one that is fine. */
+function seconds(time: number | null): number {
+  return (time ?? 0) / 1000
 }
 
 /** Compares hashes, so that neither the time nor a length tells how much was right. */

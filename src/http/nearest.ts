@@ -15,6 +15,11 @@ export function digestKey(repository: string, digest: Digest): string {
   return `${repository}@${digest}`
 }
 
+/** What a repository is noted under when it is deleted with everything in it. */
+export function repositoryKey(repository: string): string {
+  return `${repository}/`
+}
+
 type Find<T> = (db: Database) => Promise<T | null>
 
 /** Reads by digest: from the nearest replica, and from the primary before it is said that there is nothing. */
@@ -31,7 +36,8 @@ export async function readNearestOf<T>(
   const nearest = nearestDatabase(c.env.DB, c.get('usage'))
   const found = await find(nearest.db)
   if (nearest.isCurrent()) return found
-  if (found !== null && !(await isMarkedDeleted(keysOf(found)))) return found
+  const keys = found === null ? [] : [...keysOf(found), repositoryKey(c.get('repository'))]
+  if (found !== null && !(await isMarkedDeleted(keys))) return found
   return find(c.get('db'))
 }
 

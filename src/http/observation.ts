@@ -1,5 +1,6 @@
 /** What is told of a request when its answer begins: to the log and to Analytics Engine. No header, no query, no body. */
 import type { Context } from 'hono'
+import { type ErrorCode, RegistryError } from '../oci/errors.ts'
 import type { AppEnv } from './context.ts'
 
 export interface Observation {
@@ -10,10 +11,13 @@ export interface Observation {
   path: string
   /** '' where the path has none, or one whose name is not valid. */
   repository: string
-  /** '' for anonymous, and where nobody was admitted. */
+  /** '' for anonymous, and where nobody proved who they are. */
   subject: string
   address: string
   status: number
+  /** Of a request that was refused: the first of its errors, and what the client was told. */
+  code?: ErrorCode
+  reason?: string
   /** Of the body that is sent; null where nothing is known of it when the answer begins. */
   bytes: number | null
   cache: 'hit' | 'miss' | null
@@ -41,6 +45,7 @@ export function observe(c: Context<AppEnv>, ms: number): Observation {
     subject: caller?.subject ?? '',
     address: address ?? '',
     status: c.res.status,
+    ...refusalOf(c.error),
     bytes: bodyLength(c),
     cache: usage.cache,
     d1: count('d1'),
@@ -48,6 +53,15 @@ export function observe(c: Context<AppEnv>, ms: number): Observation {
     uploads: count('uploads'),
     ms,
   }
+}
+
+const REASON_CHARACTERS = 500
+
+function refusalOf(error: Error | undefined): Pick<Observation, 'code' | 'reason'> {
+  if (!(error instanceof RegistryError)) return {}
+  const [first] = error.entries
+  const reason = error.message.slice(0, REASON_CHARACTERS)
+  return first === undefined ? { reason } : { code: first.code, reason }
 }
 
 /** What looks like an upload's id, wherever a client puts it. No repository name has capital letters. */

@@ -122,12 +122,18 @@ async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<
   for (const { digest, size } of wanted) {
     const actual = found.get(digest)
     if (actual !== size) {
+      // The right to push does not include the right to read sizes.
+      const truth = mayPull(c) ? `it has ${actual}` : 'which is not its size'
       throw new RegistryError('MANIFEST_INVALID', {
-        message: `size: the descriptor of ${digest} says ${size} bytes, it has ${actual}`,
+        message: `size: the descriptor of ${digest} says ${size} bytes, ${truth}`,
         detail: digest,
       })
     }
   }
+}
+
+function mayPull(c: Context<AppEnv>): boolean {
+  return c.get('caller').rights.on(c.get('repository')).has('pull')
 }
 
 /** Layers that may not be distributed lie elsewhere: they need not be here. */
@@ -165,10 +171,15 @@ async function store(
   })
   if (outcome === 'stored') return
   if (outcome === 'tag taken') {
-    throw new RegistryError('DENIED', {
-      message: 'the tag names another manifest, and you may add tags but not move them',
-      detail: { tags },
-    })
+    throw new RegistryError(
+      'DENIED',
+      mayPull(c)
+        ? {
+            message: 'the tag names another manifest, and you may add tags but not move them',
+            detail: { tags },
+          }
+        : { message: 'you may add tags but not move them' },
+    )
   }
   if (outcome === 'buried') {
     throw new RegistryError('UNAVAILABLE', {

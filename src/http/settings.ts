@@ -29,7 +29,9 @@ export interface Settings extends AuthSettings, EventSettings {
   deleteEnabled: boolean
   /** How a client without credentials is asked for them. */
   challenge: 'bearer' | 'basic'
-  /** Origins whose pages may read the answers. */
+  /** Host names that an open registry answers to, beside those of the machine itself and PUBLIC_URL's. */
+  allowedHosts: readonly string[]
+  /** Origins whose pages may read the answers, and change what their user may change. */
   corsOrigins: readonly string[]
   /** Whether each request leaves a line in the log. */
   logRequests: boolean
@@ -86,6 +88,7 @@ export function readSettings(variables: SettingVariables): Settings {
     tagsPageMax: number('TAGS_PAGE_MAX', variables.TAGS_PAGE_MAX, PAGE),
     referrersPageMax: number('REFERRERS_PAGE_MAX', variables.REFERRERS_PAGE_MAX, PAGE),
     deleteEnabled: flag('DELETE_ENABLED', variables.DELETE_ENABLED, true),
+    allowedHosts: hosts('ALLOWED_HOSTS', variables.ALLOWED_HOSTS),
     openAccess: flag('OPEN_ACCESS', variables.OPEN_ACCESS, false),
     adminPassword: password('ADMIN_PASSWORD', variables.ADMIN_PASSWORD),
     htpasswd: parsed('HTPASSWD', variables.HTPASSWD, parseHtpasswd),
@@ -195,6 +198,16 @@ function origins(name: string, value: string | undefined): string[] {
   const given = listed.filter((origin) => origin !== '')
   if (given.every((origin) => URL.parse(origin)?.origin === origin)) return given
   throw new SettingError(name, 'origins with commas between them, such as https://ui.example.com')
+}
+
+function hosts(name: string, value: string | undefined): string[] {
+  const listed = (value ?? '').split(',').map((host) => host.trim().toLowerCase())
+  const given = listed.filter((host) => host !== '')
+  if (given.every((host) => URL.parse(`http://${host}`)?.href === `http://${host}/`)) return given
+  throw new SettingError(
+    name,
+    'host names without ports, with commas between them, such as registry.lan, 192.168.0.7',
+  )
 }
 
 function headers(name: string, value: string | undefined): [string, string][] {

@@ -7,23 +7,18 @@ export interface Gauge {
   name: string
   /** One sentence, in any characters. */
   help: string
-  /** Null where nothing is known: then the gauge is left out. */
-  value: number | null
+  value: number
   labels?: Readonly<Record<string, string>>
 }
 
 /** The gauges, in their order. */
 export function formatGauges(gauges: readonly Gauge[]): string {
   return gauges
-    .flatMap(({ name, help, value, labels }) =>
-      value === null
-        ? []
-        : [
-            `# HELP ${name} ${escapeText(help)}\n`,
-            `# TYPE ${name} gauge\n`,
-            `${name}${formatLabels(labels ?? {})} ${value}\n`,
-          ],
-    )
+    .flatMap(({ name, help, value, labels }) => [
+      `# HELP ${name} ${escapeText(help)}\n`,
+      `# TYPE ${name} gauge\n`,
+      `${name}${formatLabels(labels ?? {})} ${value}\n`,
+    ])
     .join('')
 }
 

@@ -2,7 +2,7 @@
 
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
-import { claimTombstones, forgetTombstones, noteRemoved } from '../store/tombstones.ts'
+import { claimTombstones, noteRemoved } from '../store/tombstones.ts'
 
 /** What one deletion takes (R2: 1,000 keys). */
 const KEYS_AT_ONCE = 1000
@@ -12,9 +12,6 @@ const KEYS_AT_ONCE = 1000
  * to 144,000 objects go a day.
  */
 const ROUNDS_AT_MOST = 6
-
-/** As many as a run can remove, so that the tombstones of removed objects never pile up. */
-const FORGOTTEN_AT_MOST = ROUNDS_AT_MOST * KEYS_AT_ONCE
 
 /** Deletes buried bytes that are due; returns how many objects went. */
 export async function sweepTombstones(
@@ -32,6 +29,5 @@ export async function sweepTombstones(
     swept += keys.length
     if (keys.length < KEYS_AT_ONCE) break
   }
-  await forgetTombstones(db, now, FORGOTTEN_AT_MOST)
   return swept
 }

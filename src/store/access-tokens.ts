@@ -113,7 +113,11 @@ export async function createAccessToken(
 ): Promise<AccessToken | 'no account' | 'name taken' | 'too many'> {
   const id = crypto.randomUUID()
   const limited = grants === null ? 0 : 1
-  const detail = { id, expiresAt, grants: grants?.map((grant) => ({ ...grant })) ?? null }
+  const detail = {
+    id,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    grants: grants?.map((grant) => ({ ...grant })) ?? null,
+  }
   const [, created, , , why] = await db.batch<{ tokens: number }>([
     db.prepare(SQL.clear).bind(account, name, by.at, by.at - DEAD_TOKENS_KEPT_MS),
     db

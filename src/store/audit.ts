@@ -12,7 +12,10 @@ const SQL = {
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
   list: `
     SELECT id, at, actor, address, request_id, action, target, detail FROM audit
-    WHERE id < ?1 ORDER BY id DESC LIMIT ?2`,
+    WHERE id < ?1
+      AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR action = ?4)
+      AND (?5 IS NULL OR at >= ?5) AND (?6 IS NULL OR at < ?6)
+    ORDER BY id DESC LIMIT ?2`,
 } as const
 
 /** Who makes a change, and through which request. */
@@ -67,9 +70,27 @@ interface Row {
   detail: string
 }
 
+/** All rows where nothing is given. */
+export interface AuditFilter {
+  actor?: string | undefined
+  action?: string | undefined
+  /** Milliseconds since the epoch. */
+  since?: number | undefined
+  /** The same; rows of this very time are left out. */
+  until?: number | undefined
+}
+
 /** Up to `limit` rows before the row `before`, the newest first. */
-export async function listAudit(db: Database, before: number, limit: number): Promise<AuditRow[]> {
-  const { results } = await db.prepare(SQL.list).bind(before, limit).all<Row>()
+export async function listAudit(
+  db: Database,
+  before: number,
+  limit: number,
+  { actor, action, since, until }: AuditFilter = {},
+): Promise<AuditRow[]> {
+  const { results } = await db
+    .prepare(SQL.list)
+    .bind(before, limit, actor ?? null, action ?? null, since ?? null, until ?? null)
+    .all<Row>()
   return results.map(({ request_id, detail, ...row }) => ({
     ...row,
     requestId: request_id,

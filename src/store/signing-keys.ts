@@ -15,12 +15,22 @@ const SQL = {
 
 /** The HMAC-SHA256 key of this name; the same for every Worker that shares the database. */
 export async function signingKey(db: Database, name: string): Promise<CryptoKey> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const bytes = await readKey(db, name)
+  return crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign', 'verify'])
+}
+
+/** The AES-256-GCM key of this name. */
+export async function sealingKey(db: Database, name: string): Promise<CryptoKey> {
+  const bytes = await readKey(db, name)
+  return crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
+}
+
+async function readKey(db: Database, name: string): Promise<Uint8Array<ArrayBuffer>> {
   const found = await db.prepare(SQL.find).bind(name).first<{ id: string; key: string | null }>()
   if (found !== null) rememberRegistryId(db, found.id)
   const key = found?.key ?? (await createKey(db, name))
-  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
-  const bytes = Uint8Array.fromBase64(key)
-  return crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign', 'verify'])
+  return Uint8Array.fromBase64(key)
 }
 
 async function createKey(db: Database, name: string): Promise<string> {

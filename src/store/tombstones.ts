@@ -83,10 +83,7 @@ export async function noteRemoved(
   await db.prepare(SQL.noteRemoved).bind(JSON.stringify(keys), now).run()
 }
 
-/** Forgets up to `limit` tombstones whose bytes went so long ago that no request carries their keys any more. */
-export async function forgetTombstones(db: Database, now: number, limit: number): Promise<void> {
-  await db
-    .prepare(SQL.forget)
-    .bind(now - REMOVED_KEPT_MS, limit)
-    .run()
+/** The statement that forgets up to `limit` tombstones whose bytes went so long ago that no request carries their keys any more. */
+export function forgetTombstones(db: Database, now: number, limit: number): Statement {
+  return db.prepare(SQL.forget).bind(now - REMOVED_KEPT_MS, limit)
 }

@@ -1,5 +1,5 @@
 /**
- * The list of those repositories that a caller may see. Its patterns become ranges of names, in order and apart from each other,
+ * The list of those repositories that a caller may see, and that have a manifest. Its patterns become ranges of names, in order and apart from each other,
  * and one statement walks them by the index: what lies between them is not read, however much it is.
  */
 
@@ -15,6 +15,7 @@ const SQL = {
   all: `
     SELECT name FROM repositories
     WHERE name > ?1 AND instr(name, ?3) > 0
+      AND EXISTS (SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id)
     ORDER BY name LIMIT ?2`,
   walk: `
     WITH RECURSIVE walk (span, depth, name) AS (
@@ -36,6 +37,9 @@ const SQL = {
     )
     SELECT name FROM walk
     WHERE instr(name, ?3) > 0 AND ifnull(instr(substr(name, depth + 1), '/'), 0) = 0
+      AND EXISTS (
+        SELECT 1 FROM repositories JOIN manifests ON manifests.repository_id = repositories.id
+        WHERE repositories.name = walk.name)
     LIMIT ?2`,
 } as const
 

@@ -1,7 +1,7 @@
 /** Known attacks on lists: names that the caller may not pull, in the list or in the link to its next page, and sizes of pages. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ADMIN, type Client, NOBODY, newClient } from '../support/access-clients.ts'
-import { errorCodes, pushBlob, randomBytes } from '../support/registry.ts'
+import { errorCodes, pushImage } from '../support/registry.ts'
 
 /** Hidden names lie before, between and after those that are seen. */
 const SEEN = ['list/b', 'list/d', 'list/deep/f', 'list/h', 'open/x']
@@ -24,7 +24,7 @@ const HIDDEN = [
 let clients: Record<string, Client>
 
 beforeAll(async () => {
-  for (const name of [...SEEN, ...HIDDEN]) await pushBlob(name, randomBytes(10))
+  for (const name of [...SEEN, ...HIDDEN]) await pushImage(name, 'latest')
   await ADMIN.call('PATCH', '/repositories/open/x', { visibility: 'public' })
   const pull = ['pull']
   const reader = await newClient({

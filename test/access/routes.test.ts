@@ -159,6 +159,12 @@ const CALLS: readonly Call[] = [
     body: { visibility: 'private' },
     status: () => 404,
   },
+  {
+    office: 'somebody',
+    route: `DELETE ${REPOSITORY.route}`,
+    path: '/repositories/none/gone',
+    status: () => 404,
+  },
   { office: 'operator', route: 'POST /token-keys/rotate', status: () => 200 },
   { office: 'operator', route: 'GET /audit', status: () => 200 },
   { office: 'operator', route: 'GET /webhooks', status: () => 200 },

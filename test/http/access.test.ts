@@ -188,3 +188,26 @@ describe('probes', () => {
     }
   })
 })
+
+describe('a bearer token that does not allow it', () => {
+  async function told(authorization?: string): Promise<string> {
+    const login = authorization === undefined ? {} : { Authorization: authorization }
+    const answer = await send(
+      'GET',
+      '/token?scope=repository:none:pull',
+      { headers: login },
+      locked,
+    )
+    const { token } = await answer.json<{ token: string }>()
+    const headers = { Authorization: `Bearer ${token}` }
+    const refused = await send('GET', '/v2/private/app/tags/list', { headers }, locked)
+    expect(refused.status).toBe(401)
+    const { errors } = await refused.json<ErrorBody>()
+    return errors.map(({ message }) => message).join()
+  }
+
+  it('says to who is nobody to log in, and to others to ask for the scope', async () => {
+    expect(await told()).toBe('log in: this is not open to everybody')
+    expect(await told(basic('admin', PASSWORD))).toMatch(/^the bearer token .*: ask for one/)
+  })
+})

@@ -49,8 +49,9 @@ describe('the catalog', () => {
 
   describe('of six repositories and pages of five', () => {
     beforeAll(async () => {
-      for (const name of names)
-        await pushBlob(name, bytesOf('a repository is one with its first blob'))
+      for (const name of names) await tagEmpty(name, 'latest')
+      // Not on the list: a push that failed, or has not come to its manifest yet.
+      await pushBlob('foo/begun', bytesOf('a blob'))
     })
 
     it.each<[string, string, string[], string | null]>([

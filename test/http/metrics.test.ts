@@ -129,8 +129,13 @@ describe('what is read', () => {
     expect(overdue).toBeLessThan(3660)
   })
 
-  it('has the last runs of the sweeps, and none before the first', async () => {
-    expect(await values()).not.toHaveProperty('berth_collector_last_run_timestamp_seconds')
+  it('has the last runs of the sweeps, and 0 before the first', async () => {
+    expect(await values()).toMatchObject({
+      berth_collector_last_run_timestamp_seconds: 0,
+      berth_collector_last_run_removed: 0,
+      berth_orphan_sweep_last_run_timestamp_seconds: 0,
+      berth_outbox_sweep_last_run_timestamp_seconds: 0,
+    })
     await bindings.DB.prepare(
       `INSERT INTO sweeps VALUES ('collector', 1000500, 3), ('orphans', 3000000, 5), ('outbox', 2000000, 4)`,
     ).run()

@@ -1,6 +1,8 @@
 /** The log: one JSON line a request, with what an operator asks for and nothing that opens a door. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
+import { newClient } from '../support/access-clients.ts'
+import { closed } from '../support/access-world.ts'
 import {
   beginUpload,
   bindings,
@@ -50,6 +52,23 @@ describe('a request', () => {
         ms: expect.any(Number),
       },
     ])
+  })
+
+  it('that is refused says with which code, why, and who sent it', async () => {
+    const client = await newClient({ 'log/app': ['pull'] })
+    const logging = client.at({ ...closed, LOG_REQUESTS: 'true' })
+    const path = '/v2/log/app/manifests/latest'
+    const lines = await linesOf(() => logging.send('DELETE', path))
+    expect(lines).toMatchObject([
+      {
+        status: 403,
+        subject: client.name,
+        code: 'DENIED',
+        reason: expect.stringMatching(/denied/),
+      },
+    ])
+    const unknown = await linesOf(() => logging.send('GET', '/v2/log/app/manifests/none'))
+    expect(unknown.at(-1)).toMatchObject({ status: 404, code: 'MANIFEST_UNKNOWN' })
   })
 
   it('for headers alone sends no bytes', async () => {

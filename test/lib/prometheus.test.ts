@@ -9,7 +9,6 @@ describe('formatGauges', () => {
     ['a number', { name: 'a', help: 'A.', value: 3 }, LINES('A.', 'a 3')],
     ['a fraction', { name: 'a', help: 'A.', value: 0.25 }, LINES('A.', 'a 0.25')],
     ['a large number', { name: 'a', help: 'A.', value: 1e21 }, LINES('A.', 'a 1e+21')],
-    ['nothing known', { name: 'a', help: 'A.', value: null }, ''],
     [
       'labels',
       { name: 'a', help: 'A.', value: 1, labels: { b: 'c', d: 'e' } },

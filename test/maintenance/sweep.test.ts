@@ -1,6 +1,7 @@
 /** The sweep that lets buried bytes go. */
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { forgetRows } from '../../src/maintenance/forget-rows.ts'
 import { sweepTombstones } from '../../src/maintenance/sweep.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { commitBlob, unlinkBlob } from '../../src/store/blobs.ts'
@@ -46,7 +47,7 @@ describe('sweepTombstones', () => {
     expect(await store.size(blob.storageKey)).toBeNull()
     expect(await sweepTombstones(db, store, later)).toBe(0)
     expect(await buried()).toEqual([blob.storageKey])
-    await sweepTombstones(db, store, later + REMOVED_KEPT_MS)
+    await forgetRows(db, later + REMOVED_KEPT_MS)
     expect(await buried()).toEqual([])
   })
 
@@ -103,8 +104,8 @@ describe('sweepTombstones', () => {
       .run()
     expect(await sweepTombstones(db, store, 0)).toBe(6000)
     expect(await sweepTombstones(db, store, 0)).toBe(500)
-    await sweepTombstones(db, store, REMOVED_KEPT_MS)
-    await sweepTombstones(db, store, REMOVED_KEPT_MS)
+    await forgetRows(db, REMOVED_KEPT_MS)
+    await forgetRows(db, REMOVED_KEPT_MS)
     expect(await buried()).toEqual([])
   })
 })

@@ -118,16 +118,16 @@ it(
 /** How many events of a push there are of each digest. */
 async function pushEvents(url: URL): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
-  for (let since = 0; ; ) {
-    const response = await fetch(new URL(`/api/v1/events?since=${since}&action=push`, url))
+  for (let query = 'action=push'; ; ) {
+    const response = await fetch(new URL(`/api/v1/events?${query}`, url))
     expect(response.status).toBe(200)
-    const { events, next }: { events: { target: { digest: string } }[]; next: number } =
+    const { events, next }: { events: { target: { digest: string } }[]; next: string } =
       await response.json()
     for (const { target } of events) {
       counts.set(target.digest, (counts.get(target.digest) ?? 0) + 1)
     }
-    if (next === since) return counts
-    since = next
+    if (response.headers.get('Link') === null) return counts
+    query = `action=push&since=${next}`
   }
 }
 

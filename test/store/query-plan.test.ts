@@ -263,7 +263,7 @@ beforeAll(async () => {
   await carryEvents(watched)
   await claimTombstones(watched, 0, 10)
   await noteRemoved(watched, [], 0)
-  await forgetTombstones(watched, 0, 10)
+  await forgetTombstones(watched, 0, 10).run()
   await registryId(watched)
   await nextEpoch(watched, 'x', null, '')
   await takeNewId(watched, 'x', 1)

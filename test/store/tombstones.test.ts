@@ -122,16 +122,16 @@ describe('a tombstone', () => {
     await refused()
     await noteRemoved(db, keys, TOMBSTONE_GRACE_MS)
     await refused()
-    await forgetTombstones(db, TOMBSTONE_GRACE_MS + REMOVED_KEPT_MS - 1, 10)
+    await forgetTombstones(db, TOMBSTONE_GRACE_MS + REMOVED_KEPT_MS - 1, 10).run()
     await refused()
-    await forgetTombstones(db, TOMBSTONE_GRACE_MS + REMOVED_KEPT_MS, 10)
+    await forgetTombstones(db, TOMBSTONE_GRACE_MS + REMOVED_KEPT_MS, 10).run()
     expect(await commitBlob(db, 'tombs', blob, anyEvent())).toBe('committed')
   })
 
   it('is not forgotten before its bytes are gone, however old it is', async () => {
     await bury('a', 0)
     await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)
-    await forgetTombstones(db, 100 * REMOVED_KEPT_MS, 10)
+    await forgetTombstones(db, 100 * REMOVED_KEPT_MS, 10).run()
     expect(await buried()).toEqual(['a'])
   })
 

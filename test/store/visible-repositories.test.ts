@@ -30,10 +30,19 @@ const anyPattern = fc.oneof(
 )
 
 async function store(names: readonly string[]): Promise<void> {
-  await db
-    .prepare('INSERT INTO repositories (name, created_at) SELECT value, 0 FROM json_each(?1)')
-    .bind(JSON.stringify(names))
-    .run()
+  const list = JSON.stringify(names)
+  await db.batch([
+    db
+      .prepare('INSERT INTO repositories (name, created_at) SELECT value, 0 FROM json_each(?1)')
+      .bind(list),
+    db
+      .prepare(
+        `INSERT INTO manifests (repository_id, digest, media_type, size, payload, created_at, pushed_at)
+        SELECT repositories.id, 'd', 'm', 2, '{}', 0, 0
+        FROM repositories JOIN json_each(?1) ON json_each.value = repositories.name`,
+      )
+      .bind(list),
+  ])
 }
 
 beforeAll(() => store(STORED.toReversed()))
@@ -60,6 +69,16 @@ describe('listVisibleRepositories', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it('has no repository without a manifest', async () => {
+    const sql = `INSERT INTO repositories (name, created_at) VALUES ('empty/a', 0), ('empty/b/c', 0)`
+    await db.prepare(sql).run()
+    const list = (patterns: string[] | null) =>
+      listVisibleRepositories(db, patterns, { last: 'd', limit: 1000 })
+    expect(await list(null)).toEqual([])
+    expect(await list(['empty/**'])).toEqual([])
+    expect(await list(['empty/*', 'empty/b/*'])).toEqual([])
   })
 
   it('has all where the patterns are null', async () => {

@@ -80,7 +80,7 @@ export const accounts = [
       refuseTakenName(c, name)
       const passwordHash = password === undefined ? null : await hashPassword(password)
       const created = await createAccount(c.var.db, changedBy(c), { name, passwordHash })
-      if (created === null) throw taken(name, 'there is such an account already')
+      if (created === null) throw taken(name, 'the name is taken')
       return show(created)
     },
   }),
@@ -165,7 +165,10 @@ function refuseTakenName(c: Context<AppEnv>, name: string): void {
 }
 
 function taken(name: string, why: string): RegistryError {
-  return new RegistryError('CONFLICT', { message: `no account ${name}: ${why}`, detail: { name } })
+  return new RegistryError('CONFLICT', {
+    message: `the account ${name} was not made: ${why}`,
+    detail: { name },
+  })
 }
 
 export function unknownAccount(name: string): RegistryError {

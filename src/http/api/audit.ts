@@ -31,15 +31,31 @@ export const audit = [
       query: v.strictObject({
         n: pageSize,
         before: v.optional(v.pipe(wholeNumber, v.minValue(1), v.description('The id of an entry'))),
+        actor: v.pipe(
+          v.optional(v.pipe(v.string(), v.maxLength(256))),
+          v.description('Changes by this subject alone'),
+        ),
+        action: v.pipe(
+          v.optional(v.pipe(v.string(), v.maxLength(64))),
+          v.description('Of this action alone, such as account.create'),
+        ),
+        since: v.pipe(v.optional(time), v.description('Not before this time')),
+        until: v.pipe(v.optional(time), v.description('Before this time')),
       }),
     }),
     status: 200,
     answer: v.object({ entries: v.array(auditEntry) }),
-    async handle({ query: { n, before = Number.MAX_SAFE_INTEGER } }, c) {
+    async handle({ query: { n, before = Number.MAX_SAFE_INTEGER, ...wanted } }, c) {
+      const { since, until } = wanted
+      const filter = {
+        ...wanted,
+        since: since === undefined ? since : Date.parse(since),
+        until: until === undefined ? until : Date.parse(until),
+      }
       const found = await page(
         c,
         n,
-        (limit) => listAudit(c.var.db, before, limit),
+        (limit) => listAudit(c.var.db, before, limit, filter),
         ({ id }) => ({ before: id }),
       )
       return { entries: found.map((row) => ({ ...row, at: formatTime(row.at) })) }

@@ -10,20 +10,14 @@ import { integer, time } from '../../lib/schemas.ts'
 import { type EventSubject, readEvents, scanEvents } from '../../store/event-feed.ts'
 import type { AppEnv } from '../context.ts'
 import { prefixedPath } from '../locations.ts'
+import { openCursor, sealCursor } from './event-cursor.ts'
 import { operation } from './operation.ts'
-import {
-  named,
-  PAGE_DEFAULT,
-  pageSize,
-  repositoryName,
-  repositoryPattern,
-  wholeNumber,
-} from './schemas.ts'
+import { named, PAGE_DEFAULT, pageSize, repositoryName, repositoryPattern } from './schemas.ts'
 
 /** Rows that a request reads at most, whoever may see them. */
 const SCANNED_MAX = 1000
 
-const cursor = v.pipe(wholeNumber, v.minValue(0))
+const cursor = v.pipe(v.string(), v.maxLength(100))
 
 const action = v.picklist(EVENT_ACTIONS)
 
@@ -87,13 +81,17 @@ export const events = [
       }),
     }),
     status: 200,
-    answer: v.object({ events: v.array(event), next: integer }),
-    async handle({ query: { since = 0, n = PAGE_DEFAULT, ...wanted } }, c) {
-      const scanned = await scanEvents(c.var.db, since, SCANNED_MAX)
+    answer: v.object({
+      events: v.array(event),
+      next: v.pipe(v.string(), v.description('A cursor; it tells nothing but where to go on')),
+    }),
+    async handle({ query: { since, n = PAGE_DEFAULT, ...wanted } }, c) {
+      const start = since === undefined ? 0 : await openCursor(c.var.db, since)
+      const scanned = await scanEvents(c.var.db, start, SCANNED_MAX)
       const shown = scanned.filter((one) => mayPull(c, one.repository) && isWanted(one, wanted))
       const page = shown.slice(0, n)
       const last = shown.length > n ? page.at(-1) : scanned.at(-1)
-      const next = last?.seq ?? since
+      const next = await sealCursor(c.var.db, last?.seq ?? start)
       if (shown.length > n || scanned.length === SCANNED_MAX) linkTo(c, next, n)
       const found = await readEvents(
         c.var.db,
@@ -124,7 +122,7 @@ function mayPull(c: Context<AppEnv>, repository: string): boolean {
   return c.var.caller.rights.on(repository).has('pull')
 }
 
-function linkTo(c: Context<AppEnv>, since: number, n: number): void {
+function linkTo(c: Context<AppEnv>, since: string, n: number): void {
   const path = prefixedPath(c.var.settings, c.req.path)
   c.header('Link', nextLink(path, { ...c.req.query(), n, since }))
 }

@@ -1,9 +1,7 @@
 /** The administration API, /api/v1: its operations as routes, and the document that describes them. */
-import type { Context } from 'hono'
-import { RegistryError } from '../../oci/errors.ts'
-import { type AppEnv, factory } from '../context.ts'
+import { factory } from '../context.ts'
 import { allow } from '../guard.ts'
-import { absoluteUrl, prefixedPath } from '../locations.ts'
+import { prefixedPath } from '../locations.ts'
 import { account } from './account.ts'
 import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
@@ -32,22 +30,10 @@ export const operations: readonly Operation[] = [
   ...events,
 ]
 
-/** A browser that knows the password sends it with requests that pages of any origin make. */
-function refuseForeignPages(c: Context<AppEnv>): void {
-  const origin = c.req.header('Origin')
-  if (origin === undefined || c.req.method === 'GET' || c.req.method === 'HEAD') return
-  if (origin === new URL(absoluteUrl(c, '/')).origin) return
-  if (c.var.settings.corsOrigins.includes(origin)) return
-  throw new RegistryError('DENIED', {
-    message: 'changes by pages of this origin are refused; its owner may allow it by CORS_ORIGINS',
-  })
-}
-
 export const api = factory.createApp()
 
 api.use(async function prepareApi(c, next) {
   c.header('Cache-Control', 'no-store')
-  refuseForeignPages(c)
   await next()
 })
 

@@ -3,6 +3,8 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { noteMade } from '../../store/audit.ts'
+import { removeRepository } from '../../store/remove-repository.ts'
 import {
   findRepository,
   publicAmong,
@@ -11,6 +13,11 @@ import {
 } from '../../store/repository-visibility.ts'
 import { listVisibleRepositories } from '../../store/visible-repositories.ts'
 import type { AppEnv } from '../context.ts'
+import { eventOf } from '../events.ts'
+import { requireDeletes } from '../guard.ts'
+import { noteDeleted, repositoryKey } from '../nearest.ts'
+import { settled } from '../settled.ts'
+import { changingTags } from '../tag-reads.ts'
 import { changedBy } from './caller.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
@@ -30,6 +37,18 @@ const repository = named(
     visibility,
     tags: v.pipe(integer, v.minValue(0), v.description('How many there are')),
     createdAt: time,
+  }),
+)
+
+/** A request removes so many thousands of manifests or blobs at most; each step is two queries, of 50 that the Free plan has. */
+const STEPS_AT_MOST = 20
+
+const removal = named(
+  'Removal',
+  v.object({
+    manifests: v.pipe(integer, v.description('Manifests that this request removed')),
+    blobs: v.pipe(integer, v.description('Blobs that this request took out of the repository')),
+    complete: v.pipe(v.boolean(), v.description('False: there is more, send the request again')),
   }),
 )
 
@@ -62,7 +81,7 @@ export const repositories = [
           listVisibleRepositories(c.var.db, c.var.caller.visible, { last, limit, contains: q }),
         (name) => ({ last: name }),
       )
-      const publicNames = await publicAmong(c.var.db, names)
+      const publicNames = await publicOf(c, names)
       return { repositories: names.map((name) => ({ name, visibility: of(publicNames, name) })) }
     },
   }),
@@ -98,9 +117,7 @@ export const repositories = [
     errors: [403, 404, 409],
     async handle({ params: { repository: name }, body }, c) {
       const facts = await findPullable(c, name)
-      if (!c.var.caller.rights.on(name).has('admin')) {
-        throw new RegistryError('DENIED', { message: 'this takes the action admin on it' })
-      }
+      requireAdmin(c, name)
       const patterns = await setVisibility(c.var.db, changedBy(c), name, body.visibility)
       if (patterns.length === 0) return show(c, name, facts)
       throw new RegistryError('CONFLICT', {
@@ -109,7 +126,48 @@ export const repositories = [
       })
     },
   }),
+
+  operation({
+    id: 'deleteRepository',
+    method: 'delete',
+    path: '/repositories/{repository}',
+    summary: 'Delete a repository with everything in it',
+    description:
+      'For who has admin on it. Its tags, manifests and blobs go, and the history of its tags, in steps: ' +
+      'a very large repository takes several requests, until `complete` is true. Each tag, manifest and ' +
+      'blob has its event. Blobs that other repositories have, too, stay there. Grants stay as they are.',
+    access: 'signed-in',
+    request: v.object({ params: byName }),
+    status: 200,
+    answer: removal,
+    errors: [403, 404],
+    async handle({ params: { repository: name } }, c) {
+      await findPullable(c, name)
+      requireAdmin(c, name)
+      requireDeletes(c)
+      // The events and the log name it, and what is held of it is let go.
+      c.set('repository', name)
+      await noteMade(c.var.db, changedBy(c), {
+        action: 'repository.delete',
+        target: name,
+        detail: {},
+      })
+      const removing = removeRepository(c.var.db, name, STEPS_AT_MOST, () =>
+        eventOf(c, 'delete', {}),
+      )
+      const [removed] = await Promise.all([
+        settled(c, changingTags(c, removing)),
+        noteDeleted(c, repositoryKey(name)),
+      ])
+      return removed
+    },
+  }),
 ]
+
+function requireAdmin(c: Context<AppEnv>, name: string): void {
+  if (c.var.caller.rights.on(name).has('admin')) return
+  throw new RegistryError('DENIED', { message: `this takes the action admin on ${name}` })
+}
 
 /** @throws {RegistryError} NAME_UNKNOWN, whether the repository does not exist or the caller may not know that it does */
 async function findPullable(c: Context<AppEnv>, name: string): Promise<RepositoryFacts> {
@@ -124,8 +182,16 @@ async function show(
   name: string,
   { tags, createdAt }: RepositoryFacts,
 ): Promise<v.InferInput<typeof repository>> {
-  const publicNames = await publicAmong(c.var.db, [name])
+  const publicNames = await publicOf(c, [name])
   return { name, visibility: of(publicNames, name), tags, createdAt: formatTime(createdAt) }
+}
+
+/** In an open registry everybody may pull everything. */
+async function publicOf(
+  c: Context<AppEnv>,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  return c.var.settings.openAccess ? new Set(names) : publicAmong(c.var.db, names)
 }
 
 function of(publicNames: ReadonlySet<string>, name: string): 'public' | 'private' {

@@ -80,7 +80,7 @@ export const webhooks = [
         MAX_WEBHOOKS,
         detail,
       )
-      if (created === 'name taken') throw taken(name, 'there is such a webhook already')
+      if (created === 'name taken') throw taken(name, 'the name is taken')
       if (created === 'too many') throw taken(name, `there are ${MAX_WEBHOOKS} webhooks already`)
       return { ...showWebhook(await findWebhook(c, created.id)), secret }
     },
@@ -229,7 +229,10 @@ function hostOf(url: string): string {
 }
 
 function taken(name: string, why: string): RegistryError {
-  return new RegistryError('CONFLICT', { message: `no webhook ${name}: ${why}`, detail: { name } })
+  return new RegistryError('CONFLICT', {
+    message: `the webhook ${name} was not made: ${why}`,
+    detail: { name },
+  })
 }
 
 function changedMeanwhile(id: string): RegistryError {

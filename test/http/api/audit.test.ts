@@ -2,10 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { currentKey } from '../../../src/auth/token-keys.ts'
 import { db, storedManifest } from '../../store/support.ts'
-import { call, environment } from './support.ts'
+import { call, environment, failure } from './support.ts'
 
 interface Entry {
   id: number
+  at: string
   actor: string
   address: string
   requestId: string
@@ -109,6 +110,32 @@ describe('the audit log', () => {
     expect(first.body.entries).toEqual(all.slice(0, 3))
     expect(first.headers.get('Link')).toBe(`</api/v1/audit?before=${all[2]?.id}&n=3>; rel="next"`)
     expect(await entries(`?n=3&before=${all[2]?.id}`)).toEqual(all.slice(3, 6))
+  })
+
+  it('can be of one subject, of one action, or of a time', async () => {
+    const all = await entries()
+    const [newest] = all
+    const oldest = all.at(-1)
+    if (newest === undefined || oldest === undefined) throw new Error('no entries')
+    expect(await entries('?actor=nobody')).toEqual([])
+    expect(await entries('?actor=admin&n=1000')).toEqual(
+      all.filter(({ actor }) => actor === 'admin'),
+    )
+    expect(await entries('?action=account.create')).toEqual(
+      all.filter(({ action }) => action === 'account.create'),
+    )
+    expect(await entries(`?since=${newest.at}`)).toEqual(all.filter(({ at }) => at >= newest.at))
+    expect(await entries(`?until=${newest.at}`)).toEqual(all.filter(({ at }) => at < newest.at))
+    expect(await entries(`?until=${oldest.at}`)).toEqual([])
+    expect(await failure('GET', '/audit?since=yesterday')).toMatch(/^400 REQUEST_INVALID.*since/)
+  })
+
+  it('has times as ISO 8601 writes them', async () => {
+    await call('POST', '/accounts', { body: { name: 'timed' } })
+    const body = { account: 'timed', name: 'ci', expiresInDays: 3 }
+    await call('POST', '/tokens', { body })
+    const [made] = await entries('?action=token.create&n=1')
+    expect(made?.detail).toMatchObject({ expiresAt: expect.stringMatching(/^20\d\d-.*T.*Z$/) })
   })
 
   it('has no actor where the registry is open', async () => {

@@ -2,6 +2,7 @@
 
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type EventTarget, newEvent, type RegistryEvent } from '../../../src/events/event.ts'
+import { openCursor, sealCursor } from '../../../src/http/api/event-cursor.ts'
 import type { Database } from '../../../src/store/database.ts'
 import { readEvents } from '../../../src/store/event-feed.ts'
 import { recordEvent } from '../../../src/store/outbox.ts'
@@ -10,7 +11,7 @@ import { type Credentials, call, environment, failure } from './support.ts'
 
 interface Feed {
   events: { id: string; action: string; target: { repository: string }; [field: string]: unknown }[]
-  next: number
+  next: string
 }
 
 const db: Database = bindings.DB
@@ -84,6 +85,7 @@ async function read(query = '', as?: Credentials) {
   const link = headers.get('Link')
   return {
     ...body,
+    place: await openCursor(db, body.next),
     link: link?.slice(link.indexOf('?'), link.indexOf('>')) ?? null,
     repositories: body.events.map(({ target }) => target.repository),
   }
@@ -93,8 +95,8 @@ describe('the feed', () => {
   it('tells what happened, in order, as docker/distribution writes it', async () => {
     const event = anEvent('team/app', 'push', { references: [], url: 'https://r.test/x' })
     await record(event, anEvent('team/app', 'delete'))
-    const { events, next } = await read()
-    expect(next).toBe(2)
+    const { events, place } = await read()
+    expect(place).toBe(2)
     expect(events.map(({ action }) => action)).toEqual(['push', 'delete'])
     const { id, timestamp, source } = event
     expect(events[0]).toEqual({
@@ -150,12 +152,13 @@ describe('the feed', () => {
       query = page.link
     }
     expect(pages).toEqual([['team/app', 'team/app'], ['team/app']])
-    const { next } = await read('', EVE)
-    expect(next).toBe(5)
-    expect(await read(`?since=${next}`, EVE)).toMatchObject({ events: [], next: 5, link: null })
+    const { next, place } = await read('', EVE)
+    expect(place).toBe(5)
+    expect(await read(`?since=${next}`, EVE)).toMatchObject({ events: [], place: 5, link: null })
     await record(anEvent('open'))
-    expect(await read(`?since=${next}`, EVE)).toMatchObject({ repositories: ['open'], next: 6 })
-    expect(await read('?since=1000000', EVE)).toMatchObject({ events: [], next: 1_000_000 })
+    expect(await read(`?since=${next}`, EVE)).toMatchObject({ repositories: ['open'], place: 6 })
+    const ahead = await sealCursor(db, 1_000_000)
+    expect(await read(`?since=${ahead}`, EVE)).toMatchObject({ events: [], place: 1_000_000 })
   })
 
   it('has no references: they may be of any size', async () => {
@@ -187,7 +190,7 @@ describe('the feed', () => {
         .run()
     }
     await record(anEvent('open'))
-    expect(await read('', EVE)).toMatchObject({ repositories: ['team/app', 'open'], next: 5 })
+    expect(await read('', EVE)).toMatchObject({ repositories: ['team/app', 'open'], place: 5 })
   })
 
   it('can be of one action, or of some repositories', async () => {
@@ -204,6 +207,11 @@ describe('the feed', () => {
   })
 
   it.each([
+    'since=0',
+    'since=5',
+    'since=',
+    `since=${'A'.repeat(48)}`,
+    `since=${'A'.repeat(101)}`,
     'since=-1',
     'since=1.5',
     'since=x',
@@ -225,7 +233,7 @@ describe('a reader', () => {
     await record(...names.map((name) => anEvent(name)))
     expect((await read()).repositories).toEqual(names)
     expect((await read('', EVE)).repositories).toEqual(['team/app', 'team/own', 'open'])
-    expect(await read('', NOBODY)).toMatchObject({ events: [], next: 6 })
+    expect(await read('', NOBODY)).toMatchObject({ events: [], place: 6 })
     expect(await failure('GET', '/events', { as: null })).toMatch(/^401/)
     const open = { ...environment, OPEN_ACCESS: 'true' }
     const everybody = await call<Feed>('GET', '/events', { as: null, environment: open })
@@ -270,14 +278,14 @@ describe('a reader', () => {
     await recordMany(2500, 'hidden/app')
     await record(anEvent('team/app'))
     const first = await read('', EVE)
-    expect(first).toMatchObject({ events: [], next: 1000, link: '?n=100&since=1000' })
+    expect(first).toMatchObject({ events: [], place: 1000, link: `?n=100&since=${first.next}` })
     const second = await read(first.link ?? '', EVE)
-    expect(second).toMatchObject({ events: [], next: 2000 })
+    expect(second).toMatchObject({ events: [], place: 2000 })
     const third = await read(second.link ?? '', EVE)
-    expect(third).toMatchObject({ repositories: ['team/app'], next: 2501, link: null })
+    expect(third).toMatchObject({ repositories: ['team/app'], place: 2501, link: null })
   })
 
-  it('sees by the cursor how many events there are, and nothing of what they are', async () => {
+  it('is as far whatever it asks for, so that no filter tells of hidden events', async () => {
     await recordMany(1500, 'hidden/app', 'delete')
     await record(anEvent('team/app'))
     const cursors = async () => {
@@ -292,8 +300,8 @@ describe('a reader', () => {
       ]
       return Promise.all(
         queries.map(async (query) => {
-          const { events, next } = await read(query, NOBODY)
-          return [events.length, next]
+          const { events, place } = await read(query, NOBODY)
+          return [events.length, place]
         }),
       )
     }
@@ -301,5 +309,29 @@ describe('a reader', () => {
     expect(seen).toEqual(seen.map(() => [0, 1000]))
     await db.prepare(`UPDATE events SET action = 'push', repository = 'hidden/other'`).run()
     expect(await cursors()).toEqual(seen)
+  })
+
+  it('does not see by the cursor how many events others have, nor whether there were any', async () => {
+    const cursors: string[] = []
+    for (const hidden of [0, 0, 1, 300]) {
+      if (hidden > 0) await recordMany(hidden, `hidden/app-${cursors.length}`)
+      const { next } = await read(cursors.length > 0 ? `?since=${cursors.at(-1)}` : '', NOBODY)
+      cursors.push(next)
+    }
+    expect(new Set(cursors).size).toBe(cursors.length)
+    expect(new Set(cursors.map(({ length }) => length)).size).toBe(1)
+    expect(cursors.every((cursor) => /^[A-Za-z0-9_-]{48}$/.test(cursor))).toBe(true)
+    const places = await Promise.all(cursors.map((cursor) => openCursor(db, cursor)))
+    expect(places).toEqual([0, 0, 1, 301])
+  })
+
+  it('cannot change a cursor', async () => {
+    const cursor = await sealCursor(db, 7)
+    const last = cursor.endsWith('A') ? 'Q' : 'A'
+    for (const changed of [cursor.slice(0, -1) + last, cursor.slice(4), `${cursor}AAAA`]) {
+      expect(await failure('GET', `/events?since=${changed}`)).toMatch(
+        /^400 REQUEST_INVALID: since/,
+      )
+    }
   })
 })

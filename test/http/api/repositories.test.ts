@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { storedManifest } from '../../store/support.ts'
-import { send } from '../../support/registry.ts'
+import { pushImage, send } from '../../support/registry.ts'
 import { call, environment, failure } from './support.ts'
 
 interface Listed {
@@ -52,6 +52,16 @@ describe('repositories', () => {
     expect(headers.get('Link')).toBe('</api/v1/repositories?last=open%2Ftwo&n=1&q=t>; rel="next"')
   })
 
+  it('are all public where the registry is open', async () => {
+    const open = { as: null, environment: { ...environment, OPEN_ACCESS: 'true' } }
+    const { body } = await call<Listed>('GET', '/repositories', open)
+    expect(new Set(body.repositories.map(({ visibility }) => visibility))).toEqual(
+      new Set(['public']),
+    )
+    const one = await call('GET', '/repositories/secret', open)
+    expect(one.body).toMatchObject({ visibility: 'public' })
+  })
+
   it('are described to who may pull, and unknown to others whether they exist or not', async () => {
     expect((await call('GET', '/repositories/team/app', { as: DEV })).body).toMatchObject({
       name: 'team/app',
@@ -72,7 +82,7 @@ describe('repositories', () => {
     const tags = () =>
       send('GET', '/v2/team/app/tags/list', {}, { ...environment, CHALLENGE: 'basic' })
     expect(await failure('PATCH', '/repositories/team/app', set('public', DEV))).toBe(
-      '403 DENIED: this takes the action admin on it',
+      '403 DENIED: this takes the action admin on team/app',
     )
     expect((await tags()).status).toBe(401)
     for (const visibility of ['public', 'public', 'private', 'private', 'public']) {
@@ -115,5 +125,46 @@ describe('repositories', () => {
       `SELECT actions FROM grants WHERE principal_kind = 'anonymous' AND pattern = 'secret'`,
     ).first<{ actions: string }>()
     expect(row?.actions).toBe('["create","pull"]')
+  })
+})
+
+describe('a repository that is deleted', () => {
+  const remove = (name: string, as?: typeof DEV) =>
+    call('DELETE', `/repositories/${name}`, as && { as })
+
+  it('goes with everything in it, for who has admin on it', async () => {
+    await pushImage('team/app', 'v3')
+    expect(await failure('DELETE', '/repositories/team/app', { as: DEV })).toBe(
+      '403 DENIED: this takes the action admin on team/app',
+    )
+    expect((await remove('team/app', OWNER)).body).toEqual({
+      manifests: 2,
+      blobs: 2,
+      complete: true,
+    })
+    expect(await failure('DELETE', '/repositories/team/app', { as: OWNER })).toMatch(/^404/)
+    expect(await list('?q=team/app')).toEqual([])
+    for (const path of ['tags/list', 'manifests/v3']) {
+      expect((await send('GET', `/v2/team/app/${path}`)).status).toBe(404)
+    }
+    const { body: found } = await call<{ audit: object[] }>('GET', '/audit?n=1')
+    expect(JSON.stringify(found)).toContain('repository.delete')
+    const { body: feed } = await call<{ events: { actor: object; target: object }[] }>(
+      'GET',
+      '/events?repository=team/app&action=delete',
+    )
+    expect(feed.events.at(-1)).toMatchObject({ actor: { name: 'owner' } })
+  })
+
+  it('is not known to who may not pull from it', async () => {
+    expect(await failure('DELETE', '/repositories/team/deep/er', { as: DEV })).toMatch(/^404/)
+    expect(await failure('DELETE', '/repositories/missing')).toMatch(/^404/)
+  })
+
+  it('stays where deletes are switched off', async () => {
+    const off = { ...environment, DELETE_ENABLED: 'false' }
+    const refused = await failure('DELETE', '/repositories/team/web', { environment: off })
+    expect(refused).toMatch(/^405 UNSUPPORTED: deleting is switched off/)
+    expect(await list('?q=team/web')).toHaveLength(1)
   })
 })

@@ -178,7 +178,7 @@ describe('a webhook', () => {
     await create()
     const taken = { body: { name: 'ci', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', taken)).toBe(
-      '409 CONFLICT: no webhook ci: there is such a webhook already',
+      '409 CONFLICT: the webhook ci was not made: the name is taken',
     )
     const fixed = { body: { name: 'fixed', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', fixed)).toMatch(/^409 .*in the WEBHOOKS variable/)
@@ -194,7 +194,7 @@ describe('a webhook', () => {
     await create({ name: 'last' })
     const more = { body: { name: 'more', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', more)).toBe(
-      '409 CONFLICT: no webhook more: there are 100 webhooks already',
+      '409 CONFLICT: the webhook more was not made: there are 100 webhooks already',
     )
   })
 

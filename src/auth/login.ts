@@ -16,6 +16,7 @@ import {
 } from '../store/credentials.ts'
 import type { Database } from '../store/database.ts'
 import type { Grant } from '../store/grants.ts'
+import { Memory } from '../store/memory.ts'
 import { hashAccessToken, isAccessToken } from './access-tokens.ts'
 import type { AuthContext, AuthSettings } from './auth-settings.ts'
 import { verifyHtpasswd } from './htpasswd.ts'
@@ -38,8 +39,8 @@ type PasswordHolder = Identity & { verifier: string }
 
 const known = new KnownCredentials()
 
-/** Databases that were found to have an account. */
-const peopled = new WeakSet<Database>()
+/** Whether a database was found to have an account. */
+const peopled = new Memory<true>(Number.POSITIVE_INFINITY)
 
 /**
  * @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS with `Retry-After` after too
@@ -77,14 +78,14 @@ export async function anonymousIdentity(db: Database): Promise<Identity> {
  */
 export async function requireCredentials({ db, settings }: AuthContext): Promise<void> {
   const { adminPassword, htpasswd, tokenAuth } = settings
-  if (adminPassword !== null || htpasswd !== null || tokenAuth !== null || peopled.has(db)) return
+  if (adminPassword !== null || htpasswd !== null || tokenAuth !== null || peopled.get(db)) return
   if (!(await hasAccounts(db))) {
     throw new RegistryError('UNAVAILABLE', {
       message:
         'this registry has no credentials yet: its owner sets the secret ADMIN_PASSWORD (npx wrangler secret put ADMIN_PASSWORD)',
     })
   }
-  peopled.add(db)
+  peopled.set(db, true)
 }
 
 async function loginByPassword(

@@ -5,6 +5,7 @@ import { verifyToken } from './bearer-tokens.ts'
 import { ANYBODY, type Caller, callerByIdentity, callerByToken } from './caller.ts'
 import { verifyExternalToken } from './external-tokens.ts'
 import { login, requireCredentials } from './login.ts'
+import { isCurrent } from './sessions.ts'
 
 /** What came with the request: a caller, nothing to go by, or a bearer token that does not do. */
 export type Authentication = Caller | 'no credentials' | 'invalid token'
@@ -32,7 +33,10 @@ async function byToken(token: string, { db, settings }: AuthContext): Promise<Au
     settings.tokenAuth === null
       ? await verifyToken(db, settings, token)
       : await verifyExternalToken(settings, token)
-  return verified === null ? 'invalid token' : callerByToken(verified)
+  if (verified === null) return 'invalid token'
+  const { subject, session } = verified
+  const isOver = session !== undefined && !(await isCurrent(db, subject, session))
+  return isOver ? 'invalid token' : callerByToken(verified)
 }
 
 /** RFC 6750, 2.1: the scheme in any case, one space, the token. */

@@ -10,6 +10,7 @@ import type { Access, VerifiedToken } from './verified-token.ts'
 
 const CLAIMS = v.object({
   sub: v.string(),
+  ses: v.optional(v.string()),
   access: v.array(
     v.strictObject({ type: v.string(), name: v.string(), actions: v.array(v.string()) }),
   ),
@@ -19,6 +20,8 @@ const CLAIMS = v.object({
 export interface TokenGrant {
   /** '' for anonymous. */
   subject: string
+  /** As in Identity. */
+  session?: string | null
   access: readonly Access[]
   /** What lists of repositories show; only with a right to lists. */
   visible?: readonly RepositoryPattern[]
@@ -28,13 +31,21 @@ export interface TokenGrant {
 export function issueToken(
   db: Database,
   settings: AuthSettings,
-  { subject, access, visible }: TokenGrant,
+  { subject, session, access, visible }: TokenGrant,
 ): Promise<SignedToken> {
-  const claims = { sub: subject, access, ...(visible === undefined ? {} : { visible }) }
+  const claims = {
+    sub: subject,
+    ...(typeof session === 'string' ? { ses: session } : {}),
+    access,
+    ...(visible === undefined ? {} : { visible }),
+  }
   return signToken(db, purposeOf(settings), claims)
 }
 
-/** What the token says; null where it is not one of this registry's, or not valid now. It is not told why. */
+/**
+ * What the token says; null where it is not one of this registry's, or not valid now. It is not told why. Whether its session goes
+ * on is another question.
+ */
 export async function verifyToken(
   db: Database,
   settings: AuthSettings,
@@ -47,7 +58,8 @@ export async function verifyToken(
 function readClaims(payload: JWTPayload): VerifiedToken | null {
   const { success, output } = v.safeParse(CLAIMS, payload)
   if (!success) return null
-  return { subject: output.sub, access: output.access, visible: output.visible ?? [] }
+  const { sub: subject, ses: session, access, visible = [] } = output
+  return { subject, ...(session === undefined ? {} : { session }), access, visible }
 }
 
 function purposeOf({ tokenService, tokenTtlSeconds }: AuthSettings): TokenPurpose {

@@ -69,7 +69,7 @@ export async function identityOf(context: AuthContext, subject: string): Promise
 
 export async function anonymousIdentity(db: Database): Promise<Identity> {
   const rights = new Rights(await anonymousGrants(db))
-  return { kind: 'anonymous', subject: '', rights, verifier: null }
+  return { kind: 'anonymous', subject: '', rights, verifier: null, session: null }
 }
 
 /**
@@ -125,17 +125,19 @@ async function passwordHolder(
   const { adminPassword, htpasswd } = settings
   if (name === ADMIN && adminPassword !== null) {
     const verifier = (await sha256(adminPassword)).toHex()
-    return { kind: 'admin', subject: name, rights: new Rights(EVERYTHING), verifier }
+    const rights = new Rights(EVERYTHING)
+    return { kind: 'admin', subject: name, rights, verifier, session: null }
   }
   const account = await findAccount(db, name)
   if (account !== null) {
-    const { passwordHash: verifier, disabled, grants } = account
+    const { passwordHash: verifier, disabled, grants, session } = account
     if (disabled || verifier === null) return null
-    return { kind: 'account', subject: name, rights: new Rights(grants), verifier }
+    return { kind: 'account', subject: name, rights: new Rights(grants), verifier, session }
   }
   const verifier = htpasswd?.get(name)
   if (verifier === undefined) return null
-  return { kind: 'htpasswd', subject: name, rights: new Rights(HTPASSWD_GRANTS), verifier }
+  const rights = new Rights(HTPASSWD_GRANTS)
+  return { kind: 'htpasswd', subject: name, rights, verifier, session: null }
 }
 
 /** Whoever it is, one hash of each kind in use is computed: the time tells nothing of the name. */
@@ -166,6 +168,7 @@ function tokenIdentity(owner: string, token: TokenCredentials): Identity {
     subject: `${owner}/${token.name}`,
     rights: new Rights(token.grants, token.limit),
     verifier: token.secretHash,
+    session: token.session,
   }
 }
 

@@ -33,8 +33,8 @@ const KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000
  */
 const OVERLAP_MS = 24 * 60 * 60 * 1000
 
-/** Within this time an isolate forgets a key that was removed. */
-const CACHE_MS = 15 * 60 * 1000
+/** Within this time, a minute, an isolate forgets a key that was removed. */
+const CACHE_MS = 60_000
 
 /** A stranger who invents key ids makes an isolate ask D1 once in this time, no more. */
 const RELOAD_MS = 10_000
@@ -76,18 +76,20 @@ export async function verificationKey(
 }
 
 /**
- * Makes the next key when the newest is 30 days old, or in any case where `when` is 'now', and drops the keys of which nothing
- * can be alive. Returns whether it made one; none before the first is needed.
+ * Makes the next key when the newest is 30 days old, or in any case where `when` is 'now' or 'revoke', and drops the keys of which
+ * nothing can be alive; with 'revoke' all others, and so ends what they signed. Returns whether it made one; none before the
+ * first is needed.
  */
 export async function rotateTokenKeys(
   db: Database,
   now: number,
-  when: 'due' | 'now' = 'due',
+  when: 'due' | 'now' | 'revoke' = 'due',
 ): Promise<boolean> {
   await dropTokenKeys(db, now - TOKEN_LIFETIME_MAX_MS - OVERLAP_MS)
   const [newest] = await listTokenKeys(db)
-  const isDue = newest !== undefined && (when === 'now' || newest.createdAt + KEY_AGE_MS <= now)
+  const isDue = newest !== undefined && (when !== 'due' || newest.createdAt + KEY_AGE_MS <= now)
   const made = isDue && (await create(db, now, newest.createdAt))
+  if (when === 'revoke') await dropTokenKeys(db, Number.MAX_SAFE_INTEGER)
   await load(db)
   return made
 }

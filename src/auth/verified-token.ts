@@ -11,6 +11,8 @@ export interface Access {
 export interface VerifiedToken {
   /** `sub`; '' for anonymous. */
   subject: string
+  /** Of the account that stands behind it; see Identity. */
+  session?: string
   access: readonly Access[]
   /** What lists of repositories show its bearer; null shows all of them. */
   visible: readonly RepositoryPattern[] | null

@@ -10,6 +10,7 @@ import {
 } from '../../src/store/access-tokens.ts'
 import {
   createAccount,
+  endSession,
   findAccount,
   listAccounts,
   removeAccount,
@@ -136,6 +137,7 @@ async function administer(watched: Database): Promise<void> {
   const principal: Principal = { kind: 'account', name: 'a' }
   await createAccount(watched, by, { name: 'a', passwordHash: null })
   await updateAccount(watched, by, 'a', { passwordHash: 'h', disabled: true })
+  await endSession(watched, by, 'a')
   await findAccount(watched, 'a')
   await listAccounts(watched, '', 10)
   const token = await createAccessToken(watched, by, {
@@ -173,6 +175,8 @@ async function logIn(watched: Database): Promise<void> {
   await credentials.findAccount(watched, 'a')
   await credentials.findTokenBySecret(watched, 'a', 's')
   await credentials.findTokenByName(watched, 'a', 't')
+  await credentials.findSession(watched, 'a', 1)
+  await credentials.findSession(watched, 'a/t', 1)
   await credentials.anonymousGrants(watched)
   await credentials.noteTokenUse(watched, 't', 1)
   await credentials.hasAccounts(watched)
@@ -276,7 +280,7 @@ beforeAll(async () => {
 describe('the query plans', () => {
   it('are of every statement that the store has', () => {
     // As many as src/store names; a new one belongs into the calls above.
-    expect(statements.size).toBe(116)
+    expect(statements.size).toBe(119)
   })
 
   it('go by an index', async () => {

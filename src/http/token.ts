@@ -61,7 +61,8 @@ async function replyTo(request: TokenRequest, context: AuthContext) {
   const { subject, session, rights } = identity
   const granted = grantScopes(rights, scopes)
   noteSession(db, identity)
-  const grant = { subject, session, ...granted }
+  const isKnown = identity.kind !== 'trust'
+  const grant = { subject, session, isKnown, ...granted }
   const { token, expiresIn, issuedAt } = await issueToken(db, settings, grant)
   const isFirst = proof.kind !== 'refresh token'
   const refresh = offline && isFirst ? await issueRefreshToken(db, settings, identity) : null

@@ -17,7 +17,7 @@ export interface AuthSettings {
   tokenService: string
   /** How long a bearer token is valid: 60 to 900. */
   tokenTtlSeconds: number
-  /** Failed logins in a row, of one account or from one address, before the next has to wait. */
+  /** Failed logins in a row from one address before the next has to wait; a name bears several times as many. */
   loginFailuresMax: number
   /** Whether outgoing requests may go to this machine, and over http: only for local use. */
   allowLoopback: boolean

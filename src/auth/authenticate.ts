@@ -4,7 +4,8 @@ import { parseBasic } from './basic.ts'
 import { verifyToken } from './bearer-tokens.ts'
 import { ANYBODY, type Caller, callerByIdentity, callerByToken } from './caller.ts'
 import { verifyExternalToken } from './external-tokens.ts'
-import { login, requireCredentials } from './login.ts'
+import { anonymousIdentity, identityOf, login, requireCredentials } from './login.ts'
+import { isCurrent } from './sessions.ts'
 
 /** What came with the request: a caller, nothing to go by, or a bearer token that does not do. */
 export type Authentication = Caller | 'no credentials' | 'invalid token'
@@ -27,12 +28,22 @@ export async function authenticate(
   return callerByIdentity(await login(context, credentials), 'basic')
 }
 
-async function byToken(token: string, { db, settings }: AuthContext): Promise<Authentication> {
+async function byToken(token: string, context: AuthContext): Promise<Authentication> {
+  const { db, settings } = context
   const verified =
     settings.tokenAuth === null
       ? await verifyToken(db, settings, token)
       : await verifyExternalToken(settings, token)
-  return verified === null ? 'invalid token' : callerByToken(verified)
+  if (verified === null) return 'invalid token'
+  const { subject, session, ask } = verified
+  if (ask !== undefined) {
+    const identity =
+      subject === '' ? await anonymousIdentity(db) : await identityOf(context, subject)
+    const isOver = identity === null || identity.session !== (session ?? null)
+    return isOver ? 'invalid token' : callerByToken(verified, identity.rights)
+  }
+  const isOver = session !== undefined && !(await isCurrent(db, subject, session))
+  return isOver ? 'invalid token' : callerByToken(verified, null)
 }
 
 /** RFC 6750, 2.1: the scheme in any case, one space, the token. */

@@ -33,8 +33,14 @@ export function callerByIdentity(identity: Identity, scheme: 'basic' | 'none'): 
   return { scheme, subject, rights, mayList: true, visible: rights.pullable, identity }
 }
 
-/** A token's `access` claim is its bearer's rights: exact names, never patterns, whoever signed it. */
-export function callerByToken({ subject, access, visible }: VerifiedToken): Caller {
+/**
+ * A token's `access` claim is its bearer's rights: exact names, never patterns, whoever signed it. `current` are the subject's own
+ * rights, for a token that asks for them.
+ */
+export function callerByToken(
+  { subject, access, visible, ask = [] }: VerifiedToken,
+  current: Rights | null,
+): Caller {
   const repositories = access.filter(
     ({ type, name }) => type === 'repository' && isRepositoryName(name),
   )
@@ -44,7 +50,15 @@ export function callerByToken({ subject, access, visible }: VerifiedToken): Call
   const mayList = access.some(
     ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),
   )
-  return { scheme: 'bearer', subject, rights: new Rights(grants), mayList, visible, identity: null }
+  const asked = ask.flatMap(knownAction)
+  return {
+    scheme: 'bearer',
+    subject,
+    rights: current === null || asked.length === 0 ? new Rights(grants) : current.only(asked),
+    mayList,
+    visible: current === null ? visible : mayList ? current.pullable : [],
+    identity: null,
+  }
 }
 
 /** `*` is how docker/distribution up to 2.6 asked for deletes: all that a token can carry. */

@@ -56,6 +56,7 @@ export async function identityOfIdToken(
     subject: subjectOf(issuer, sub),
     rights: new Rights([...met.flatMap(({ grants }) => grants), ...anonymous]),
     verifier: null,
+    session: null,
   }
 }
 

@@ -14,4 +14,9 @@ export interface Identity {
    * Null where no refresh token may be given (anonymous, trust).
    */
   verifier: string | null
+  /**
+   * What bearer and refresh tokens carry, and end with (sessions.ts): of an account its session's number, of an access token that
+   * and its id. Null where there is no account.
+   */
+  session: string | null
 }

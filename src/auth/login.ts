@@ -16,6 +16,7 @@ import {
 } from '../store/credentials.ts'
 import type { Database } from '../store/database.ts'
 import type { Grant } from '../store/grants.ts'
+import { Memory } from '../store/memory.ts'
 import { hashAccessToken, isAccessToken } from './access-tokens.ts'
 import type { AuthContext, AuthSettings } from './auth-settings.ts'
 import { verifyHtpasswd } from './htpasswd.ts'
@@ -38,8 +39,8 @@ type PasswordHolder = Identity & { verifier: string }
 
 const known = new KnownCredentials()
 
-/** Databases that were found to have an account. */
-const peopled = new WeakSet<Database>()
+/** Whether a database was found to have an account. */
+const peopled = new Memory<true>(Number.POSITIVE_INFINITY)
 
 /**
  * @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS with `Retry-After` after too
@@ -68,7 +69,7 @@ export async function identityOf(context: AuthContext, subject: string): Promise
 
 export async function anonymousIdentity(db: Database): Promise<Identity> {
   const rights = new Rights(await anonymousGrants(db))
-  return { kind: 'anonymous', subject: '', rights, verifier: null }
+  return { kind: 'anonymous', subject: '', rights, verifier: null, session: null }
 }
 
 /**
@@ -77,14 +78,14 @@ export async function anonymousIdentity(db: Database): Promise<Identity> {
  */
 export async function requireCredentials({ db, settings }: AuthContext): Promise<void> {
   const { adminPassword, htpasswd, tokenAuth } = settings
-  if (adminPassword !== null || htpasswd !== null || tokenAuth !== null || peopled.has(db)) return
+  if (adminPassword !== null || htpasswd !== null || tokenAuth !== null || peopled.get(db)) return
   if (!(await hasAccounts(db))) {
     throw new RegistryError('UNAVAILABLE', {
       message:
         'this registry has no credentials yet: its owner sets the variable ADMIN_PASSWORD to a password of at least 12 characters',
     })
   }
-  peopled.add(db)
+  peopled.set(db, true)
 }
 
 async function loginByPassword(
@@ -124,17 +125,19 @@ async function passwordHolder(
   const { adminPassword, htpasswd } = settings
   if (name === ADMIN && adminPassword !== null) {
     const verifier = (await sha256(adminPassword)).toHex()
-    return { kind: 'admin', subject: name, rights: new Rights(EVERYTHING), verifier }
+    const rights = new Rights(EVERYTHING)
+    return { kind: 'admin', subject: name, rights, verifier, session: null }
   }
   const account = await findAccount(db, name)
   if (account !== null) {
-    const { passwordHash: verifier, disabled, grants } = account
+    const { passwordHash: verifier, disabled, grants, session } = account
     if (disabled || verifier === null) return null
-    return { kind: 'account', subject: name, rights: new Rights(grants), verifier }
+    return { kind: 'account', subject: name, rights: new Rights(grants), verifier, session }
   }
   const verifier = htpasswd?.get(name)
   if (verifier === undefined) return null
-  return { kind: 'htpasswd', subject: name, rights: new Rights(HTPASSWD_GRANTS), verifier }
+  const rights = new Rights(HTPASSWD_GRANTS)
+  return { kind: 'htpasswd', subject: name, rights, verifier, session: null }
 }
 
 /** Whoever it is, one hash of each kind in use is computed: the time tells nothing of the name. */
@@ -165,6 +168,7 @@ function tokenIdentity(owner: string, token: TokenCredentials): Identity {
     subject: `${owner}/${token.name}`,
     rights: new Rights(token.grants, token.limit),
     verifier: token.secretHash,
+    session: token.session,
   }
 }
 

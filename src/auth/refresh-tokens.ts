@@ -1,6 +1,6 @@
 /**
  * Refresh tokens (RFC 6749, 6), which `docker login` keeps instead of the password. They say who it was, not what it might do:
- * that is looked up when one is used. A new password, a withdrawn access token or a disabled account ends them.
+ * that is looked up when one is used. A new password, a withdrawn access token, a sign-out or a disabled account ends them for good.
  */
 
 import * as v from 'valibot'
@@ -12,17 +12,21 @@ import { identityOf } from './login.ts'
 import { openToken, signToken, type TokenPurpose } from './signed-tokens.ts'
 import { TOKEN_LIFETIME_MAX_MS } from './token-keys.ts'
 
-const CLAIMS = v.object({ sub: v.string(), cred: v.string() })
+const CLAIMS = v.object({ sub: v.string(), cred: v.string(), ses: v.optional(v.string()) })
+
+/** Of an account that has had no other session since there are numbers: tokens from before carry none. */
+const FIRST_SESSION = /^0(?:\.|$)/
 
 /** Null for whom none is given: anonymous, and CI jobs, which have a fresh ID token each time. */
 export async function issueRefreshToken(
   db: Database,
   settings: AuthSettings,
-  { subject, verifier }: Identity,
+  { subject, verifier, session }: Identity,
 ): Promise<string | null> {
   if (verifier === null) return null
   const cred = await fingerprint(db, verifier)
-  const { token } = await signToken(db, purposeOf(settings), { sub: subject, cred })
+  const claims = { sub: subject, cred, ...(session === null ? {} : { ses: session }) }
+  const { token } = await signToken(db, purposeOf(settings), claims)
   return token
 }
 
@@ -37,7 +41,13 @@ export async function redeemRefreshToken(
   if (!success) return null
   const identity = await identityOf(context, output.sub)
   if (identity === null || identity.verifier === null) return null
+  if (!isInSession(identity, output.ses)) return null
   return (await fingerprint(db, identity.verifier)) === output.cred ? identity : null
+}
+
+function isInSession({ session }: Identity, carried: string | undefined): boolean {
+  if (session === null) return true
+  return carried === undefined ? FIRST_SESSION.test(session) : carried === session
 }
 
 /** Tells one verifier from another to the registry alone: the bearer of a token can read its claims. */

@@ -20,22 +20,36 @@ const INCLUDED: Record<Action, readonly Action[]> = {
 export class Rights {
   readonly #grants: readonly Grant[]
   readonly #limit: readonly Grant[] | null
+  readonly #actions: ReadonlySet<Action> | null
 
-  /** `limit`, where it is not null, takes away everything that it does not grant itself. */
-  constructor(grants: readonly Grant[], limit: readonly Grant[] | null = null) {
+  /** `limit` and `actions`, where they are not null, take away everything that they do not have themselves. */
+  constructor(
+    grants: readonly Grant[],
+    limit: readonly Grant[] | null = null,
+    actions: ReadonlySet<Action> | null = null,
+  ) {
     this.#grants = grants
     this.#limit = limit
+    this.#actions = actions
+  }
+
+  /** The same on every repository, but no more than these actions and what they include; no administration. */
+  only(actions: readonly Action[]): Rights {
+    const included = new Set(actions.flatMap((action) => INCLUDED[action]))
+    return new Rights(this.#grants, this.#limit, included)
   }
 
   /** The actions on a repository, whether it exists or not. */
   on(repository: string): ReadonlySet<Action> {
-    const granted = actionsOn(this.#grants, repository)
+    const all = actionsOn(this.#grants, repository)
+    const granted = this.#actions === null ? all : all.intersection(this.#actions)
     if (this.#limit === null || granted.size === 0) return granted
     return granted.intersection(actionsOn(this.#limit, repository))
   }
 
   /** Whether it may administer the registry: accounts, tokens, grants, trust rules. */
   get isAdministrator(): boolean {
+    if (this.#actions !== null) return false
     return [this.#grants, this.#limit ?? EVERYTHING].every((grants) =>
       grants.some(({ pattern, actions }) => pattern === '**' && actions.includes('admin')),
     )
@@ -43,6 +57,7 @@ export class Rights {
 
   /** The repositories that it may pull from, for lists of names. */
   get pullable(): readonly RepositoryPattern[] {
+    if (this.#actions !== null && !this.#actions.has('pull')) return []
     const granted = pullPatterns(this.#grants)
     if (this.#limit === null) return granted
     const limit = pullPatterns(this.#limit)

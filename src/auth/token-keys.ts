@@ -2,7 +2,8 @@
  * The keys that sign the registry's own tokens (ES256, RFC 7518, 3.4). They are made when the first token is, and changed every
  * 30 days; each isolate keeps them, so that a request with a token asks D1 nothing.
  */
-import { boundDatabase, type Database } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
+import { Memory } from '../store/memory.ts'
 import {
   addTokenKey,
   dropTokenKeys,
@@ -32,8 +33,8 @@ const KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000
  */
 const OVERLAP_MS = 24 * 60 * 60 * 1000
 
-/** Within this time an isolate forgets a key that was removed. */
-const CACHE_MS = 15 * 60 * 1000
+/** Within this time, a minute, an isolate forgets a key that was removed. */
+const CACHE_MS = 60_000
 
 /** A stranger who invents key ids makes an isolate ask D1 once in this time, no more. */
 const RELOAD_MS = 10_000
@@ -43,13 +44,11 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' }
 interface Cached {
   /** The newest first. */
   keys: readonly TokenKey[]
-  loadedAt: number
   /** When the keys were last asked for because of an id that is not among them. */
   soughtAt: number
 }
 
-// Values, no promises: a request may not wait for what another one began.
-const cache = new WeakMap<object, Cached>()
+const cache = new Memory<Cached>(CACHE_MS)
 
 /** The key that signs; the first call in a registry's life makes it. */
 export async function currentKey(db: Database): Promise<TokenKey> {
@@ -77,43 +76,40 @@ export async function verificationKey(
 }
 
 /**
- * Makes the next key when the newest is 30 days old, or in any case where `when` is 'now', and drops the keys of which nothing
- * can be alive. Returns whether it made one; none before the first is needed.
+ * Makes the next key when the newest is 30 days old, or in any case where `when` is 'now' or 'revoke', and drops the keys of which
+ * nothing can be alive; with 'revoke' all others, and so ends what they signed. Returns whether it made one; none before the
+ * first is needed.
  */
 export async function rotateTokenKeys(
   db: Database,
   now: number,
-  when: 'due' | 'now' = 'due',
+  when: 'due' | 'now' | 'revoke' = 'due',
 ): Promise<boolean> {
   await dropTokenKeys(db, now - TOKEN_LIFETIME_MAX_MS - OVERLAP_MS)
   const [newest] = await listTokenKeys(db)
-  const isDue = newest !== undefined && (when === 'now' || newest.createdAt + KEY_AGE_MS <= now)
+  const isDue = newest !== undefined && (when !== 'due' || newest.createdAt + KEY_AGE_MS <= now)
   const made = isDue && (await create(db, now, newest.createdAt))
+  if (when === 'revoke') await dropTokenKeys(db, Number.MAX_SAFE_INTEGER)
   await load(db)
   return made
 }
 
-async function cached(db: Database): Promise<Cached> {
-  const known = cache.get(boundDatabase(db))
-  const isFresh = known !== undefined && Date.now() - known.loadedAt < CACHE_MS
-  return isFresh ? known : load(db)
+function cached(db: Database): Promise<Cached> {
+  return cache.of(db, () => load(db))
 }
 
-async function load(
-  db: Database,
-  soughtAt = cache.get(boundDatabase(db))?.soughtAt ?? 0,
-): Promise<Cached> {
+async function load(db: Database, soughtAt = cache.get(db)?.soughtAt ?? 0): Promise<Cached> {
   const stored = await listTokenKeys(db)
   const keys = await Promise.all(
     stored.map((key, index) => importKey(key, stored[index - 1]?.createdAt ?? null)),
   )
-  const loaded = { keys, loadedAt: Date.now(), soughtAt }
-  cache.set(boundDatabase(db), loaded)
+  const loaded = { keys, soughtAt }
+  cache.set(db, loaded)
   return loaded
 }
 
 async function seek(db: Database, kid: string): Promise<TokenKey | undefined> {
-  const known = cache.get(boundDatabase(db))
+  const known = cache.get(db)
   const now = Date.now()
   if (known !== undefined && now - known.soughtAt < RELOAD_MS) return undefined
   if (known !== undefined) known.soughtAt = now

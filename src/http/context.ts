@@ -63,9 +63,14 @@ export const factory = {
   createMiddleware: createMiddleware<AppEnv>,
 }
 
-/** On Cloudflare, which sets the header itself, nobody can lie about it. */
+/**
+ * The client's address: Cloudflare's word, or that of the operator's proxy, which has added what it sees as the last of the list.
+ * What stands before that is whatever the client wrote.
+ */
 export function clientAddress(c: Context<AppEnv>): string {
-  return c.req.header('CF-Connecting-IP') ?? ''
+  if (!c.get('settings').trustForwarded) return c.req.header('CF-Connecting-IP') ?? ''
+  const list = c.req.header('X-Forwarded-For') ?? ''
+  return list.slice(list.lastIndexOf(',') + 1).trim()
 }
 
 export function authContext(c: Context<AppEnv>): AuthContext {

@@ -3,14 +3,15 @@
  * (TAG_READS, TAG_HOLD_SECONDS).
  */
 import type { Context } from 'hono'
-import { boundDatabase, type Database } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
 import { HeldTags } from '../store/held-tags.ts'
 import { findManifestByTag, type StoredManifest } from '../store/manifests.ts'
+import { Memory } from '../store/memory.ts'
 import type { AppEnv } from './context.ts'
 import { digestKey, noteDeleted, readNearestOf } from './nearest.ts'
 import { settled } from './settled.ts'
 
-const heldTags = new WeakMap<object, HeldTags>()
+const heldTags = new Memory<HeldTags>(Number.POSITIVE_INFINITY)
 
 /** Access is decided before, for each request: what is held is not asked who may have it. */
 export function readTag(c: Context<AppEnv>, tag: string): Promise<StoredManifest | null> {
@@ -44,7 +45,7 @@ export async function noteTagDeleted(c: Context<AppEnv>, tag: string): Promise<v
 }
 
 function held(c: Context<AppEnv>): HeldTags {
-  const db = boundDatabase(c.get('db'))
+  const db = c.get('db')
   const known = heldTags.get(db) ?? new HeldTags()
   heldTags.set(db, known)
   return known

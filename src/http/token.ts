@@ -12,6 +12,7 @@ import type { Identity } from '../auth/identity.ts'
 import { anonymousIdentity, login, requireCredentials } from '../auth/login.ts'
 import { issueRefreshToken, redeemRefreshToken } from '../auth/refresh-tokens.ts'
 import { formatScope } from '../auth/scopes.ts'
+import { noteSession } from '../auth/sessions.ts'
 import {
   ACCESS_TOKEN_TYPE,
   badRequest,
@@ -57,9 +58,12 @@ async function replyTo(request: TokenRequest, context: AuthContext) {
     throw badRequest(`tokens are given out for ${settings.tokenService} alone`, 'invalid_target')
   }
   const identity = await identify(context, proof)
-  const { subject, rights } = identity
+  const { subject, session, rights } = identity
   const granted = grantScopes(rights, scopes)
-  const { token, expiresIn, issuedAt } = await issueToken(db, settings, { subject, ...granted })
+  noteSession(db, identity)
+  const isKnown = identity.kind !== 'trust'
+  const grant = { subject, session, isKnown, ...granted }
+  const { token, expiresIn, issuedAt } = await issueToken(db, settings, grant)
   const isFirst = proof.kind !== 'refresh token'
   const refresh = offline && isFirst ? await issueRefreshToken(db, settings, identity) : null
   return {

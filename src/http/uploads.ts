@@ -3,7 +3,6 @@ import type { Context } from 'hono'
 import { BLOB_MEDIA_TYPE, type RegistryEvent } from '../events/event.ts'
 import { operationId } from '../lib/operation-id.ts'
 import { BodyCutOff, withBody } from '../lib/read-body.ts'
-import { matchesPattern } from '../lib/repository-pattern.ts'
 import {
   algorithmOf,
   type Digest,
@@ -14,7 +13,7 @@ import {
 import { RegistryError } from '../oci/errors.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { type BlobBody, newStorageKey } from '../store/blob-store.ts'
-import { commitBlob, findBlob, mountBlob, repositoriesWithBlob, withSize } from '../store/blobs.ts'
+import { commitBlob, findBlob, mountBlob, repositoryWithBlob, withSize } from '../store/blobs.ts'
 import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
 import type { Chunk } from '../uploads/chunk.ts'
@@ -63,13 +62,11 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
  */
 async function mountSource(c: Context<AppEnv>, digest: Digest): Promise<string> {
   const { rights, visible } = c.get('caller')
-  const mayPull = (name: string) => isRepositoryName(name) && rights.on(name).has('pull')
   const from = c.req.query('from')
-  if (from) return mayPull(from) ? from : ''
+  if (from) return isRepositoryName(from) && rights.on(from).has('pull') ? from : ''
   // A bearer token names few repositories, but says by patterns what its bearer may pull.
-  const isVisible = (name: string) => visible?.some((pattern) => matchesPattern(pattern, name))
-  const holders = await repositoriesWithBlob(c.get('db'), digest)
-  return holders.find((name) => mayPull(name) || isVisible(name)) ?? ''
+  const patterns = [...rights.pullable, ...(visible ?? [])]
+  return (await repositoryWithBlob(c.get('db'), digest, patterns)) ?? ''
 }
 
 /** The upload that a POST began. */

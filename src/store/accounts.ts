@@ -14,6 +14,7 @@ const SQL = {
     ON CONFLICT (name) DO NOTHING`,
   setPassword: `UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash IS NOT ?2`,
   setDisabled: `UPDATE accounts SET disabled = ?2 WHERE name = ?1 AND disabled <> ?2`,
+  endSession: `UPDATE accounts SET session = session + 1 WHERE name = ?1`,
   remove: `DELETE FROM accounts WHERE name = ?1`,
 } as const
 
@@ -90,6 +91,18 @@ export async function updateAccount(
   const results = await db.batch<Row>([...statements, db.prepare(SQL.find).bind(name)])
   const row = results.at(-1)?.results[0]
   return row === undefined ? null : accountOf(row)
+}
+
+/**
+ * Ends all bearer and refresh tokens that were given out to the account. A new password and disabling do that too (by triggers).
+ * @returns false where there is no such account
+ */
+export async function endSession(db: Database, by: ChangedBy, name: string): Promise<boolean> {
+  const [ended] = await db.batch([
+    db.prepare(SQL.endSession).bind(name),
+    noteChange(db, by, { action: 'account.sign-out', target: name, detail: {} }),
+  ])
+  return ended?.meta.changes !== 0
 }
 
 /** Its access tokens and all grants of both go with it. Returns false where there is no such account. */

@@ -3,12 +3,14 @@
  * a repository has it by a link. One function, one round trip.
  */
 
+import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import type { Digest } from '../oci/digest.ts'
 import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database } from './database.ts'
 import { type OutboxEvent, recordEvent, recordEventIf } from './outbox.ts'
 import { ensureRepository } from './repositories.ts'
 import { buryUnlessTaken, TOMBSTONE_GRACE_MS } from './tombstones.ts'
+import { spansJson } from './visible-repositories.ts'
 
 export interface StoredBlob {
   digest: Digest
@@ -32,10 +34,17 @@ const SQL = {
     INSERT INTO repository_blobs (repository_id, digest, linked_at)
     SELECT id, ?2, ?3 FROM repositories WHERE name = ?1
     ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at`,
-  holders: `
+  // ?2 is of spansJson: the caller's rights are asked of each holder, before any is left out.
+  holder: `
     SELECT repositories.name FROM repository_blobs
     JOIN repositories ON repositories.id = repository_blobs.repository_id
-    WHERE repository_blobs.digest = ?1 LIMIT ?2`,
+    WHERE repository_blobs.digest = ?1 AND EXISTS (
+      SELECT 1 FROM json_each(?2) AS span
+      WHERE repositories.name >= json_extract(span.value, '$[0]')
+        AND repositories.name < json_extract(span.value, '$[1]')
+        AND ifnull(
+          instr(substr(repositories.name, json_extract(span.value, '$[2]') + 1), '/'), 0) = 0)
+    LIMIT 1`,
   mountTarget: `
     INSERT INTO repositories (name, created_at)
     SELECT ?1, ?4 FROM repository_blobs
@@ -110,10 +119,14 @@ export function withSize<E extends OutboxEvent>(event: E, size: number): E {
   return { ...event, target: { ...event.target, size, length: size } }
 }
 
-/** Names of up to 1,000 repositories that have the blob. */
-export async function repositoriesWithBlob(db: Database, digest: Digest): Promise<string[]> {
-  const { results } = await db.prepare(SQL.holders).bind(digest, 1000).all<{ name: string }>()
-  return results.map(({ name }) => name)
+/** A repository of any of the `patterns` that has the blob; null where there is none. */
+export async function repositoryWithBlob(
+  db: Database,
+  digest: Digest,
+  patterns: readonly RepositoryPattern[],
+): Promise<string | null> {
+  const statement = db.prepare(SQL.holder).bind(digest, spansJson(patterns))
+  return (await statement.first<{ name: string }>())?.name ?? null
 }
 
 /**

@@ -6,6 +6,7 @@ export interface AccountCredentials {
   /** Null for an account that has access tokens alone. */
   passwordHash: string | null
   disabled: boolean
+  session: string
   /** The account's own, and those of everybody. */
   grants: readonly Grant[]
 }
@@ -14,6 +15,7 @@ export interface TokenCredentials {
   id: string
   name: string
   secretHash: string
+  session: string
   ownerDisabled: boolean
   expiresAt: number | null
   revokedAt: number | null
@@ -27,6 +29,7 @@ export interface TokenCredentials {
 interface AccountRow {
   password_hash: string | null
   disabled: number
+  session: string
   grants: string
 }
 
@@ -34,6 +37,7 @@ interface TokenRow {
   id: string
   name: string
   secret_hash: string
+  session: string
   owner_disabled: number
   limited: number
   expires_at: number | null
@@ -54,8 +58,11 @@ const OF_ACCOUNT = `
   ${EVERYBODY} OR principal_kind = 'authenticated' AND principal = ''
   OR principal_kind = 'account' AND principal = accounts.name`
 
+const SESSION = `CAST(session AS TEXT)`
+const TOKEN_SESSION = `session || '.' || access_tokens.id`
+
 const TOKEN = `
-  SELECT access_tokens.id, access_tokens.name, secret_hash, accounts.disabled AS owner_disabled,
+  SELECT access_tokens.id, ${TOKEN_SESSION} AS session, access_tokens.name, secret_hash, accounts.disabled AS owner_disabled,
     limited, expires_at, revoked_at, last_used_at, ${grantsOf(OF_ACCOUNT)} AS grants,
     ${grantsOf(`principal_kind = 'token' AND principal = access_tokens.id`)} AS own_grants
   FROM accounts JOIN access_tokens ON access_tokens.account_id = accounts.id
@@ -63,10 +70,16 @@ const TOKEN = `
 
 const SQL = {
   account: `
-    SELECT password_hash, disabled, ${grantsOf(OF_ACCOUNT)} AS grants
+    SELECT password_hash, disabled, ${SESSION} AS session, ${grantsOf(OF_ACCOUNT)} AS grants
     FROM accounts WHERE name = ?1`,
   tokenBySecret: `${TOKEN} secret_hash = ?2`,
   tokenByName: `${TOKEN} access_tokens.name = ?2`,
+  session: `SELECT ${SESSION} AS session FROM accounts WHERE name = ?1 AND disabled = 0`,
+  tokenSession: `
+    SELECT ${TOKEN_SESSION} AS session
+    FROM accounts JOIN access_tokens ON access_tokens.account_id = accounts.id
+    WHERE accounts.name = ?1 AND accounts.disabled = 0 AND access_tokens.name = ?2
+      AND revoked_at IS NULL AND ifnull(expires_at > ?3, 1)`,
   anonymous: `SELECT ${grantsOf(EVERYBODY)} AS grants`,
   used: `UPDATE access_tokens SET last_used_at = ?2 WHERE id = ?1`,
   // By the key, which begins at 1: it looks at one row, where `FROM accounts` alone would be a scan.
@@ -79,6 +92,7 @@ export async function findAccount(db: Database, name: string): Promise<AccountCr
   return {
     passwordHash: row.password_hash,
     disabled: row.disabled !== 0,
+    session: row.session,
     grants: parseGrants(row.grants),
   }
 }
@@ -107,6 +121,7 @@ async function findToken(statement: Statement): Promise<TokenCredentials | null>
     id: row.id,
     name: row.name,
     secretHash: row.secret_hash,
+    session: row.session,
     ownerDisabled: row.owner_disabled !== 0,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
@@ -114,6 +129,20 @@ async function findToken(statement: Statement): Promise<TokenCredentials | null>
     grants: parseGrants(row.grants),
     limit: row.limited === 0 ? null : parseGrants(row.own_grants),
   }
+}
+
+/** The session of an account, or of `<account>/<token>`, that can log in at `now`; null for any other. */
+export async function findSession(
+  db: Database,
+  subject: string,
+  now: number,
+): Promise<string | null> {
+  const [account = '', ...token] = subject.split('/')
+  const statement =
+    token.length === 0
+      ? db.prepare(SQL.session).bind(account)
+      : db.prepare(SQL.tokenSession).bind(account, token.join('/'), now)
+  return (await statement.first<{ session: string }>())?.session ?? null
 }
 
 /** What everybody may do. */

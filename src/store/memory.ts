@@ -11,10 +11,16 @@ export class Memory<T> {
     this.#milliseconds = milliseconds
   }
 
+  /** What is remembered of `db`; undefined where that is nothing, or too old. */
+  get(db: Database): T | undefined {
+    const known = this.#values.get(boundDatabase(db))
+    return known !== undefined && Date.now() < known.until ? known.value : undefined
+  }
+
   /** What is remembered of `db`; else the answer of `read`. */
   async of(db: Database, read: () => Promise<T>): Promise<T> {
-    const known = this.#values.get(boundDatabase(db))
-    if (known !== undefined && Date.now() < known.until) return known.value
+    const known = this.get(db)
+    if (known !== undefined) return known
     const value = await read()
     this.set(db, value)
     return value

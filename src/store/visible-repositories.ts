@@ -71,6 +71,11 @@ export async function listVisibleRepositories(
   return results.map(({ name }) => name)
 }
 
+/** What the patterns cover, as a JSON array of [from, to, depth] in the form that `walk` takes. */
+export function spansJson(patterns: readonly RepositoryPattern[]): string {
+  return JSON.stringify(spansOf(patterns))
+}
+
 function spansAfter(last: string, patterns: readonly RepositoryPattern[]): Span[] {
   const first = `${last} `
   return spansOf(patterns).flatMap(([from, to, depth]): Span[] =>

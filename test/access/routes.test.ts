@@ -86,6 +86,12 @@ const CALLS: readonly Call[] = [
   },
   {
     office: 'somebody',
+    route: `POST ${PULLER.route}/sign-out`,
+    path: '/accounts/absent/sign-out',
+    status: (one) => (isAdmin(one) ? 404 : 403),
+  },
+  {
+    office: 'somebody',
     route: 'GET /tokens',
     status: (one) => (isAdmin(one) || one.account !== null ? 200 : 403),
   },

@@ -63,6 +63,41 @@ describe('issueToken', () => {
   })
 })
 
+describe('a decision that does not fit', () => {
+  const names = Array.from({ length: 100 }, (_, n) => `team/with-a-long-name/application-${n}`)
+  const access = names.map((name) => ({ type: 'repository', name, actions: ['pull'] }))
+  const lists = { type: 'registry', name: 'catalog', actions: ['*'] }
+  const visible = Array.from({ length: 300 }, (_, n) => `team-${n}/with-a-long-name/**`)
+
+  it.each([
+    ['300 visible patterns', [...ACCESS, lists], visible, { access: [...ACCESS, lists], ask: [] }],
+    ['100 scopes', access, undefined, { access: [], ask: ['pull'] }],
+    ['both', [...access, ...ACCESS, lists], visible, { access: [lists], ask: ['pull', 'push'] }],
+  ])('is asked for later: %s', async (_, granted, patterns, expected) => {
+    const db = isolate()
+    const grant = { subject: 'me', isKnown: true, access: granted }
+    const { token } = await issueToken(db, settings, {
+      ...grant,
+      ...(patterns === undefined ? {} : { visible: patterns }),
+    })
+    expect(token.length).toBeLessThanOrEqual(4000)
+    const verified = await verifyToken(db, settings, token)
+    expect(verified).toEqual({ subject: 'me', visible: [], ...expected })
+  })
+
+  it('is cut where nothing can be looked up by the name', async () => {
+    const db = isolate()
+    const { token } = await issueToken(db, settings, { subject: 'oidc:ci.test:x', access, visible })
+    expect(token.length).toBeLessThanOrEqual(4000)
+    const verified = await verifyToken(db, settings, token)
+    expect(verified).toEqual({
+      subject: 'oidc:ci.test:x',
+      access: access.slice(0, 25),
+      visible: [],
+    })
+  })
+})
+
 describe('verifyToken', () => {
   it('returns what was granted', async () => {
     const db = isolate()

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { guarded, type LoginGuard } from '../../src/auth/login-guard.ts'
+import { guarded, type LoginGuard, NAME_FACTOR } from '../../src/auth/login-guard.ts'
 import { contextOf, FAILURES_MAX, newName, repeat } from './login-support.ts'
 
 const SECOND = 1000
@@ -221,18 +221,73 @@ describe('a guarded attempt', () => {
 
   it('that the account refuses does not count for the address', async () => {
     const [address, name] = ['192.0.2.20', newName()]
-    await through('192.0.2.21', name)
+    await through('', name)
     expect(await through(address, name)).toBe(0)
     expect(await through(address, newName())).toBe(FAILURES_MAX)
+  })
+
+  it('is slowed at the address first, and by the name only from many', async () => {
+    const name = newName()
+    for (let network = 0; network < NAME_FACTOR; network += 1) {
+      expect(await through(`198.51.100.${network}`, name)).toBe(FAILURES_MAX)
+    }
+    expect(await through('198.51.100.99', name)).toBe(0)
+  })
+
+  it('from where the name has logged in waits for the failures of that address alone', async () => {
+    const [home, name] = ['203.0.113.1', newName()]
+    expect(await guarded(contextOf({}, home), name, right)).toBe(true)
+    await through('', name)
+    await expect(guarded(contextOf(), name, right)).rejects.toMatchObject({
+      message: expect.stringMatching(/with this name from elsewhere: .* access token/),
+    })
+    expect(await guarded(contextOf({}, home), name, right)).toBe(true)
+    expect(await through(home, name)).toBe(FAILURES_MAX)
+    await expect(guarded(contextOf({}, home), name, right)).rejects.toMatchObject({
+      message: 'too many failed logins from this address: try again in 30 s',
+    })
+  })
+
+  it('is let through from there for 30 days, while the failures elsewhere go on', async () => {
+    const [home, name] = ['203.0.113.2', newName()]
+    const guard = env.LOGINS.getByName(`account:${name}`)
+    await guarded(contextOf({}, home), name, right)
+    await guard.attempt(FAILURES_MAX)
+    await guard.failed()
+    pass(2 * HOUR)
+    await runDurableObjectAlarm(guard)
+    pass(30 * 24 * HOUR - 2 * HOUR - 1)
+    expect(await guard.attemptFrom(home, FAILURES_MAX)).toBe('known')
+    pass(1)
+    expect(await guard.attemptFrom(home, FAILURES_MAX)).toBe(0)
+    await guard.takeBack()
+    await runDurableObjectAlarm(guard)
+    const kept = await runInDurableObject(guard, (_, { storage }) => storage.list())
+    expect(kept.size).toBe(0)
+  })
+
+  it('asks both guards side by side', async () => {
+    const both = Promise.withResolvers<void>()
+    let asked = 0
+    const ask = async () => {
+      asked += 1
+      if (asked === 2) both.resolve()
+      await both.promise
+      return 0
+    }
+    const stub = { attempt: ask, attemptFrom: ask, failed: async () => {} }
+    const logins = Object.assign(Object.create(env.LOGINS), { getByName: () => stub })
+    expect(await guarded({ ...contextOf(), logins }, newName(), wrong)).toBe(false)
+    expect(asked).toBe(2)
   })
 
   it('that breaks off counts as failed', async () => {
     const name = newName()
     const broken = () => Promise.reject(new Error('broken'))
     for (let times = 0; times < FAILURES_MAX; times += 1) {
-      await expect(guarded(contextOf(), name, broken)).rejects.toThrow('broken')
+      await expect(guarded(contextOf({}, ''), name, broken)).rejects.toThrow('broken')
     }
-    await expect(guarded(contextOf(), name, wrong)).rejects.toMatchObject({ status: 429 })
+    await expect(guarded(contextOf({}, ''), name, wrong)).rejects.toMatchObject({ status: 429 })
   })
 
   it('under a very long name is counted apart from every account', async () => {

@@ -9,6 +9,7 @@ import { hashPassword } from '../../src/auth/passwords.ts'
 import { issueRefreshToken, redeemRefreshToken } from '../../src/auth/refresh-tokens.ts'
 import { Rights } from '../../src/auth/rights.ts'
 import { rotateTokenKeys } from '../../src/auth/token-keys.ts'
+import { endSession } from '../../src/store/accounts.ts'
 import { signingKey } from '../../src/store/signing-keys.ts'
 import { registryForger, signed } from '../support/forged-tokens.ts'
 import { contextOf, execute, grant, newAccount, newName, newToken } from './login-support.ts'
@@ -66,6 +67,7 @@ describe('a refresh token', () => {
       subject: 'oidc:ci.test:job',
       rights: new Rights([]),
       verifier: null,
+      session: null,
     }
     expect(await issueRefreshToken(db, settings, trust)).toBeNull()
     expect(await issueRefreshToken(db, settings, await anonymousIdentity(db))).toBeNull()
@@ -97,6 +99,7 @@ describe('a refresh token', () => {
       'iss',
       'jti',
       'nbf',
+      'ses',
       'sub',
     ])
     expect(claims).not.toContain(identity?.verifier)
@@ -116,6 +119,51 @@ describe('it ends with', () => {
     const hash = await hashPassword('another battery staple')
     await execute('UPDATE accounts SET password_hash = ? WHERE name = ?', hash, name)
     expect(await redeemed(token)).toBeNull()
+  })
+
+  it('an account that is disabled, also when it is enabled again', async () => {
+    const name = await newAccount()
+    const [before, after] = [await refreshTokenOf(name), () => refreshTokenOf(name)]
+    await execute('UPDATE accounts SET disabled = 1 WHERE name = ?', name)
+    await execute('UPDATE accounts SET disabled = 0 WHERE name = ?', name)
+    expect(await redeemed(before)).toBeNull()
+    expect(await redeemed(await after())).toBe(name)
+  })
+
+  it('a sign-out, those had with an access token too', async () => {
+    const name = await newAccount()
+    const { id } = await newToken(name)
+    const tokens = [await refreshTokenOf(name), await refreshTokenOf(`${name}/${id}`)]
+    const by = { actor: '', address: '', requestId: '', at: 1 }
+    expect(await endSession(db, by, name)).toBe(true)
+    expect(await Promise.all(tokens.map((token) => redeemed(token)))).toEqual([null, null])
+    expect(await redeemed(await refreshTokenOf(name))).toBe(name)
+  })
+
+  it('a revocation of all keys', async () => {
+    const token = await refreshTokenOf('admin')
+    await rotateTokenKeys(db, Date.now(), 'revoke')
+    expect(await redeemed(token)).toBeNull()
+    expect(await redeemed(await refreshTokenOf('admin'))).toBe('admin')
+  })
+
+  it('an account with the same password that came after it', async () => {
+    const name = await newAccount()
+    const token = await refreshTokenOf(name)
+    await execute('DELETE FROM accounts WHERE name = ?', name)
+    await newAccount(undefined, name)
+    expect(await redeemed(token)).toBeNull()
+  })
+
+  it('nothing where there were no session numbers yet, until the first sign-out', async () => {
+    const name = await newAccount()
+    await execute('UPDATE accounts SET session = 0 WHERE name = ?', name)
+    const identity = await identityOf(context, name)
+    if (identity === null) throw new Error('no such account')
+    const token = await issueRefreshToken(db, settings, { ...identity, session: null })
+    expect(await redeemed(token ?? '')).toBe(name)
+    await execute('UPDATE accounts SET session = session + 1 WHERE name = ?', name)
+    expect(await redeemed(token ?? '')).toBeNull()
   })
 
   it('the same password, hashed anew', async () => {

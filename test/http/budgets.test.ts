@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { grant, newAccount, newToken } from '../auth/login-support.ts'
 import { type Counts, counted } from '../support/counting.ts'
 import {
   beginUpload,
@@ -189,6 +190,33 @@ describe('on a registry that asks for a login', () => {
     const headers = { Authorization: `Basic ${btoa('admin:a wrong password')}` }
     const wrong = await counted(() => send('GET', path, { headers }, closed))
     expect(wrong).toEqual(cost({ durableObjectCalls: 2 }))
+  })
+})
+
+describe('on a registry that has accounts alone', () => {
+  const closed = { ...bindings, OPEN_ACCESS: 'false' }
+  let basic: string
+  let bearer: string
+
+  beforeAll(async () => {
+    const owner = await newAccount()
+    const { secret } = await newToken(owner)
+    await grant('account', owner, 'budget/**', 'pull', 'push')
+    basic = `Basic ${btoa(`${owner}:${secret}`)}`
+    const path = `/token?service=berth&scope=repository:${REPOSITORY}:pull,push`
+    const response = await send('GET', path, { headers: { Authorization: basic } }, closed)
+    bearer = `Bearer ${(await response.json<{ token: string }>()).token}`
+  })
+
+  it.each<[string, () => string, Partial<Counts>]>([
+    ['no credentials', () => '', {}],
+    ['a bearer token', () => bearer, { d1: 1 }],
+    ['an access token', () => basic, { d1: 2 }],
+  ])('a pull by tag with %s', async (_, authorization, expected) => {
+    const headers = new Headers({ Authorization: authorization() })
+    const path = `/v2/${REPOSITORY}/manifests/latest`
+    const counts = await counted(() => send('GET', path, { headers }, closed))
+    expect(counts).toEqual(cost(expected))
   })
 })
 

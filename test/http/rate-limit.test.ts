@@ -17,6 +17,29 @@ describe('the request rate', () => {
     expect(keys).toEqual(['203.0.113.7'])
   })
 
+  it.each([
+    ['false', '203.0.113.7'],
+    ['true', '198.51.100.2'],
+  ])(
+    'is by the address that the proxy adds only where proxies are trusted (%s)',
+    async (trusted, address) => {
+      const keys: string[] = []
+      const RATE_LIMIT = {
+        limit: async ({ key }: RateLimitOptions) => {
+          keys.push(key)
+          return { success: true }
+        },
+      }
+      const headers = {
+        'CF-Connecting-IP': '203.0.113.7',
+        'X-Forwarded-For': '192.0.2.66, 198.51.100.2',
+      }
+      const environment = { ...bindings, RATE_LIMIT, TRUST_FORWARDED: trusted }
+      await send('GET', '/v2/', { headers }, environment)
+      expect(keys).toEqual([address])
+    },
+  )
+
   it('is 429 with Retry-After where the binding says no, before anything else is done', async () => {
     const RATE_LIMIT = { limit: async () => ({ success: false }) }
     for (const path of ['/v2/', '/v2/a/manifests/latest', '/token']) {

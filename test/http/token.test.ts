@@ -167,6 +167,50 @@ describe('GET', () => {
     expect(await statusWith(reply, 'GET', '/v2/_catalog')).toBe(401)
   })
 
+  it('gives tokens of less than 4 KB, which open what their account may by then', async () => {
+    const owner = await newAccount()
+    const many = Array.from({ length: 300 }, (_, n) => `large-${n}/with-a-long-name/**`)
+    await Promise.all(many.map((pattern) => grant('account', owner, pattern, 'pull', 'push')))
+    await grant('account', owner, 'team/*', 'pull', 'push', 'delete')
+    const asked = (action: string, count: number) =>
+      Array.from(
+        { length: count },
+        (_, n) => `&scope=repository:large-${n}/with-a-long-name/app:${action}`,
+      ).join('')
+    const lists = '&scope=registry:catalog:*'
+    const pullers = `?scope=repository:team/app:pull${asked('pull', 98)}${lists}`
+    const reply = await replyOf(await get(pullers, basic(owner, PASSWORD)))
+    expect(reply.token.length).toBeLessThan(4096)
+    expect(await statusWith(reply, 'GET', '/v2/team/app/manifests/latest')).toBe(200)
+    expect(await statusWith(reply, 'GET', '/v2/secret/app/manifests/latest')).toBe(401)
+    // No action that was not asked for, and no administration.
+    expect(await statusWith(reply, 'POST', '/v2/team/app/blobs/uploads/')).toBe(401)
+    expect(await statusWith(reply, 'DELETE', '/v2/team/app/manifests/absent')).toBe(401)
+    expect(await statusWith(reply, 'GET', '/api/v1/account')).toBe(401)
+
+    const lister = await replyOf(
+      await get(`?scope=repository:team/app:pull${lists}`, basic(owner, PASSWORD)),
+    )
+    expect(lister.token.length).toBeLessThan(4096)
+    const listed = await send(
+      'GET',
+      '/v2/_catalog',
+      { headers: { Authorization: `Bearer ${lister.token}` } },
+      locked,
+    )
+    expect(await listed.json()).toEqual({ repositories: ['public/app', 'team/app'] })
+    expect(await statusWith(lister, 'GET', '/v2/large-1/with-a-long-name/app/tags/list')).toBe(401)
+
+    await env.DB.prepare(`DELETE FROM grants WHERE principal = ? AND pattern = 'team/*'`)
+      .bind(owner)
+      .run()
+    expect(await statusWith(reply, 'GET', '/v2/team/app/manifests/latest')).toBe(401)
+    await env.DB.prepare('UPDATE accounts SET session = session + 1 WHERE name = ?')
+      .bind(owner)
+      .run()
+    expect(await statusWith(reply, 'GET', '/v2/')).toBe(401)
+  })
+
   it('gives lists of what the caller may pull', async () => {
     const list = async (authorization?: string) => {
       const reply = await replyOf(await get('?scope=registry:catalog:*', authorization))

@@ -1,5 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { commitBlob, findBlob, mountBlob, unlinkBlob } from '../../src/store/blobs.ts'
+import { matchesPattern } from '../../src/lib/repository-pattern.ts'
+import {
+  commitBlob,
+  findBlob,
+  mountBlob,
+  repositoryWithBlob,
+  unlinkBlob,
+} from '../../src/store/blobs.ts'
 import { removeManifest } from '../../src/store/manifests.ts'
 import { anyEvent } from '../support/any-event.ts'
 import { anyBlob, anyDigest, buried, committedBlob, count, db, storedManifest } from './support.ts'
@@ -130,5 +137,45 @@ describe('mountBlob', () => {
       expect(await mountBlob(db, 'a', blob.digest, 'a', anyEvent())).toBe(true)
     }
     expect(await count('repository_blobs')).toBe(2)
+  })
+})
+
+describe('repositoryWithBlob', () => {
+  it('finds the one that may be pulled from behind any number that may not', async () => {
+    const blob = await committedBlob('hidden/first')
+    await db.batch([
+      db
+        .prepare(
+          `INSERT INTO repositories (name, created_at)
+           SELECT 'hidden/n' || value, 0 FROM json_each(?1)`,
+        )
+        .bind(JSON.stringify(Array.from({ length: 1500 }, (_, n) => n))),
+      db
+        .prepare(
+          `INSERT INTO repository_blobs (repository_id, digest, linked_at)
+           SELECT id, ?1, 0 FROM repositories WHERE name LIKE 'hidden/n%'`,
+        )
+        .bind(blob.digest),
+    ])
+    expect(await repositoryWithBlob(db, blob.digest, ['mine/*'])).toBeNull()
+    await mountBlob(db, 'mine/last', blob.digest, 'hidden/first', anyEvent())
+    expect(await repositoryWithBlob(db, blob.digest, ['mine/*'])).toBe('mine/last')
+  })
+
+  it.each([
+    [[]],
+    [['*']],
+    [['**']],
+    [['a']],
+    [['a/*']],
+    [['a/**']],
+    [['a/*', 'a/b/c/**']],
+    [['a/b', 'a/b/c']],
+  ])('of %j has what the patterns match', async (patterns) => {
+    for (const name of ['a', 'a/b', 'a/b/c', 'a/b/c/d', 'a-b', 'a0/b']) {
+      const blob = await committedBlob(name)
+      const isMatched = patterns.some((pattern) => matchesPattern(pattern, name))
+      expect(await repositoryWithBlob(db, blob.digest, patterns)).toBe(isMatched ? name : null)
+    }
   })
 })

@@ -40,6 +40,8 @@ const SESSION_METHODS: Record<string, keyof Counts> = {
 }
 const LOGIN_METHODS: Record<string, keyof Counts> = {
   attempt: 'durableObjectCalls',
+  attemptFrom: 'durableObjectCalls',
+  remember: 'durableObjectCalls',
   failed: 'durableObjectCalls',
   takeBack: 'durableObjectCalls',
   forget: 'durableObjectCalls',

@@ -7,6 +7,7 @@ import { RegistryError } from '../../oci/errors.ts'
 import {
   type Account,
   createAccount,
+  endSession,
   findAccount,
   listAccounts,
   removeAccount,
@@ -111,8 +112,10 @@ export const accounts = [
     summary: 'Change an account',
     description:
       'An account may change its own password, with its password; all else is for administrators. ' +
-      'The password null makes a robot of it. What is signed in to a disabled account is refused ' +
-      'from the next request on, access tokens included.',
+      'The password null makes a robot of it. A new password and `disabled` end what was given out ' +
+      'to the account: refresh tokens at once and for good, bearer tokens within 60 seconds. The ' +
+      'access tokens of a disabled account are refused from the next request on, until it is ' +
+      'enabled again.',
     access: 'signed-in',
     request: v.object({
       params: byName,
@@ -136,6 +139,26 @@ export const accounts = [
       const updated = await updateAccount(c.var.db, changedBy(c), name, changes)
       if (updated === null) throw unknownAccount(name)
       return show(updated)
+    },
+  }),
+
+  operation({
+    id: 'signOutAccount',
+    method: 'post',
+    path: '/accounts/{name}/sign-out',
+    summary: 'Sign an account out everywhere',
+    description:
+      'For administrators, and for the account itself with its password. Refresh tokens end at once ' +
+      'and for good, bearer tokens within 60 seconds. The password and the access tokens stay valid.',
+    access: 'signed-in',
+    request: v.object({ params: byName }),
+    status: 204,
+    answer: NO_CONTENT,
+    errors: [403, 404],
+    async handle({ params: { name } }, c) {
+      requireAccount(c, name)
+      if (!(await endSession(c.var.db, changedBy(c), name))) throw unknownAccount(name)
+      return null
     },
   }),
 

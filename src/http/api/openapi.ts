@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document of the administration API, made of the schemas that check its requests. */
 import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
 import * as v from 'valibot'
-import type { Operation } from './operation.ts'
+import { isOptional, type Operation } from './operation.ts'
 import { namedSchemas } from './schemas.ts'
 
 const errors = v.object({
@@ -56,7 +56,9 @@ function describe({ id, summary, description, request, answer, status, ...rest }
   return {
     ...given,
     ...(parameters.length > 0 && { parameters }),
-    ...(body && { requestBody: { required: true, content: json(nameOf(body) ?? `${id}Body`) } }),
+    ...(body && {
+      requestBody: { required: !isOptional(body), content: json(nameOf(body) ?? `${id}Body`) },
+    }),
     responses: {
       [status]: {
         description: 'Done',

@@ -5,7 +5,7 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { isUnknownKey } from '../../lib/schemas.ts'
-import { RegistryError } from '../../oci/errors.ts'
+import { type Json, RegistryError } from '../../oci/errors.ts'
 import type { AppEnv } from '../context.ts'
 import { readJson } from './body.ts'
 
@@ -72,8 +72,18 @@ async function readRequest<Schema extends RequestSchema>(
   return validate(schema, {
     params: c.req.param(),
     query: query && queryOf(c),
-    body: body && (await readJson(c)),
+    body: body && (await bodyOf(c, body)),
   })
+}
+
+async function bodyOf(c: Context<AppEnv>, schema: v.GenericSchema): Promise<Json | undefined> {
+  const isLeftOut = c.req.raw.body === null || c.req.header('Content-Length') === '0'
+  return isOptional(schema) && isLeftOut ? undefined : readJson(c)
+}
+
+/** Whether a request may come without the body. */
+export function isOptional(schema: v.GenericSchema): boolean {
+  return schema.type === 'optional'
 }
 
 /** @throws {RegistryError} REQUEST_INVALID for a parameter that comes twice: which one counts, readers differ about */

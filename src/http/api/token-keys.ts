@@ -11,17 +11,22 @@ export const tokenKeys = [
     method: 'post',
     path: '/token-keys/rotate',
     summary: 'Sign bearer tokens with a new key from now on',
-    description: 'Tokens that the old key signed stay valid until they expire.',
+    description:
+      'Tokens that the old keys signed stay valid until they expire; with `{"revoke": true}` all bearer ' +
+      'and refresh tokens of everybody end within 60 seconds. Passwords and access tokens stay valid.',
     access: 'admin',
-    request: v.object({}),
+    request: v.object({
+      body: v.optional(v.strictObject({ revoke: v.optional(v.boolean(), false) })),
+    }),
     status: 200,
     answer: v.object({
       rotated: v.pipe(v.boolean(), v.description('Not where no token was signed yet')),
     }),
-    async handle(_, c) {
+    async handle({ body }, c) {
       const by = changedBy(c)
-      const rotated = await rotateTokenKeys(c.var.db, by.at, 'now')
-      const change = { action: 'token-keys.rotate', target: '', detail: {} }
+      const revoke = body?.revoke === true
+      const rotated = await rotateTokenKeys(c.var.db, by.at, revoke ? 'revoke' : 'now')
+      const change = { action: 'token-keys.rotate', target: '', detail: { revoke } }
       if (rotated) await noteMade(c.var.db, by, change)
       return { rotated }
     },

@@ -147,7 +147,9 @@ export const tokens = [
     method: 'delete',
     path: '/tokens/{id}',
     summary: 'Revoke an access token',
-    description: 'It is refused from the next request on, and listed for another 90 days.',
+    description:
+      'It is refused from the next request on, and listed for another 90 days. Bearer tokens that ' +
+      'were had with it end within 60 seconds.',
     access: 'signed-in',
     request: v.object({ params: v.strictObject({ id: tokenId }) }),
     status: 204,

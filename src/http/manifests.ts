@@ -25,12 +25,13 @@ export const manifests = factory
         ? await readDigest(c, reference.digest)
         : await readTag(c, reference.tag)
     if (stored === null) throw unknownManifest(reference)
-    if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
-      return c.body(null, 304, digestHeaders(stored.digest))
-    }
     const byTag = 'tag' in reference
-    if (byTag) c.header('Vary', 'Accept')
+    if (byTag) c.header('Vary', 'Accept', { append: true })
     const served = byTag ? await resolvePlatform(c, stored) : stored
+    // The validator is that of the representation which Accept selects.
+    if (noneMatch(c.req.header('If-None-Match'), served.digest)) {
+      return c.body(null, 304, cacheHeaders(served.digest))
+    }
     const answer = await respond(c, served)
     notePull(c, 'manifests', () => {
       const { mediaType, size, digest } = served
@@ -103,10 +104,9 @@ function readDigest(c: Context<AppEnv>, digest: Digest): Promise<StoredManifest 
 
 async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Response> {
   const headers = {
-    ...digestHeaders(manifest.digest),
+    ...cacheHeaders(manifest.digest),
     'Content-Type': manifest.mediaType,
     'Content-Length': String(manifest.size),
-    'Cache-Control': 'no-transform',
   }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const { content } = manifest
@@ -115,8 +115,13 @@ async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Re
   return c.body(body, 200, headers)
 }
 
-function digestHeaders(digest: Digest): Record<string, string> {
-  return { 'Docker-Content-Digest': digest, ETag: entityTag(digest) }
+/** What a 304 carries as the 200 does (RFC 9110, 15.4.5). */
+function cacheHeaders(digest: Digest): Record<string, string> {
+  return {
+    'Docker-Content-Digest': digest,
+    ETag: entityTag(digest),
+    'Cache-Control': 'no-transform',
+  }
 }
 
 function unknownManifest(reference: Reference): RegistryError {

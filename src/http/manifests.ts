@@ -7,7 +7,7 @@ import { parseTag } from '../oci/name.ts'
 import { findManifestByDigest, removeManifest, type StoredManifest } from '../store/manifests.ts'
 import { removeTag } from '../store/tags.ts'
 import { type AppEnv, factory } from './context.ts'
-import { announce, eventOf, manifestUrl, notePull } from './events.ts'
+import { announce, announceCascade, eventOf, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
@@ -84,7 +84,7 @@ export const manifests = factory
         headers: { Allow: 'GET, HEAD, PUT' },
       })
     }
-    announce(c, [event])
+    announceCascade(c, event)
     return c.body(null, 202)
   })
 

@@ -12,6 +12,7 @@ import { allow } from './guard.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
 import { digestKey, noteDeleted, readNearest } from './nearest.ts'
+import { preconditionFailed, preconditionsOf } from './preconditions.ts'
 import { pushManifest } from './push-manifest.ts'
 import { settled } from './settled.ts'
 import { changingTags, noteTagDeleted, readTag } from './tag-reads.ts'
@@ -43,10 +44,7 @@ export const manifests = factory
     const reference = parseReference(c.get('reference'))
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
     const allTags = 'tag' in reference ? [...new Set([reference.tag, ...tags])] : tags
-    const pushed = await pushManifest(c, {
-      digest: 'digest' in reference ? reference.digest : null,
-      tags: allTags,
-    })
+    const pushed = await pushManifest(c, { path: reference, tags: allTags })
     const { digest } = pushed
     announce(c, pushed.events)
     c.header('Location', location(c, `/v2/${c.get('repository')}/manifests/${digest}`))
@@ -61,26 +59,29 @@ export const manifests = factory
     const reference = parseReference(c.get('reference'))
     if ('tag' in reference) {
       const event = eventOf(c, 'delete', { tag: reference.tag })
-      const removing = removeTag(db, repository, reference.tag, event)
-      const [removed] = await Promise.all([
+      const removing = removeTag(db, repository, reference.tag, event, preconditionsOf(c))
+      const [outcome] = await Promise.all([
         settled(c, changingTags(c, removing)),
         noteTagDeleted(c, reference.tag),
       ])
-      if (!removed) throw unknownManifest(reference)
+      if (outcome === 'unknown') throw unknownManifest(reference)
+      if (outcome === 'precondition failed') throw preconditionFailed(reference)
       announce(c, [event])
       return c.body(null, 202)
     }
-    const event = eventOf(c, 'delete', { digest: reference.digest, kind: 'manifest' })
-    const removing = removeManifest(db, repository, reference.digest, event)
+    const { digest } = reference
+    const event = eventOf(c, 'delete', { digest, kind: 'manifest' })
+    const removing = removeManifest(db, repository, digest, event, preconditionsOf(c))
     const [outcome] = await Promise.all([
       settled(c, changingTags(c, removing)),
-      noteDeleted(c, digestKey(repository, reference.digest)),
+      noteDeleted(c, digestKey(repository, digest)),
     ])
     if (outcome === 'unknown') throw unknownManifest(reference)
+    if (outcome === 'precondition failed') throw preconditionFailed(reference)
     if (outcome === 'in use') {
       throw new RegistryError('UNSUPPORTED', {
         message: 'an index of this repository refers to the manifest: delete the index first',
-        detail: reference.digest,
+        detail: digest,
         headers: { Allow: 'GET, HEAD, PUT' },
       })
     }

@@ -25,6 +25,7 @@ import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
 import type { AppEnv } from './context.ts'
 import { eventOf, manifestUrl } from './events.ts'
+import { preconditionFailed, preconditionsOf } from './preconditions.ts'
 import { settled } from './settled.ts'
 import { changingTags } from './tag-reads.ts'
 
@@ -35,8 +36,8 @@ const TAGS_AT_MOST = 100
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
 export interface PushReference {
-  /** The digest that the client named; null where it named a tag. */
-  digest: Digest | null
+  /** What the path names. */
+  path: { tag: string } | { digest: Digest }
   tags: readonly string[]
 }
 
@@ -59,18 +60,19 @@ export async function pushManifest(
     })
   }
   const bytes = await readManifest(c)
-  const digest = await digestOf(bytes, reference.digest ? algorithmOf(reference.digest) : 'sha256')
-  if (reference.digest !== null && reference.digest !== digest) {
+  const { path } = reference
+  const digest = await digestOf(bytes, 'digest' in path ? algorithmOf(path.digest) : 'sha256')
+  if ('digest' in path && path.digest !== digest) {
     throw new RegistryError('DIGEST_INVALID', {
       message: 'the manifest does not hash to the digest that it was pushed under',
-      detail: { expected: reference.digest, actual: digest },
+      detail: { expected: path.digest, actual: digest },
     })
   }
   const manifest = parseManifest(bytes, c.req.header('Content-Type'))
   // A small one is checked as it is stored; what lies in the blob store must not be written for nothing.
   if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(c, manifest)
   const annotations = referrerAnnotations(manifest)
-  const push = { bytes, digest, manifest, annotations, tags: reference.tags }
+  const push = { bytes, digest, manifest, annotations, ...reference }
   const events = eventsOf(c, push)
   await settled(c, changingTags(c, store(c, push, events)))
   return { digest, subject: manifest.subject?.digest ?? null, events }
@@ -136,17 +138,16 @@ function requiredBlobs({ config, layers }: Manifest): Descriptor[] {
   return config === undefined ? distributable : [config, ...distributable]
 }
 
-interface Push {
+interface Push extends PushReference {
   bytes: Uint8Array<ArrayBuffer>
   digest: Digest
   manifest: Manifest
   annotations: string | null
-  tags: readonly string[]
 }
 
 async function store(
   c: Context<AppEnv>,
-  { bytes, digest, manifest, annotations, tags }: Push,
+  { bytes, digest, manifest, annotations, path, tags }: Push,
   events: Events,
 ): Promise<void> {
   const outcome = await putManifest(c.get('db'), c.get('repository'), {
@@ -161,9 +162,12 @@ async function store(
     children: manifest.manifests,
     tags,
     events,
+    path,
+    preconditions: preconditionsOf(c),
     mayMoveTags: c.get('caller').rights.on(c.get('repository')).has('push'),
   })
   if (outcome === 'stored') return
+  if (outcome === 'precondition failed') throw preconditionFailed(path)
   if (outcome === 'tag taken') {
     throw new RegistryError('DENIED', {
       message: 'the tag names another manifest, and you may add tags but not move them',

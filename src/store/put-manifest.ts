@@ -3,11 +3,13 @@
  * ones lie in the blob store.
  */
 
+import type { Preconditions } from '../lib/conditional.ts'
 import type { Digest } from '../oci/digest.ts'
 import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database, Statement } from './database.ts'
 import type { StoredManifest } from './manifests.ts'
 import { type OutboxEvent, recordEvent } from './outbox.ts'
+import { checkPreconditions, isPreconditionError, type Subject } from './preconditions.ts'
 import { ensureRepository } from './repositories.ts'
 import { buryOnError, buryUnlessTaken } from './tombstones.ts'
 
@@ -31,6 +33,9 @@ export interface NewManifest extends StoredManifest {
   tags: readonly string[]
   /** Whether tags that name another manifest may be moved to this one. */
   mayMoveTags: boolean
+  /** What must be true of `path`, which the request names. */
+  preconditions: Preconditions
+  path: Subject
   /** What tells of it, one for each tag. The first one's id is the operation's, which is done once. */
   events: readonly [OutboxEvent, ...OutboxEvent[]]
 }
@@ -39,7 +44,7 @@ export interface NewManifest extends StoredManifest {
  * `missing`: something that it refers to is not in the repository, or not of that size. `tag taken`: a tag names another manifest and
  * may not move. `buried`: the object with the content is buried and may go any moment.
  */
-export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried'
+export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried' | 'precondition failed'
 
 const SQL = {
   blobSizes: `
@@ -125,6 +130,13 @@ export async function putManifest(
   const storageKey = 'storageKey' in content ? content.storageKey : null
   const statements = [
     ...manifest.events.map((event) => recordEvent(db, event)),
+    ...checkPreconditions(
+      db,
+      manifest.events[0],
+      repository,
+      manifest.path,
+      manifest.preconditions,
+    ),
     ensureRepository(db, repository, now),
     db
       .prepare(SQL.put)
@@ -172,6 +184,7 @@ export async function putManifest(
 /** Why the schema refused the batch; any other error is thrown again. */
 function refusal(error: unknown): PutOutcome {
   if (isForeignKeyError(error)) return 'missing'
+  if (isPreconditionError(error)) return 'precondition failed'
   const [, column] = /NOT NULL constraint failed: (\w+\.\w+)/.exec(String(error)) ?? []
   if (column === 'manifests.digest') return 'buried'
   if (column === 'tags.digest') return 'tag taken'

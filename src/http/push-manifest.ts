@@ -12,14 +12,15 @@ import {
   type Manifest,
   parseManifest,
 } from '../oci/manifest.ts'
-import { isNonDistributable } from '../oci/media-types.ts'
+import { isNonDistributable, manifestTypeOf } from '../oci/media-types.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import type { ManifestContent } from '../store/manifests.ts'
 import {
-  blobSizes,
+  findContent,
   INLINE_MANIFEST_BYTES,
-  manifestSizes,
+  type ManifestReference,
   putManifest,
+  type Reference,
 } from '../store/put-manifest.ts'
 import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
@@ -107,35 +108,62 @@ async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>
   })
 }
 
-/** Everything that the manifest refers to must be in the repository, with the size that its descriptor says. */
+/** Everything that the manifest refers to must be in the repository, with the size and the type that its descriptor says. */
 async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<void> {
-  const wanted = manifest.kind === 'index' ? manifest.manifests : requiredBlobs(manifest)
+  const { blobs, children } = requiredReferences(manifest)
+  const wanted = [...blobs, ...children]
   if (wanted.length === 0) return
   const digests = [...new Set(wanted.map(({ digest }) => digest))]
-  const find = manifest.kind === 'index' ? manifestSizes : blobSizes
-  const found = await find(c.get('db'), c.get('repository'), digests)
-  const missing = digests.filter((digest) => !found.has(digest))
-  if (missing.length > 0) {
+  const found = await findContent(c.get('db'), c.get('repository'), digests)
+  const isMissing = new Set<Digest>()
+  for (const { digest } of blobs) {
+    if (typeof found.get(digest)?.blobSize !== 'number') isMissing.add(digest)
+  }
+  for (const { digest } of children) if (!found.has(digest)) isMissing.add(digest)
+  if (isMissing.size > 0) {
     throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
       message: 'the repository does not have what the manifest refers to',
-      details: missing,
+      details: digests.filter((digest) => isMissing.has(digest)),
     })
   }
-  for (const { digest, size } of wanted) {
-    const actual = found.get(digest)
-    if (actual !== size) {
+  for (const { digest, size } of blobs) checkSize(digest, size, found.get(digest)?.blobSize)
+  for (const { digest, size, mediaType } of children) {
+    const { manifest = null, blobSize } = found.get(digest) ?? {}
+    checkSize(digest, size, manifest?.size ?? blobSize)
+    if (manifest !== null && manifest.mediaType !== mediaType) {
       throw new RegistryError('MANIFEST_INVALID', {
-        message: `size: the descriptor of ${digest} says ${size} bytes, it has ${actual}`,
+        message: `mediaType: the descriptor of ${digest} says ${mediaType}, it was pushed as ${manifest.mediaType}`,
         detail: digest,
       })
     }
   }
 }
 
-/** Layers that may not be distributed lie elsewhere: they need not be here. */
-function requiredBlobs({ config, layers }: Manifest): Descriptor[] {
-  const distributable = layers.filter(({ mediaType }) => !isNonDistributable(mediaType))
-  return config === undefined ? distributable : [config, ...distributable]
+function checkSize(digest: Digest, size: number, actual: number | null | undefined): void {
+  if (actual === size) return
+  throw new RegistryError('MANIFEST_INVALID', {
+    message: `size: the descriptor of ${digest} says ${size} bytes, it has ${actual}`,
+    detail: digest,
+  })
+}
+
+interface RequiredReferences {
+  blobs: Reference[]
+  children: ManifestReference[]
+}
+
+/**
+ * What must be in the repository. A descriptor's own media type says whether that is a manifest or a blob, whatever it stands in: an index may list
+ * blobs, as BuildKit's cache does. Layers that may not be distributed lie elsewhere: they need not be here.
+ */
+function requiredReferences(manifest: Manifest): RequiredReferences {
+  const required: RequiredReferences = { blobs: [], children: [] }
+  for (const { digest, size, mediaType } of referencesOf(manifest)) {
+    const manifestType = manifestTypeOf(mediaType)
+    if (manifestType !== null) required.children.push({ digest, size, mediaType: manifestType })
+    else if (!isNonDistributable(mediaType)) required.blobs.push({ digest, size })
+  }
+  return required
 }
 
 interface Push extends PushReference {
@@ -158,8 +186,7 @@ async function store(
     artifactType: manifest.artifactType ?? null,
     subject: manifest.subject?.digest ?? null,
     annotations,
-    blobs: requiredBlobs(manifest),
-    children: manifest.manifests,
+    ...requiredReferences(manifest),
     tags,
     events,
     path,

@@ -4,6 +4,7 @@ import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import {
   MEDIA_TYPE_DOCKER_FOREIGN_LAYER,
   MEDIA_TYPE_DOCKER_MANIFEST,
+  MEDIA_TYPE_DOCKER_MANIFEST_LIST,
   MEDIA_TYPE_DOCKER_SCHEMA1_SIGNED,
   MEDIA_TYPE_OCI_CONFIG,
   MEDIA_TYPE_OCI_EMPTY,
@@ -403,15 +404,83 @@ describe('what a manifest refers to', () => {
     expect(await errorCodes(response)).toEqual(['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN'])
   })
 
-  it('are the manifests of an index, and no blobs', async () => {
-    const layer = descriptor(MEDIA_TYPE_OCI_MANIFEST, image.layer)
-    const response = await put(index(child(), layer, { ...child(), digest: UNKNOWN }), null)
+  it('may be blobs of an index, which are protected as layers are', async () => {
+    const repository = 'push/cache'
+    const layer = await pushBlob(repository, bytesOf('a layer of the cache'))
+    const config = await pushBlob(repository, bytesOf('{"layers":[],"records":[]}'))
+    // As BuildKit writes its cache with image-manifest=false.
+    const cache = index(
+      descriptor(MEDIA_TYPE_OCI_LAYER, layer),
+      descriptor('application/vnd.buildkit.cacheconfig.v0', config),
+    )
+    for (const [mediaType, tag] of [
+      [MEDIA_TYPE_OCI_INDEX, 'oci'],
+      [MEDIA_TYPE_DOCKER_MANIFEST_LIST, 'docker'],
+    ] as const) {
+      const bytes = bytesOf(JSON.stringify({ ...cache, mediaType }))
+      const response = await putManifest(repository, tag, bytes, mediaType)
+      expect(response.status).toBe(201)
+      const pulled = await send('GET', `/v2/${repository}/manifests/${tag}`, {
+        headers: { Accept: mediaType },
+      })
+      expect(new Uint8Array(await pulled.arrayBuffer())).toEqual(bytes)
+    }
+    for (const { digest } of [layer, config]) {
+      const path = `/v2/${repository}/blobs/${digest}`
+      expect((await send('DELETE', path)).status).toBe(405)
+      expect((await send('GET', path)).status).toBe(200)
+    }
+  })
+
+  it('may be a manifest that was pushed as a blob', async () => {
+    const asBlob = await pushBlob(
+      REPOSITORY,
+      imageManifest(image.config, [], { pushed: 'as blob' }),
+    )
+    const response = await put(index(descriptor(MEDIA_TYPE_OCI_MANIFEST, asBlob)), null, 'as-blob')
+    expect(response.status).toBe(201)
+    expect((await send('DELETE', `/v2/${REPOSITORY}/blobs/${asBlob.digest}`)).status).toBe(405)
+  })
+
+  it('may be a manifest in a layer, which is protected as a child is', async () => {
+    const held = await pushImage('push/held', 'held')
+    const layers = [descriptor(MEDIA_TYPE_OCI_MANIFEST, { ...held, size: held.bytes.length })]
+    const config = descriptor(MEDIA_TYPE_OCI_CONFIG, held.config)
+    const bytes = bytesOf(JSON.stringify({ ...valid(), config, layers }))
+    expect((await putManifest('push/held', 'holder', bytes)).status).toBe(201)
+    const removed = await send('DELETE', `/v2/push/held/manifests/${held.digest}`)
+    expect(removed.status).toBe(405)
+  })
+
+  it.each(['small', 'large'])('is looked up by its own media type: a %s one', async (size) => {
+    const padding = size === 'large' ? 'x'.repeat(70_000) : ''
+    const manifest = { digest: image.digest, size: image.bytes.length }
+    const members = index(
+      child(),
+      descriptor(MEDIA_TYPE_OCI_LAYER, image.layer),
+      descriptor(MEDIA_TYPE_OCI_LAYER, manifest),
+      descriptor(MEDIA_TYPE_OCI_MANIFEST, ABSENT),
+      descriptor(MEDIA_TYPE_OCI_LAYER_NONDISTRIBUTABLE_GZIP, ABSENT),
+    )
+    const response = await put({ ...members, padding }, null)
     expect(response.status).toBe(400)
     const { errors } = await response.json<ErrorBody>()
     expect(errors.map(({ code, detail }) => [code, detail])).toEqual([
-      ['MANIFEST_BLOB_UNKNOWN', image.layer.digest],
+      ['MANIFEST_BLOB_UNKNOWN', image.digest],
       ['MANIFEST_BLOB_UNKNOWN', UNKNOWN],
     ])
+  })
+
+  it.each(['small', 'large'])('must have the type that its entry says: a %s one', async (size) => {
+    const padding = size === 'large' ? 'x'.repeat(70_000) : ''
+    const members = index({ ...child(), mediaType: MEDIA_TYPE_OCI_INDEX })
+    const response = await put({ ...members, padding }, null)
+    expect(response.status).toBe(400)
+    const { errors } = await response.json<ErrorBody>()
+    expect(errors.map(({ code, detail }) => [code, detail])).toEqual([
+      ['MANIFEST_INVALID', image.digest],
+    ])
+    expect(errors[0]?.message).toContain(`it was pushed as ${MEDIA_TYPE_OCI_MANIFEST}`)
   })
 
   it.each<[string, () => Members]>([

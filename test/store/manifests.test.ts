@@ -8,8 +8,8 @@ import {
   removeManifest,
 } from '../../src/store/manifests.ts'
 import {
-  blobSizes,
-  manifestSizes,
+  findContent,
+  type ManifestReference,
   type NewManifest,
   putManifest,
   type Reference,
@@ -30,8 +30,8 @@ import {
 } from './support.ts'
 
 /** What a descriptor says that is wrong about the size. */
-function smaller({ digest, size }: Reference): Reference {
-  return { digest, size: size - 1 }
+function smaller<T extends Reference>(reference: T): T {
+  return { ...reference, size: reference.size - 1 }
 }
 
 describe('putManifest', () => {
@@ -114,6 +114,29 @@ describe('putManifest', () => {
     expect(await putManifest(db, 'put/without', anyManifest({ blobs: [blob] }))).toBe('missing')
   })
 
+  it.each<[string, (child: NewManifest) => Partial<ManifestReference>]>([
+    ['of another type', () => ({ mediaType: 'application/vnd.oci.image.index.v1+json' })],
+    ['of another size', (child) => smaller(child)],
+  ])('is refused where a child is %s than its descriptor says', async (_, wrong) => {
+    const child = await storedManifest('put/typed')
+    const children = [{ ...child, ...wrong(child) }]
+    expect(await putManifest(db, 'put/typed', anyManifest({ children }))).toBe('missing')
+  })
+
+  it('refers to a manifest that was pushed as a blob, and protects it as a blob', async () => {
+    const { mediaType } = anyManifest()
+    const asBlob = { ...(await committedBlob('put/as-blob')), mediaType }
+    const child = await storedManifest('put/as-blob')
+    const wrong = anyManifest({ children: [smaller(asBlob)] })
+    expect(await putManifest(db, 'put/as-blob', wrong)).toBe('missing')
+    const index = await storedManifest('put/as-blob', { children: [asBlob, child] })
+    const unlink = () => unlinkBlob(db, 'put/as-blob', asBlob.digest, anyEvent())
+    expect(await unlink()).toBe('in use')
+    expect(await removeManifest(db, 'put/as-blob', child.digest, anyEvent())).toBe('in use')
+    await removeManifest(db, 'put/as-blob', index.digest, anyEvent())
+    expect(await unlink()).toBe('deleted')
+  })
+
   it('against the delete of its blob: one of the two wins', async () => {
     for (let round = 0; round < 10; round += 1) {
       const blob = await committedBlob('race')
@@ -177,17 +200,20 @@ describe('removeManifest', () => {
   })
 })
 
-describe('sizes', () => {
-  it('are of what the repository has, however much is asked for', async () => {
+describe('content', () => {
+  it('is what the repository has, however much is asked for', async () => {
     const blob = await committedBlob('sizes')
     const manifest = await storedManifest('sizes')
     const elsewhere = await committedBlob('sizes/other')
     const many = Array.from({ length: 10_000 }, () => anyDigest())
     const asked = [blob.digest, manifest.digest, elsewhere.digest, ...many]
-    expect(await blobSizes(db, 'sizes', asked)).toEqual(new Map([[blob.digest, blob.size]]))
-    expect(await manifestSizes(db, 'sizes', asked)).toEqual(
-      new Map([[manifest.digest, manifest.size]]),
+    const { size, mediaType } = manifest
+    expect(await findContent(db, 'sizes', asked)).toEqual(
+      new Map<string, object>([
+        [blob.digest, { blobSize: blob.size, manifest: null }],
+        [manifest.digest, { blobSize: null, manifest: { size, mediaType } }],
+      ]),
     )
-    expect(await blobSizes(db, 'sizes', [])).toEqual(new Map())
+    expect(await findContent(db, 'sizes', [])).toEqual(new Map())
   })
 })

@@ -72,7 +72,7 @@ import {
   settleEvents,
   unsettledEvents,
 } from '../../src/store/outbox.ts'
-import { blobSizes, manifestSizes, putManifest } from '../../src/store/put-manifest.ts'
+import { findContent, putManifest } from '../../src/store/put-manifest.ts'
 import { listReferrers } from '../../src/store/referrers.ts'
 import { nextEpoch, registryId, takeNewId } from '../../src/store/registry.ts'
 import {
@@ -248,8 +248,7 @@ beforeAll(async () => {
   await putManifest(watched, 'a', anyManifest({ children: [manifest] }))
   await findManifestByDigest(watched, 'a', manifest.digest)
   await findManifestByTag(watched, 'a', 't')
-  await blobSizes(watched, 'a', [blob.digest])
-  await manifestSizes(watched, 'a', [manifest.digest])
+  await findContent(watched, 'a', [blob.digest, manifest.digest])
   for (const artifactType of [null, 'application/x']) {
     const page = { fallbackTag: 'x', artifactType, last: '', limit: 10 }
     await listReferrers(watched, 'a', { subject: anyDigest(), ...page })

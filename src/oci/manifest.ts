@@ -32,11 +32,8 @@ export type { Descriptor, Platform } from './descriptor.ts'
 /** Bytes of a manifest that a registry SHOULD accept at least (OCI distribution spec, "Pushing Manifests"); here the most. */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
 
-/** Layers of an image. Runtimes stop at 127, artifacts (one layer a file) do not. */
-export const LAYER_LIMIT = 1_000
-
-/** Children of an index. Each becomes a database row; 4 MiB would hold about 20,000. */
-export const CHILD_LIMIT = 10_000
+/** Layers of an image (an artifact has one a file), or entries of an index. Each becomes a database row; 4 MiB would hold about 20,000. */
+export const ENTRY_LIMIT = 10_000
 
 export interface Manifest {
   kind: 'image' | 'index'
@@ -135,7 +132,7 @@ function readImage(fields: Fields, mediaType: string): Manifest {
     kind: 'image',
     mediaType,
     config: configDescriptor,
-    layers: readDescriptors(fields, 'layers', LAYER_LIMIT),
+    layers: readDescriptors(fields, 'layers'),
     manifests: [],
   }
 }
@@ -148,7 +145,7 @@ function readIndex(fields: Fields, mediaType: string): Manifest {
     kind: 'index',
     mediaType,
     layers: [],
-    manifests: readDescriptors(fields, 'manifests', CHILD_LIMIT),
+    manifests: readDescriptors(fields, 'manifests'),
   }
 }
 
@@ -172,8 +169,8 @@ function readCommon(
 }
 
 /** A list that must be there, though it may be null: what Go writes for an empty one. */
-function readDescriptors(fields: Fields, name: string, limit: number): Descriptor[] {
+function readDescriptors(fields: Fields, name: string): Descriptor[] {
   if (!Object.hasOwn(fields, name)) throw invalidField(name, 'required')
-  const list = readArray(member(fields, name) ?? [], name, limit)
+  const list = readArray(member(fields, name) ?? [], name, ENTRY_LIMIT)
   return list.map((entry, index) => readDescriptor(entry, `${name}[${index}]`))
 }

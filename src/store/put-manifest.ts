@@ -16,6 +16,9 @@ import { buryOnError, buryUnlessTaken } from './tombstones.ts'
 /** A manifest up to so many bytes stands in its row. */
 export const INLINE_MANIFEST_BYTES = 64 * 1024
 
+/** References in one statement, each of 250 bytes at most. */
+const ROWS_BOUND = 5000
+
 /** What a manifest refers to, as its descriptor describes it. */
 export interface Reference {
   digest: Digest
@@ -92,12 +95,13 @@ const SQL = {
       SELECT 1 FROM repository_blobs WHERE repository_blobs.repository_id = repositories.id
         AND repository_blobs.digest = wanted.value ->> 0))
     ON CONFLICT DO NOTHING`,
-  // Those that are no manifests of the repository, and blobs of it: the rest of what the statement before takes.
+  // Those that are no manifests of the repository, and blobs of it: the rest of what the statement before takes. CROSS JOIN keeps the
+  // order: to go through all blobs of the repository for each entry takes minutes.
   referToChildrenAsBlobs: `
     INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
     SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
-    FROM repositories JOIN json_each(?3) AS wanted
-    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+    FROM repositories CROSS JOIN json_each(?3) AS wanted
+    CROSS JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
       AND repository_blobs.digest = wanted.value ->> 0
     JOIN blobs ON blobs.digest = repository_blobs.digest
     WHERE repositories.name = ?1 AND NOT EXISTS (
@@ -190,16 +194,14 @@ export async function putManifest(
         now,
       ),
   ]
-  if (manifest.blobs.length > 0) {
-    const blobs = JSON.stringify(manifest.blobs.map(({ digest, size }) => [digest, size]))
-    statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, blobs))
+  const blobs = manifest.blobs.map(({ digest, size }) => [digest, size])
+  for (const list of asLists(blobs)) {
+    statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, list))
   }
-  if (manifest.children.length > 0) {
-    const children = JSON.stringify(
-      manifest.children.map(({ digest, size, mediaType }) => [digest, size, mediaType]),
-    )
+  const children = manifest.children.map(({ digest, size, mediaType }) => [digest, size, mediaType])
+  for (const list of asLists(children)) {
     for (const refer of [SQL.referToChildren, SQL.referToChildrenAsBlobs]) {
-      statements.push(db.prepare(refer).bind(repository, digest, children))
+      statements.push(db.prepare(refer).bind(repository, digest, list))
     }
   }
   if (manifest.tags.length > 0) {
@@ -220,6 +222,15 @@ export async function putManifest(
   const outcome = await buryOnError(db, storageKey, apply)
   if (outcome !== 'stored') await buryUnlessTaken(db, storageKey, now).run()
   return outcome
+}
+
+/** As JSON, in lists that D1 takes: a value that is bound to a statement has 2 MB at most. */
+function asLists(rows: readonly unknown[]): string[] {
+  const lists: string[] = []
+  for (let at = 0; at < rows.length; at += ROWS_BOUND) {
+    lists.push(JSON.stringify(rows.slice(at, at + ROWS_BOUND)))
+  }
+  return lists
 }
 
 /** Why the schema refused the batch; any other error is thrown again. */

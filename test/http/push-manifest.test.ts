@@ -1,4 +1,5 @@
 /** Pushing manifests: what is taken, what is refused and how the refusal reads. OCI distribution spec, end-7. */
+import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import {
@@ -275,7 +276,7 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
     ['no layers member', () => ({ ...valid(), layers: undefined }), null, 'layers'],
     ['layers that are an object', () => ({ ...valid(), layers: {} }), null, 'layers'],
     ['a layer that is a string', () => ({ ...valid(), layers: ['x'] }), null, 'layers[0]'],
-    ['1,001 layers', () => ({ ...valid(), layers: Array(1001).fill(child()) }), null, 'layers'],
+    ['10,001 layers', () => ({ ...valid(), layers: Array(10_001).fill(child()) }), null, 'layers'],
 
     [
       'a negative size',
@@ -481,6 +482,44 @@ describe('what a manifest refers to', () => {
       ['MANIFEST_INVALID', image.digest],
     ])
     expect(errors[0]?.message).toContain(`it was pushed as ${MEDIA_TYPE_OCI_MANIFEST}`)
+  })
+
+  it('may be 10,000 layers, or 10,000 manifests', async () => {
+    const repository = 'push/many'
+    await pushImage(repository, 'first')
+    const digests = Array.from(
+      { length: 10_000 },
+      (_, n) => `sha512:${String(n).padStart(128, '0')}`,
+    )
+    const statements = [
+      `INSERT INTO blobs (digest, size, storage_key, created_at)
+       SELECT value, 7, 'many/' || value, 0 FROM json_each(?1)`,
+      `INSERT INTO repository_blobs (repository_id, digest, linked_at)
+       SELECT repositories.id, value, 0 FROM repositories, json_each(?1) WHERE name = ?2`,
+      `INSERT INTO manifests (repository_id, digest, media_type, size, payload, created_at, pushed_at)
+       SELECT repositories.id, value, '${MEDIA_TYPE_OCI_MANIFEST}', 7, '', 0, 0 FROM repositories, json_each(?1)
+       WHERE name = ?2`,
+    ]
+    const json = JSON.stringify(digests)
+    for (const sql of statements) {
+      await env.DB.prepare(sql)
+        .bind(...(sql.includes('?2') ? [json, repository] : [json]))
+        .run()
+    }
+    const all = (mediaType: string) => digests.map((digest) => ({ mediaType, digest, size: 7 }))
+    await pushBlob(repository, bytesOf('{}'))
+    const config = descriptor(MEDIA_TYPE_OCI_EMPTY, empty)
+    const artifact = { ...valid(), config, layers: all(MEDIA_TYPE_OCI_LAYER) }
+    const image = bytesOf(JSON.stringify(artifact))
+    expect((await putManifest(repository, 'layers', image)).status).toBe(201)
+    const list = bytesOf(JSON.stringify(index(...all(MEDIA_TYPE_OCI_MANIFEST))))
+    expect((await putManifest(repository, 'list', list, MEDIA_TYPE_OCI_INDEX)).status).toBe(201)
+    const count = async (table: string, bytes: Uint8Array<ArrayBuffer>) =>
+      env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE manifest_digest = ?1`)
+        .bind(await digestOf(bytes))
+        .first('n')
+    expect(await count('manifest_blobs', image)).toBe(10_001)
+    expect(await count('manifest_children', list)).toBe(10_000)
   })
 
   it.each<[string, () => Members]>([

@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RegistryError } from '../../src/oci/errors.ts'
-import {
-  CHILD_LIMIT,
-  LAYER_LIMIT,
-  MANIFEST_LIMIT_BYTES,
-  parseManifest,
-} from '../../src/oci/manifest.ts'
+import { ENTRY_LIMIT, MANIFEST_LIMIT_BYTES, parseManifest } from '../../src/oci/manifest.ts'
 import {
   MEDIA_TYPE_DOCKER_CONFIG,
   MEDIA_TYPE_DOCKER_LAYER,
@@ -187,13 +182,13 @@ describe('parseManifest takes', () => {
     ],
     [
       'as many layers as the limit',
-      { ...image, layers: Array(LAYER_LIMIT).fill(layer) },
+      { ...image, layers: Array(ENTRY_LIMIT).fill(layer) },
       undefined,
       { kind: 'image' },
     ],
     [
       'as many children as the limit',
-      { ...index, manifests: Array(CHILD_LIMIT).fill({ ...child, digest: SHA256 }) },
+      { ...index, manifests: Array(ENTRY_LIMIT).fill({ ...child, digest: SHA256 }) },
       undefined,
       { kind: 'index' },
     ],
@@ -294,11 +289,15 @@ describe('parseManifest refuses', () => {
     ['layers: expected an array', { ...image, layers: {} }, undefined],
     ['layers[1]: expected an object', { ...image, layers: [layer, 'a'] }, undefined],
     ['layers[0]: expected an object', { ...image, layers: [null] }, undefined],
-    ['layers: more than 1000', { ...image, layers: Array(LAYER_LIMIT + 1).fill(layer) }, undefined],
+    [
+      'layers: more than 10000',
+      { ...image, layers: Array(ENTRY_LIMIT + 1).fill(layer) },
+      undefined,
+    ],
     ['manifests: required', { ...index, manifests: undefined }, undefined],
     [
       'manifests: more than 10000',
-      { ...index, manifests: Array(CHILD_LIMIT + 1).fill({ ...child, digest: SHA256 }) },
+      { ...index, manifests: Array(ENTRY_LIMIT + 1).fill({ ...child, digest: SHA256 }) },
       undefined,
     ],
     ['layers[2].mediaType: required', inLayer({ mediaType: '' }), undefined],

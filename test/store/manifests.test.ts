@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { unlinkBlob } from '../../src/store/blobs.ts'
 import type { Database } from '../../src/store/database.ts'
@@ -135,6 +136,27 @@ describe('putManifest', () => {
     expect(await removeManifest(db, 'put/as-blob', child.digest, anyEvent())).toBe('in use')
     await removeManifest(db, 'put/as-blob', index.digest, anyEvent())
     expect(await unlink()).toBe('deleted')
+  })
+
+  it('binds no value of more than the 2 MB that D1 takes', async () => {
+    const lengths: number[] = []
+    const watched: Database = {
+      batch: (statements) => db.batch(statements),
+      prepare: (sql) => {
+        const statement = db.prepare(sql)
+        const bind = (...values: unknown[]) => {
+          lengths.push(...values.map((value) => String(value).length))
+          return statement.bind(...values)
+        }
+        return { ...statement, bind }
+      },
+    }
+    const digest: Digest = `sha512:${'0'.repeat(128)}`
+    const mediaType = 'application/vnd.docker.distribution.manifest.list.v2+json'
+    const children = Array(10_000).fill({ digest, size: Number.MAX_SAFE_INTEGER, mediaType })
+    expect(await putManifest(watched, 'put', anyManifest({ children }))).toBe('missing')
+    expect(Math.max(...lengths)).toBeGreaterThan(1_000_000)
+    expect(Math.max(...lengths)).toBeLessThan(2_000_000)
   })
 
   it('against the delete of its blob: one of the two wins', async () => {

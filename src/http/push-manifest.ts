@@ -72,6 +72,7 @@ export async function pushManifest(
   const manifest = parseManifest(bytes, c.req.header('Content-Type'))
   // A small one is checked as it is stored; what lies in the blob store must not be written for nothing.
   if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(c, manifest)
+  await checkEmbeddedData(manifest)
   const annotations = referrerAnnotations(manifest)
   const push = { bytes, digest, manifest, annotations, ...reference }
   const events = eventsOf(c, push)
@@ -136,6 +137,21 @@ async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<
         detail: digest,
       })
     }
+  }
+}
+
+/** Clients read embedded data in place of the content that the digest names. */
+async function checkEmbeddedData(manifest: Manifest): Promise<void> {
+  const { subject } = manifest
+  const described = [...referencesOf(manifest), ...(subject === undefined ? [] : [subject])]
+  for (const { digest, data } of described) {
+    if (data === undefined) continue
+    const actual = await digestOf(Uint8Array.fromBase64(data), algorithmOf(digest))
+    if (actual === digest) continue
+    throw new RegistryError('MANIFEST_INVALID', {
+      message: `data: that of the descriptor of ${digest} hashes to ${actual}`,
+      detail: digest,
+    })
   }
 }
 

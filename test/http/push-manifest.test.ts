@@ -63,6 +63,10 @@ function child(extra: Members = {}): Members {
   return descriptor(MEDIA_TYPE_OCI_MANIFEST, { digest, size: bytes.length }, extra)
 }
 
+function layerOf(size = image.layer.size): Members {
+  return descriptor(MEDIA_TYPE_OCI_LAYER, { ...image.layer, size })
+}
+
 function index(...manifests: Members[]): Members {
   return { schemaVersion: 2, mediaType: MEDIA_TYPE_OCI_INDEX, manifests }
 }
@@ -160,6 +164,23 @@ describe('what is accepted', () => {
         artifactType: 'application/vnd.example',
         config: descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'e30=' }),
         layers: [descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'e30=' })],
+      }),
+      null,
+      MEDIA_TYPE_OCI_MANIFEST,
+    ],
+    ['no layers member', () => ({ ...valid(), layers: undefined }), null, MEDIA_TYPE_OCI_MANIFEST],
+    [
+      'media types without a slash, as oras pushes a.txt:doc',
+      () => ({ ...valid(), artifactType: 'thing', layers: [{ ...layerOf(), mediaType: 'doc' }] }),
+      null,
+      MEDIA_TYPE_OCI_MANIFEST,
+    ],
+    [
+      'descriptors of no media type',
+      () => ({
+        ...valid(),
+        config: { ...image.config },
+        layers: [{ ...layerOf(), mediaType: '' }],
       }),
       null,
       MEDIA_TYPE_OCI_MANIFEST,
@@ -273,7 +294,6 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
     ['schemaVersion "2"', () => ({ ...valid(), schemaVersion: '2' }), null, 'schemaVersion'],
     ['no schemaVersion', () => ({ ...valid(), schemaVersion: undefined }), null, 'schemaVersion'],
     ['no config', () => ({ ...valid(), config: undefined }), null, 'config'],
-    ['no layers member', () => ({ ...valid(), layers: undefined }), null, 'layers'],
     ['layers that are an object', () => ({ ...valid(), layers: {} }), null, 'layers'],
     ['a layer that is a string', () => ({ ...valid(), layers: ['x'] }), null, 'layers[0]'],
     ['10,001 layers', () => ({ ...valid(), layers: Array(10_001).fill(child()) }), null, 'layers'],
@@ -315,10 +335,35 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
       'config.digest',
     ],
     [
-      'a descriptor without mediaType',
-      () => ({ ...valid(), config: { ...child(), mediaType: '' } }),
+      'an index entry without mediaType',
+      () => index({ ...child(), mediaType: '' }),
       null,
-      'config.mediaType',
+      'manifests[0].mediaType',
+    ],
+    [
+      'data that does not hash to its digest',
+      () => ({
+        ...valid(),
+        config: descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'e30=' }),
+        layers: [descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'W10=' })],
+      }),
+      null,
+      'data',
+    ],
+    [
+      'data of a subject that does not hash to its digest',
+      () => ({
+        ...valid(),
+        subject: descriptor('x', { digest: UNKNOWN, size: 2 }, { data: 'e30=' }),
+      }),
+      null,
+      'data',
+    ],
+    [
+      'one digest with two sizes',
+      () => ({ ...valid(), layers: [layerOf(image.layer.size), layerOf(image.layer.size + 1)] }),
+      null,
+      'size',
     ],
     [
       'data of another size',

@@ -9,6 +9,7 @@ import { removeTag } from '../store/tags.ts'
 import { type AppEnv, factory } from './context.ts'
 import { announce, announceCascade, eventOf, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
+import { inUse } from './in-use.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
 import { digestKey, noteDeleted, readNearest } from './nearest.ts'
@@ -78,13 +79,7 @@ export const manifests = factory
     ])
     if (outcome === 'unknown') throw unknownManifest(reference)
     if (outcome === 'precondition failed') throw preconditionFailed(reference)
-    if (outcome === 'in use') {
-      throw new RegistryError('UNSUPPORTED', {
-        message: 'an index of this repository refers to the manifest: delete the index first',
-        detail: digest,
-        headers: { Allow: 'GET, HEAD, PUT' },
-      })
-    }
+    if (outcome === 'in use') throw await inUse(c, 'manifest', digest)
     announceCascade(c, event)
     return c.body(null, 202)
   })

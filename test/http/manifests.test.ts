@@ -15,6 +15,7 @@ import {
 import {
   bindings,
   bytesOf,
+  type ErrorBody,
   errorCodes,
   imageManifest,
   type PushedImage,
@@ -348,7 +349,11 @@ describe('DELETE', () => {
     const refused = await send('DELETE', `/v2/${repository}/manifests/${child.digest}`)
     expect(refused.status).toBe(405)
     expect(refused.headers.get('Allow')).toBe('GET, HEAD, PUT')
-    expect(await errorCodes(refused)).toEqual(['UNSUPPORTED'])
+    const { errors } = await refused.json<ErrorBody>()
+    const holders = [{ digest, tags: ['the-index'], tagged: true }]
+    expect(errors).toMatchObject([
+      { code: 'UNSUPPORTED', detail: { digest: child.digest, holders } },
+    ])
     await expectManifest(repository, 'child', child.bytes)
 
     expect((await send('DELETE', `/v2/${repository}/manifests/${digest}`)).status).toBe(202)

@@ -11,6 +11,7 @@ import { manyRanges, oneRange, wholeBody } from './byte-ranges.ts'
 import { factory } from './context.ts'
 import { announce, blobUrl, eventOf, notePull } from './events.ts'
 import { allow } from './guard.ts'
+import { inUse } from './in-use.ts'
 import { digestKey, noteDeleted, readNearest } from './nearest.ts'
 import { settled } from './settled.ts'
 
@@ -98,13 +99,7 @@ export const blobs = factory
       noteDeleted(c, digestKey(repository, digest)),
     ])
     if (outcome === 'unknown') throw new RegistryError('BLOB_UNKNOWN', { detail: digest })
-    if (outcome === 'in use') {
-      throw new RegistryError('UNSUPPORTED', {
-        message: 'a manifest of this repository refers to the blob: delete the manifest first',
-        detail: digest,
-        headers: { Allow: 'GET, HEAD' },
-      })
-    }
+    if (outcome === 'in use') throw await inUse(c, 'blob', digest)
     announce(c, [event])
     return c.body(null, 202, { 'Docker-Content-Digest': digest })
   })

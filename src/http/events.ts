@@ -11,8 +11,10 @@ import {
   newEvent,
   type RegistryEvent,
 } from '../events/event.ts'
+import { storedEvent } from '../events/messages.ts'
 import { pullEvents } from '../events/pull-events.ts'
 import type { Digest } from '../oci/digest.ts'
+import { cascadeEvents } from '../store/outbox.ts'
 import { type AppEnv, eventContext } from './context.ts'
 import { absoluteUrl } from './locations.ts'
 
@@ -43,6 +45,18 @@ export function announce(c: Context<AppEnv>, events: readonly RegistryEvent[]): 
   const known = announcements.get(queue) ?? new Announcements(queue)
   announcements.set(queue, known)
   known.add(events, (work) => c.executionCtx.waitUntil(work))
+}
+
+/** More of them wait for the outbox's sweep, which sends them within a minute. */
+const CASCADE_AT_ONCE = 100
+
+/** The same for the event of a delete and for those of what went with it, which only the outbox knows. */
+export function announceCascade(c: Context<AppEnv>, event: RegistryEvent): void {
+  const announceAll = async () => {
+    const cascade = await cascadeEvents(c.get('db'), event.id, CASCADE_AT_ONCE).catch(() => [])
+    announce(c, [event, ...cascade.flatMap((json) => storedEvent(json) ?? [])])
+  }
+  c.executionCtx.waitUntil(announceAll())
 }
 
 /**

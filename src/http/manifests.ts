@@ -7,11 +7,13 @@ import { parseTag } from '../oci/name.ts'
 import { findManifestByDigest, removeManifest, type StoredManifest } from '../store/manifests.ts'
 import { removeTag } from '../store/tags.ts'
 import { type AppEnv, factory } from './context.ts'
-import { announce, eventOf, manifestUrl, notePull } from './events.ts'
+import { announce, announceCascade, eventOf, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
+import { inUse } from './in-use.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
 import { digestKey, noteDeleted, readNearest } from './nearest.ts'
+import { preconditionFailed, preconditionsOf } from './preconditions.ts'
 import { pushManifest } from './push-manifest.ts'
 import { settled } from './settled.ts'
 import { changingTags, noteTagDeleted, readTag } from './tag-reads.ts'
@@ -25,12 +27,13 @@ export const manifests = factory
         ? await readDigest(c, reference.digest)
         : await readTag(c, reference.tag)
     if (stored === null) throw unknownManifest(reference)
-    if (noneMatch(c.req.header('If-None-Match'), stored.digest)) {
-      return c.body(null, 304, digestHeaders(stored.digest))
-    }
     const byTag = 'tag' in reference
-    if (byTag) c.header('Vary', 'Accept')
+    if (byTag) c.header('Vary', 'Accept', { append: true })
     const served = byTag ? await resolvePlatform(c, stored) : stored
+    // The validator is that of the representation which Accept selects.
+    if (noneMatch(c.req.header('If-None-Match'), served.digest)) {
+      return c.body(null, 304, cacheHeaders(served.digest))
+    }
     const answer = await respond(c, served)
     notePull(c, 'manifests', () => {
       const { mediaType, size, digest } = served
@@ -42,10 +45,7 @@ export const manifests = factory
     const reference = parseReference(c.get('reference'))
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
     const allTags = 'tag' in reference ? [...new Set([reference.tag, ...tags])] : tags
-    const pushed = await pushManifest(c, {
-      digest: 'digest' in reference ? reference.digest : null,
-      tags: allTags,
-    })
+    const pushed = await pushManifest(c, { path: reference, tags: allTags })
     const { digest } = pushed
     announce(c, pushed.events)
     c.header('Location', location(c, `/v2/${c.get('repository')}/manifests/${digest}`))
@@ -60,30 +60,27 @@ export const manifests = factory
     const reference = parseReference(c.get('reference'))
     if ('tag' in reference) {
       const event = eventOf(c, 'delete', { tag: reference.tag })
-      const removing = removeTag(db, repository, reference.tag, event)
-      const [removed] = await Promise.all([
+      const removing = removeTag(db, repository, reference.tag, event, preconditionsOf(c))
+      const [outcome] = await Promise.all([
         settled(c, changingTags(c, removing)),
         noteTagDeleted(c, reference.tag),
       ])
-      if (!removed) throw unknownManifest(reference)
+      if (outcome === 'unknown') throw unknownManifest(reference)
+      if (outcome === 'precondition failed') throw preconditionFailed(reference)
       announce(c, [event])
       return c.body(null, 202)
     }
-    const event = eventOf(c, 'delete', { digest: reference.digest, kind: 'manifest' })
-    const removing = removeManifest(db, repository, reference.digest, event)
+    const { digest } = reference
+    const event = eventOf(c, 'delete', { digest, kind: 'manifest' })
+    const removing = removeManifest(db, repository, digest, event, preconditionsOf(c))
     const [outcome] = await Promise.all([
       settled(c, changingTags(c, removing)),
-      noteDeleted(c, digestKey(repository, reference.digest)),
+      noteDeleted(c, digestKey(repository, digest)),
     ])
     if (outcome === 'unknown') throw unknownManifest(reference)
-    if (outcome === 'in use') {
-      throw new RegistryError('UNSUPPORTED', {
-        message: 'an index of this repository refers to the manifest: delete the index first',
-        detail: reference.digest,
-        headers: { Allow: 'GET, HEAD, PUT' },
-      })
-    }
-    announce(c, [event])
+    if (outcome === 'precondition failed') throw preconditionFailed(reference)
+    if (outcome === 'in use') throw await inUse(c, 'manifest', digest)
+    announceCascade(c, event)
     return c.body(null, 202)
   })
 
@@ -103,10 +100,9 @@ function readDigest(c: Context<AppEnv>, digest: Digest): Promise<StoredManifest 
 
 async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Response> {
   const headers = {
-    ...digestHeaders(manifest.digest),
+    ...cacheHeaders(manifest.digest),
     'Content-Type': manifest.mediaType,
     'Content-Length': String(manifest.size),
-    'Cache-Control': 'no-transform',
   }
   if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const { content } = manifest
@@ -115,8 +111,13 @@ async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Re
   return c.body(body, 200, headers)
 }
 
-function digestHeaders(digest: Digest): Record<string, string> {
-  return { 'Docker-Content-Digest': digest, ETag: entityTag(digest) }
+/** What a 304 carries as the 200 does (RFC 9110, 15.4.5). */
+function cacheHeaders(digest: Digest): Record<string, string> {
+  return {
+    'Docker-Content-Digest': digest,
+    ETag: entityTag(digest),
+    'Cache-Control': 'no-transform',
+  }
 }
 
 function unknownManifest(reference: Reference): RegistryError {

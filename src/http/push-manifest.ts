@@ -12,19 +12,21 @@ import {
   type Manifest,
   parseManifest,
 } from '../oci/manifest.ts'
-import { isNonDistributable } from '../oci/media-types.ts'
+import { isNonDistributable, manifestTypeOf } from '../oci/media-types.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import type { ManifestContent } from '../store/manifests.ts'
 import {
-  blobSizes,
+  findContent,
   INLINE_MANIFEST_BYTES,
-  manifestSizes,
+  type ManifestReference,
   putManifest,
+  type Reference,
 } from '../store/put-manifest.ts'
 import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
 import type { AppEnv } from './context.ts'
 import { eventOf, manifestUrl } from './events.ts'
+import { preconditionFailed, preconditionsOf } from './preconditions.ts'
 import { settled } from './settled.ts'
 import { changingTags } from './tag-reads.ts'
 
@@ -35,8 +37,8 @@ const TAGS_AT_MOST = 64
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
 export interface PushReference {
-  /** The digest that the client named; null where it named a tag. */
-  digest: Digest | null
+  /** What the path names. */
+  path: { tag: string } | { digest: Digest }
   tags: readonly string[]
 }
 
@@ -59,18 +61,20 @@ export async function pushManifest(
     })
   }
   const bytes = await readManifest(c)
-  const digest = await digestOf(bytes, reference.digest ? algorithmOf(reference.digest) : 'sha256')
-  if (reference.digest !== null && reference.digest !== digest) {
+  const { path } = reference
+  const digest = await digestOf(bytes, 'digest' in path ? algorithmOf(path.digest) : 'sha256')
+  if ('digest' in path && path.digest !== digest) {
     throw new RegistryError('DIGEST_INVALID', {
       message: 'the manifest does not hash to the digest that it was pushed under',
-      detail: { expected: reference.digest, actual: digest },
+      detail: { expected: path.digest, actual: digest },
     })
   }
   const manifest = parseManifest(bytes, c.req.header('Content-Type'))
   // A small one is checked as it is stored; what lies in the blob store must not be written for nothing.
   if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(c, manifest)
+  await checkEmbeddedData(manifest)
   const annotations = referrerAnnotations(manifest)
-  const push = { bytes, digest, manifest, annotations, tags: reference.tags }
+  const push = { bytes, digest, manifest, annotations, ...reference }
   const events = eventsOf(c, push)
   await settled(c, changingTags(c, store(c, push, events)))
   return { digest, subject: manifest.subject?.digest ?? null, events }
@@ -105,27 +109,32 @@ async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>
   })
 }
 
-/** Everything that the manifest refers to must be in the repository, with the size that its descriptor says. */
+/** Everything that the manifest refers to must be in the repository, with the size and the type that its descriptor says. */
 async function checkReferences(c: Context<AppEnv>, manifest: Manifest): Promise<void> {
-  const wanted = manifest.kind === 'index' ? manifest.manifests : requiredBlobs(manifest)
+  const { blobs, children } = requiredReferences(manifest)
+  const wanted = [...blobs, ...children]
   if (wanted.length === 0) return
   const digests = [...new Set(wanted.map(({ digest }) => digest))]
-  const find = manifest.kind === 'index' ? manifestSizes : blobSizes
-  const found = await find(c.get('db'), c.get('repository'), digests)
-  const missing = digests.filter((digest) => !found.has(digest))
-  if (missing.length > 0) {
+  const found = await findContent(c.get('db'), c.get('repository'), digests)
+  const isMissing = new Set<Digest>()
+  for (const { digest } of blobs) {
+    if (typeof found.get(digest)?.blobSize !== 'number') isMissing.add(digest)
+  }
+  for (const { digest } of children) if (!found.has(digest)) isMissing.add(digest)
+  if (isMissing.size > 0) {
     throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
       message: 'the repository does not have what the manifest refers to',
-      details: missing,
+      details: digests.filter((digest) => isMissing.has(digest)),
     })
   }
-  for (const { digest, size } of wanted) {
-    const actual = found.get(digest)
-    if (actual !== size) {
-      // The right to push does not include the right to read sizes.
-      const truth = mayPull(c) ? `it has ${actual}` : 'which is not its size'
+  for (const blob of blobs) checkSize(c, blob, found.get(blob.digest)?.blobSize)
+  for (const { digest, size, mediaType } of children) {
+    const { manifest = null, blobSize } = found.get(digest) ?? {}
+    checkSize(c, { digest, size }, manifest?.size ?? blobSize)
+    if (manifest !== null && manifest.mediaType !== mediaType) {
+      const truth = mayPull(c) ? `it was pushed as ${manifest.mediaType}` : 'which is not its type'
       throw new RegistryError('MANIFEST_INVALID', {
-        message: `size: the descriptor of ${digest} says ${size} bytes, ${truth}`,
+        message: `mediaType: the descriptor of ${digest} says ${mediaType}, ${truth}`,
         detail: digest,
       })
     }
@@ -136,23 +145,64 @@ function mayPull(c: Context<AppEnv>): boolean {
   return c.get('caller').rights.on(c.get('repository')).has('pull')
 }
 
-/** Layers that may not be distributed lie elsewhere: they need not be here. */
-function requiredBlobs({ config, layers }: Manifest): Descriptor[] {
-  const distributable = layers.filter(({ mediaType }) => !isNonDistributable(mediaType))
-  return config === undefined ? distributable : [config, ...distributable]
+/** Clients read embedded data in place of the content that the digest names. */
+async function checkEmbeddedData(manifest: Manifest): Promise<void> {
+  const { subject } = manifest
+  const described = [...referencesOf(manifest), ...(subject === undefined ? [] : [subject])]
+  for (const { digest, data } of described) {
+    if (data === undefined) continue
+    const actual = await digestOf(Uint8Array.fromBase64(data), algorithmOf(digest))
+    if (actual === digest) continue
+    throw new RegistryError('MANIFEST_INVALID', {
+      message: `data: that of the descriptor of ${digest} hashes to ${actual}`,
+      detail: digest,
+    })
+  }
 }
 
-interface Push {
+/** The right to push does not include the right to read sizes. */
+function checkSize(
+  c: Context<AppEnv>,
+  { digest, size }: Reference,
+  actual: number | null | undefined,
+): void {
+  if (actual === size) return
+  const truth = mayPull(c) ? `it has ${actual}` : 'which is not its size'
+  throw new RegistryError('MANIFEST_INVALID', {
+    message: `size: the descriptor of ${digest} says ${size} bytes, ${truth}`,
+    detail: digest,
+  })
+}
+
+interface RequiredReferences {
+  blobs: Reference[]
+  children: ManifestReference[]
+}
+
+/**
+ * What must be in the repository. A descriptor's own media type says whether that is a manifest or a blob, whatever it stands in: an index may list
+ * blobs, as BuildKit's cache does. Layers that may not be distributed lie elsewhere: they need not be here.
+ */
+function requiredReferences(manifest: Manifest): RequiredReferences {
+  const required: RequiredReferences = { blobs: [], children: [] }
+  for (const { digest, size, mediaType } of referencesOf(manifest)) {
+    const manifestType = manifestTypeOf(mediaType)
+    if (manifestType !== null) required.children.push({ digest, size, mediaType: manifestType })
+    else if (!isNonDistributable(mediaType)) required.blobs.push({ digest, size })
+  }
+  return required
+}
+
+interface Push extends PushReference {
   bytes: Uint8Array<ArrayBuffer>
   digest: Digest
   manifest: Manifest
   annotations: string | null
-  tags: readonly string[]
 }
 
 async function store(
   c: Context<AppEnv>,
-  { bytes, digest, manifest, annotations, tags }: Push,
+  { bytes, digest, manifest, annotations, path, tags }: Push,
   events: Events,
 ): Promise<void> {
   const outcome = await putManifest(c.get('db'), c.get('repository'), {
@@ -163,13 +213,15 @@ async function store(
     artifactType: manifest.artifactType ?? null,
     subject: manifest.subject?.digest ?? null,
     annotations,
-    blobs: requiredBlobs(manifest),
-    children: manifest.manifests,
+    ...requiredReferences(manifest),
     tags,
     events,
+    path,
+    preconditions: preconditionsOf(c),
     mayMoveTags: c.get('caller').rights.on(c.get('repository')).has('push'),
   })
   if (outcome === 'stored') return
+  if (outcome === 'precondition failed') throw preconditionFailed(path)
   if (outcome === 'tag taken') {
     throw new RegistryError(
       'DENIED',

@@ -9,11 +9,33 @@ export function entityTag(digest: string): string {
  * docker/distribution takes it.
  */
 export function noneMatch(header: string | undefined, digest: string): boolean {
-  if (header === undefined) return false
-  return header.split(',').some((candidate) => {
-    const tag = candidate.trim().replace(/^W\//, '')
-    return tag === '*' || tag === digest || tag === entityTag(digest)
-  })
+  const tags = entityTags(header?.replaceAll('W/', '')) ?? []
+  return tags.includes('*') || tags.includes(digest)
+}
+
+/** What must be true of the thing that a request changes. Each list holds digests, or `*` for any; null where there is no such header. */
+export interface Preconditions {
+  ifMatch: readonly string[] | null
+  ifNoneMatch: readonly string[] | null
+}
+
+export const NO_PRECONDITIONS: Preconditions = { ifMatch: null, ifNoneMatch: null }
+
+/** `If-Match` is compared strongly, so a weak tag matches nothing; `If-None-Match` is compared weakly. */
+export function preconditions(
+  ifMatch: string | undefined,
+  ifNoneMatch: string | undefined,
+): Preconditions {
+  return {
+    ifMatch: entityTags(ifMatch),
+    ifNoneMatch: entityTags(ifNoneMatch?.replaceAll('W/', '')),
+  }
+}
+
+/** The tags without their quotes. A quoted star is a tag, not the star, and keeps them. */
+function entityTags(header: string | undefined): string[] | null {
+  if (header === undefined || header.trim() === '') return null
+  return header.split(',').map((tag) => tag.trim().replace(/^"([^"*]*)"$/, '$1'))
 }
 
 /** Whether the ranges asked for are of this content (`If-Range`); a date never is, because none is sent. */

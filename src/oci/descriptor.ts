@@ -15,6 +15,7 @@ import {
 } from './fields.ts'
 
 export interface Descriptor {
+  /** '' where old content leaves it out. */
   mediaType: string
   digest: Digest
   /** Bytes. */
@@ -55,8 +56,7 @@ const PLATFORM_FIELDS = knownFields('os', 'architecture', 'variant', 'os.version
  */
 export function readDescriptor(value: Json, path: string): Descriptor {
   const fields = readObject(value, path, DESCRIPTOR_FIELDS)
-  const mediaType = optionalMediaType(fields, 'mediaType', path)
-  if (mediaType === undefined) throw invalidField(childPath(path, 'mediaType'), 'required')
+  const mediaType = optionalMediaType(fields, 'mediaType', path) ?? ''
   const size = readSize(fields, path)
   const descriptor: Descriptor = { mediaType, digest: readDigest(fields, path), size }
 
@@ -71,6 +71,15 @@ export function readDescriptor(value: Json, path: string): Descriptor {
   const platform = readPlatform(fields, path)
   if (platform !== undefined) descriptor.platform = platform
   return descriptor
+}
+
+/** The same for a descriptor whose media type decides what it refers to. */
+export function readTypedDescriptor(value: Json, path: string): Descriptor {
+  const fields = readObject(value, path, DESCRIPTOR_FIELDS)
+  if (optionalMediaType(fields, 'mediaType', path) === undefined) {
+    throw invalidField(childPath(path, 'mediaType'), 'required')
+  }
+  return readDescriptor(value, path)
 }
 
 function readDigest(fields: Fields, path: string): Digest {

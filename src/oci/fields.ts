@@ -6,12 +6,12 @@ import { type Json, RegistryError } from './errors.ts'
 
 export type Fields = { readonly [key: string]: Json }
 
-/** Characters of a media type with its parameters. RFC 6838 allows 127 on each side of the slash. */
+/** Characters of a media type with its parameters. RFC 6838 has 127 on each side of the slash. */
 export const MEDIA_TYPE_LIMIT = 512
 
-// RFC 6838, 4.2; parameters because artifact types in use have them (application/vnd.dev.sigstore.bundle+json;version=0.1).
-const MEDIA_TYPE =
-  /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(?: ?;[ -~]*)?$/
+// Wider than RFC 6838, 4.2, as clients write what they like (`doc`) and no registry refused it: any text without control characters and
+// markup; anything in ASCII among the parameters (application/vnd.dev.sigstore.bundle+json;version=0.1).
+const MEDIA_TYPE = /^[^\p{Cc}<>"'\s;](?:[^\p{Cc}<>"';]*[^\p{Cc}<>"'\s;])?(?: ?;[ -~]*)?$/u
 
 export function invalidField(path: string, problem: string): RegistryError {
   const message = path === '' ? `manifest invalid: ${problem}` : `${path}: ${problem}`
@@ -96,7 +96,10 @@ export function optionalMediaType(fields: Fields, name: string, path: string): s
   const value = optionalString(fields, name, path)
   if (value === undefined || value === '') return undefined
   if (value.length <= MEDIA_TYPE_LIMIT && MEDIA_TYPE.test(value)) return value
-  throw invalidField(childPath(path, name), 'expected a media type (RFC 6838)')
+  throw invalidField(
+    childPath(path, name),
+    `expected a media type: up to ${MEDIA_TYPE_LIMIT} characters without markup`,
+  )
 }
 
 function isFields(value: Json): value is Fields {

@@ -29,7 +29,7 @@ export {
 } from './familiar-reference.ts'
 export { JSON_DEPTH_LIMIT, parseStrictJson } from './json.ts'
 export type { Descriptor, Manifest, Platform } from './manifest.ts'
-export { CHILD_LIMIT, LAYER_LIMIT, MANIFEST_LIMIT_BYTES, parseManifest } from './manifest.ts'
+export { ENTRY_LIMIT, MANIFEST_LIMIT_BYTES, parseManifest } from './manifest.ts'
 export {
   isImageMediaType,
   isIndexMediaType,

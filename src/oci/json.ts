@@ -9,6 +9,9 @@ import { type Json, RegistryError } from './errors.ts'
 /** How deep arrays and objects may nest. Real manifests stay under 6. */
 export const JSON_DEPTH_LIMIT = 32
 
+/** Values and keys in all. An index of 10,000 entries with platforms and annotations has some 150,000; 4 MiB have room for 1.4 million `{}`. */
+export const JSON_VALUE_LIMIT = 250_000
+
 const QUOTE = 0x22
 const COMMA = 0x2c
 const BACKSLASH = 0x5c
@@ -46,12 +49,13 @@ function parse(text: string): Json {
   }
 }
 
-/** Refuses deep nesting, repeated keys and lone surrogates. Broken grammar may pass: JSON.parse refuses it. */
+/** Refuses deep nesting, too many values, repeated keys and lone surrogates. Broken grammar may pass: JSON.parse refuses it. */
 function scan(text: string): void {
   // Each depth keeps one map from a key to the last object that had it: entering an object allocates nothing.
   const ownerOfKey: Map<string, number>[] = []
   const open: number[] = []
   let objects = 0
+  let values = 1
   let keyMayFollow = false
 
   for (let at = 0; at < text.length; at += 1) {
@@ -86,15 +90,23 @@ function scan(text: string): void {
         open.pop()
         break
       case COMMA:
+        count(at)
         keyMayFollow = (open[open.length - 1] ?? ARRAY) !== ARRAY
         break
     }
+  }
+
+  /** A value follows each comma and each opening; an empty list counts as if it had one. */
+  function count(at: number): void {
+    values += 1
+    if (values > JSON_VALUE_LIMIT) throw invalidAt(text, at, `more than ${JSON_VALUE_LIMIT} values`)
   }
 
   function enter(owner: number, at: number): void {
     if (open.length === JSON_DEPTH_LIMIT) {
       throw invalidAt(text, at, `nested deeper than ${JSON_DEPTH_LIMIT} levels`)
     }
+    count(at)
     open.push(owner)
     keyMayFollow = owner !== ARRAY
   }

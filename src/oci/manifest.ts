@@ -3,8 +3,8 @@
  * Docker manifest list. What parses here has one meaning only (CVE-2021-41190). Fields that no spec names are ignored,
  * and the bytes, never this parsed form, are what a registry stores and serves.
  */
-import { type Descriptor, readDescriptor } from './descriptor.ts'
-import { RegistryError } from './errors.ts'
+import { type Descriptor, readDescriptor, readTypedDescriptor } from './descriptor.ts'
+import { type Json, RegistryError } from './errors.ts'
 import {
   type Fields,
   invalidField,
@@ -32,11 +32,8 @@ export type { Descriptor, Platform } from './descriptor.ts'
 /** Bytes of a manifest that a registry SHOULD accept at least (OCI distribution spec, "Pushing Manifests"); here the most. */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
 
-/** Layers of an image. Runtimes stop at 127, artifacts (one layer a file) do not. */
-export const LAYER_LIMIT = 1_000
-
-/** Children of an index. Each becomes a database row; 4 MiB would hold about 20,000. */
-export const CHILD_LIMIT = 10_000
+/** Layers of an image (an artifact has one a file), or entries of an index. Each becomes a database row; 4 MiB would hold about 20,000. */
+export const ENTRY_LIMIT = 10_000
 
 export interface Manifest {
   kind: 'image' | 'index'
@@ -131,11 +128,13 @@ function readImage(fields: Fields, mediaType: string): Manifest {
   if (config === undefined) throw invalidField('config', 'required')
   const configDescriptor = readDescriptor(config, 'config')
   return {
-    ...readCommon(fields, configDescriptor.mediaType),
+    ...readCommon(fields, configDescriptor.mediaType || undefined),
     kind: 'image',
     mediaType,
     config: configDescriptor,
-    layers: readDescriptors(fields, 'layers', LAYER_LIMIT),
+    layers: readEntries(fields, 'layers').map((layer, index) =>
+      readDescriptor(layer, `layers[${index}]`),
+    ),
     manifests: [],
   }
 }
@@ -148,7 +147,9 @@ function readIndex(fields: Fields, mediaType: string): Manifest {
     kind: 'index',
     mediaType,
     layers: [],
-    manifests: readDescriptors(fields, 'manifests', CHILD_LIMIT),
+    manifests: readEntries(fields, 'manifests').map((entry, index) =>
+      readTypedDescriptor(entry, `manifests[${index}]`),
+    ),
   }
 }
 
@@ -167,13 +168,11 @@ function readCommon(
   const annotations = optionalStringMap(fields, 'annotations', '')
   if (annotations !== undefined) common.annotations = annotations
   const subject = member(fields, 'subject')
-  if (subject !== undefined) common.subject = readDescriptor(subject, 'subject')
+  if (subject !== undefined) common.subject = readTypedDescriptor(subject, 'subject')
   return common
 }
 
-/** A list that must be there, though it may be null: what Go writes for an empty one. */
-function readDescriptors(fields: Fields, name: string, limit: number): Descriptor[] {
-  if (!Object.hasOwn(fields, name)) throw invalidField(name, 'required')
-  const list = readArray(member(fields, name) ?? [], name, limit)
-  return list.map((entry, index) => readDescriptor(entry, `${name}[${index}]`))
+/** A list; Go writes null for an empty one, and old content leaves it out. */
+function readEntries(fields: Fields, name: string): readonly Json[] {
+  return readArray(member(fields, name) ?? [], name, ENTRY_LIMIT)
 }

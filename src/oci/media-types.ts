@@ -47,6 +47,12 @@ export function isImageMediaType(t: string): boolean {
   return t === MEDIA_TYPE_OCI_MANIFEST || t === MEDIA_TYPE_DOCKER_MANIFEST
 }
 
+/** The type of a manifest or an index that a descriptor's media type names, without parameters; null for anything else. */
+export function manifestTypeOf(mediaType: string): string | null {
+  const essence = parseMediaType(mediaType)
+  return isImageMediaType(essence) || isIndexMediaType(essence) ? essence : null
+}
+
 /**
  * Whether a layer of type `t` may be absent from the registry that holds its manifest. By prefix, as containerd does:
  * every compression of a layer that must not be distributed is one, too.

@@ -3,10 +3,12 @@
  * put-manifest.ts.
  */
 
+import { NO_PRECONDITIONS, type Preconditions } from '../lib/conditional.ts'
 import type { Digest } from '../oci/digest.ts'
 import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database } from './database.ts'
-import { type OutboxEvent, recordEventIf } from './outbox.ts'
+import { type OutboxEvent, recordEventIf, recordTagEvents } from './outbox.ts'
+import { checkPreconditions, isPreconditionError } from './preconditions.ts'
 import { TOMBSTONE_GRACE_MS } from './tombstones.ts'
 
 /** Where a manifest's bytes are: in the row, as text, or in the blob store. */
@@ -72,7 +74,7 @@ export async function findManifestByTag(
 }
 
 /**
- * Removes a manifest and the tags that point at it.
+ * Removes a manifest and the tags that point at it. Each tag that goes has an event of its own.
  * @returns 'in use' where an index of the repository refers to it: the schema refuses, and nothing is changed
  */
 export async function removeManifest(
@@ -80,16 +82,20 @@ export async function removeManifest(
   repository: string,
   digest: Digest,
   event: OutboxEvent,
-): Promise<'deleted' | 'unknown' | 'in use'> {
+  preconditions: Preconditions = NO_PRECONDITIONS,
+): Promise<'deleted' | 'unknown' | 'in use' | 'precondition failed'> {
   try {
     const outcome = await applyChange(db, event.id, [
       recordEventIf(db, event, { repository, manifest: digest }),
+      ...checkPreconditions(db, event, repository, { digest }, preconditions),
+      recordTagEvents(db, event, digest),
       db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
       db.prepare(SQL.remove).bind(repository, digest),
     ])
     return outcome === 'nothing' ? 'unknown' : 'deleted'
   } catch (error) {
     if (isForeignKeyError(error)) return 'in use'
+    if (isPreconditionError(error)) return 'precondition failed'
     throw error
   }
 }

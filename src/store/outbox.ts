@@ -30,6 +30,16 @@ const SQL = {
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
     WHERE repositories.name = ?7 AND repository_blobs.digest = ?8`,
+  recordForTags: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    SELECT ?1 || '/' || tags.name, ?2, ?3, ?4,
+      json_set(?5, '$.id', ?1 || '/' || tags.name, '$.target.tag', tags.name), ?6
+    FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    WHERE repositories.name = ?4 AND tags.digest = ?7
+    ORDER BY tags.name`,
+  cascade: `
+    SELECT event FROM events WHERE id > ?1 || '/' AND id < ?1 || '0' ORDER BY id LIMIT ?2`,
   unsettled: `
     SELECT id, iif(length(event) <= ?3, event, NULL) AS event FROM events
     WHERE settled_at IS NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`,
@@ -80,6 +90,22 @@ export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness
   function conditional(sql: string, name: string): Statement {
     return db.prepare(sql).bind(...columns(event), repository, name)
   }
+}
+
+/**
+ * Stands in the batch that removes a manifest, before the removal: one event for each tag that the schema removes with it. They look
+ * like those of tags that are deleted by name. Their ids are `<id of event>/<tag>`.
+ */
+export function recordTagEvents(db: Database, event: OutboxEvent, manifest: string): Statement {
+  const { repository } = event.target
+  const ofTag = { ...event, target: { repository, tag: '' } }
+  return db.prepare(SQL.recordForTags).bind(...columns(ofTag), manifest)
+}
+
+/** Up to `limit` events, as JSON, that were recorded with the event `id` for what went with its target. */
+export async function cascadeEvents(db: Database, id: string, limit: number): Promise<string[]> {
+  const { results } = await db.prepare(SQL.cascade).bind(id, limit).all<{ event: string }>()
+  return results.map(({ event }) => event)
 }
 
 function columns(event: OutboxEvent): (string | number)[] {

@@ -3,16 +3,21 @@
  * ones lie in the blob store.
  */
 
+import type { Preconditions } from '../lib/conditional.ts'
 import type { Digest } from '../oci/digest.ts'
 import { applyChange, isForeignKeyError } from './change.ts'
-import type { Database, Statement } from './database.ts'
+import type { Database } from './database.ts'
 import type { StoredManifest } from './manifests.ts'
 import { type OutboxEvent, recordEvent } from './outbox.ts'
+import { checkPreconditions, isPreconditionError, type Subject } from './preconditions.ts'
 import { ensureRepository } from './repositories.ts'
 import { buryOnError, buryUnlessTaken } from './tombstones.ts'
 
 /** A manifest up to so many bytes stands in its row. */
 export const INLINE_MANIFEST_BYTES = 64 * 1024
+
+/** References in one statement, each of 250 bytes at most. */
+const ROWS_BOUND = 5000
 
 /** What a manifest refers to, as its descriptor describes it. */
 export interface Reference {
@@ -21,37 +26,47 @@ export interface Reference {
   size: number
 }
 
+/** A reference whose media type is that of a manifest or an index. */
+export interface ManifestReference extends Reference {
+  mediaType: string
+}
+
 export interface NewManifest extends StoredManifest {
   artifactType: string | null
   subject: Digest | null
   /** JSON text, kept for the referrers list. */
   annotations: string | null
   blobs: readonly Reference[]
-  children: readonly Reference[]
+  /** Manifests of the repository; what is none there may be a blob that holds one. */
+  children: readonly ManifestReference[]
   tags: readonly string[]
   /** Whether tags that name another manifest may be moved to this one. */
   mayMoveTags: boolean
+  /** What must be true of `path`, which the request names. */
+  preconditions: Preconditions
+  path: Subject
   /** What tells of it, one for each tag. The first one's id is the operation's, which is done once. */
   events: readonly [OutboxEvent, ...OutboxEvent[]]
 }
 
 /**
- * `missing`: something that it refers to is not in the repository, or not of that size. `tag taken`: a tag names another manifest and
+ * `missing`: something that it refers to is not in the repository, or not of that size and type. `tag taken`: a tag names another manifest and
  * may not move. `buried`: the object with the content is buried and may go any moment.
  */
-export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried'
+export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried' | 'precondition failed'
 
 const SQL = {
-  blobSizes: `
-    SELECT wanted.value AS digest, blobs.size FROM json_each(?2) AS wanted
+  findContent: `
+    SELECT wanted.value AS digest, blobs.size AS blob_size, manifests.size AS manifest_size,
+      manifests.media_type
+    FROM json_each(?2) AS wanted
     JOIN repositories ON repositories.name = ?1
-    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+    LEFT JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
       AND repository_blobs.digest = wanted.value
-    JOIN blobs ON blobs.digest = wanted.value`,
-  manifestSizes: `
-    SELECT wanted.value AS digest, manifests.size FROM json_each(?2) AS wanted
-    JOIN repositories ON repositories.name = ?1
-    JOIN manifests ON manifests.repository_id = repositories.id AND manifests.digest = wanted.value`,
+    LEFT JOIN blobs ON blobs.digest = repository_blobs.digest
+    LEFT JOIN manifests ON manifests.repository_id = repositories.id
+      AND manifests.digest = wanted.value
+    WHERE blobs.size IS NOT NULL OR manifests.size IS NOT NULL`,
   // A manifest whose object is buried gets no digest, which the schema refuses: the whole batch fails.
   put: `
     INSERT INTO manifests (repository_id, digest, media_type, artifact_type, subject_digest, annotations,
@@ -71,11 +86,27 @@ const SQL = {
     ON CONFLICT DO NOTHING`,
   referToChildren: `
     INSERT INTO manifest_children (repository_id, manifest_digest, child_digest)
-    SELECT repositories.id, ?2, CASE WHEN child.size = wanted.value ->> 1 THEN child.digest END
+    SELECT repositories.id, ?2, CASE WHEN child.size = wanted.value ->> 1
+      AND child.media_type = wanted.value ->> 2 THEN child.digest END
     FROM repositories JOIN json_each(?3) AS wanted
     LEFT JOIN manifests AS child
       ON child.repository_id = repositories.id AND child.digest = wanted.value ->> 0
-    WHERE repositories.name = ?1
+    WHERE repositories.name = ?1 AND (child.digest IS NOT NULL OR NOT EXISTS (
+      SELECT 1 FROM repository_blobs WHERE repository_blobs.repository_id = repositories.id
+        AND repository_blobs.digest = wanted.value ->> 0))
+    ON CONFLICT DO NOTHING`,
+  // Those that are no manifests of the repository, and blobs of it: the rest of what the statement before takes. CROSS JOIN keeps the
+  // order: to go through all blobs of the repository for each entry takes minutes.
+  referToChildrenAsBlobs: `
+    INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
+    SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
+    FROM repositories CROSS JOIN json_each(?3) AS wanted
+    CROSS JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+      AND repository_blobs.digest = wanted.value ->> 0
+    JOIN blobs ON blobs.digest = repository_blobs.digest
+    WHERE repositories.name = ?1 AND NOT EXISTS (
+      SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id
+        AND manifests.digest = wanted.value ->> 0)
     ON CONFLICT DO NOTHING`,
   tag: `
     INSERT INTO tags (repository_id, name, digest, updated_at)
@@ -92,22 +123,37 @@ const SQL = {
       digest = CASE WHEN tags.digest = excluded.digest THEN tags.digest END`,
 } as const
 
-/** The sizes in bytes of those blobs of `digests` that the repository has. */
-export function blobSizes(
-  db: Database,
-  repository: string,
-  digests: readonly Digest[],
-): Promise<Map<string, number>> {
-  return sizes(db.prepare(SQL.blobSizes).bind(repository, JSON.stringify(digests)))
+/** What the repository has under a digest: a blob, a manifest, or both. */
+export interface Content {
+  /** Bytes; null where it is no blob. */
+  blobSize: number | null
+  manifest: { size: number; mediaType: string } | null
 }
 
-/** The sizes in bytes of those manifests of `digests` that the repository has. */
-export function manifestSizes(
+/** Those of `digests` that the repository has. */
+export async function findContent(
   db: Database,
   repository: string,
   digests: readonly Digest[],
-): Promise<Map<string, number>> {
-  return sizes(db.prepare(SQL.manifestSizes).bind(repository, JSON.stringify(digests)))
+): Promise<Map<string, Content>> {
+  const { results } = await db
+    .prepare(SQL.findContent)
+    .bind(repository, JSON.stringify(digests))
+    .all<ContentFacts>()
+  return new Map(
+    results.map(({ digest, blob_size, manifest_size, media_type }) => {
+      const isManifest = manifest_size !== null && media_type !== null
+      const manifest = isManifest ? { size: manifest_size, mediaType: media_type } : null
+      return [digest, { blobSize: blob_size, manifest }]
+    }),
+  )
+}
+
+interface ContentFacts {
+  digest: string
+  blob_size: number | null
+  manifest_size: number | null
+  media_type: string | null
 }
 
 /**
@@ -125,6 +171,13 @@ export async function putManifest(
   const storageKey = 'storageKey' in content ? content.storageKey : null
   const statements = [
     ...manifest.events.map((event) => recordEvent(db, event)),
+    ...checkPreconditions(
+      db,
+      manifest.events[0],
+      repository,
+      manifest.path,
+      manifest.preconditions,
+    ),
     ensureRepository(db, repository, now),
     db
       .prepare(SQL.put)
@@ -141,13 +194,15 @@ export async function putManifest(
         now,
       ),
   ]
-  if (manifest.blobs.length > 0) {
-    const blobs = asPairs(manifest.blobs)
-    statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, blobs))
+  const blobs = manifest.blobs.map(({ digest, size }) => [digest, size])
+  for (const list of asLists(blobs)) {
+    statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, list))
   }
-  if (manifest.children.length > 0) {
-    const children = asPairs(manifest.children)
-    statements.push(db.prepare(SQL.referToChildren).bind(repository, digest, children))
+  const children = manifest.children.map(({ digest, size, mediaType }) => [digest, size, mediaType])
+  for (const list of asLists(children)) {
+    for (const refer of [SQL.referToChildren, SQL.referToChildrenAsBlobs]) {
+      statements.push(db.prepare(refer).bind(repository, digest, list))
+    }
   }
   if (manifest.tags.length > 0) {
     const tags = JSON.stringify(manifest.tags)
@@ -169,22 +224,23 @@ export async function putManifest(
   return outcome
 }
 
+/** As JSON, in lists that D1 takes: a value that is bound to a statement has 2 MB at most. */
+function asLists(rows: readonly unknown[]): string[] {
+  const lists: string[] = []
+  for (let at = 0; at < rows.length; at += ROWS_BOUND) {
+    lists.push(JSON.stringify(rows.slice(at, at + ROWS_BOUND)))
+  }
+  return lists
+}
+
 /** Why the schema refused the batch; any other error is thrown again. */
 function refusal(error: unknown): PutOutcome {
   if (isForeignKeyError(error)) return 'missing'
+  if (isPreconditionError(error)) return 'precondition failed'
   const [, column] = /NOT NULL constraint failed: (\w+\.\w+)/.exec(String(error)) ?? []
   if (column === 'manifests.digest') return 'buried'
   if (column === 'tags.digest') return 'tag taken'
   if (column === 'manifest_blobs.blob_digest') return 'missing'
   if (column === 'manifest_children.child_digest') return 'missing'
   throw error
-}
-
-function asPairs(references: readonly Reference[]): string {
-  return JSON.stringify(references.map(({ digest, size }) => [digest, size]))
-}
-
-async function sizes(statement: Statement): Promise<Map<string, number>> {
-  const { results } = await statement.all<{ digest: string; size: number }>()
-  return new Map(results.map((row) => [row.digest, row.size]))
 }

@@ -1,7 +1,9 @@
 /** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+import { NO_PRECONDITIONS, type Preconditions } from '../lib/conditional.ts'
 import { applyChange } from './change.ts'
 import type { Database } from './database.ts'
 import { type OutboxEvent, recordEventIf } from './outbox.ts'
+import { checkPreconditions, isPreconditionError } from './preconditions.ts'
 
 const SQL = {
   list: `
@@ -33,16 +35,23 @@ export async function listTags(
   return results.flatMap(({ name }) => (name === null ? [] : [name])).slice(0, limit)
 }
 
-/** Removes a tag; the manifest stays. Returns false where there is no such tag. */
+/** Removes a tag; the manifest stays. */
 export async function removeTag(
   db: Database,
   repository: string,
   tag: string,
   event: OutboxEvent,
-): Promise<boolean> {
-  const outcome = await applyChange(db, event.id, [
-    recordEventIf(db, event, { repository, tag }),
-    db.prepare(SQL.remove).bind(repository, tag),
-  ])
-  return outcome !== 'nothing'
+  preconditions: Preconditions = NO_PRECONDITIONS,
+): Promise<'deleted' | 'unknown' | 'precondition failed'> {
+  try {
+    const outcome = await applyChange(db, event.id, [
+      recordEventIf(db, event, { repository, tag }),
+      ...checkPreconditions(db, event, repository, { tag }, preconditions),
+      db.prepare(SQL.remove).bind(repository, tag),
+    ])
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
+  } catch (error) {
+    if (isPreconditionError(error)) return 'precondition failed'
+    throw error
+  }
 }

@@ -90,6 +90,9 @@ describe('If-None-Match', () => {
       const response = await get({ 'If-None-Match': header(blob.digest) }, method)
       expect(response.status).toBe(status)
       expect(response.headers.get('ETag')).toBe(`"${blob.digest}"`)
+      expect(response.headers.get('Cache-Control')).toBe(
+        'max-age=31536000, immutable, no-transform',
+      )
       if (status === 304) expect(await bodyOf(response)).toHaveLength(0)
     }
   })

@@ -153,9 +153,12 @@ const CHANGES: [string, () => Promise<Response>, object[]][] = [
     [{ action: 'delete', target: { repository: REPOSITORY, tag: 'latest' } }],
   ],
   [
-    'the delete of a manifest',
+    'the delete of a manifest, and of its tag',
     () => change('DELETE', `/v2/${REPOSITORY}/manifests/${image.digest}`),
-    [{ action: 'delete', target: { repository: REPOSITORY, kind: 'manifest' } }],
+    [
+      { action: 'delete', target: { repository: REPOSITORY, kind: 'manifest' } },
+      { action: 'delete', target: { repository: REPOSITORY, tag: 'latest' } },
+    ],
   ],
   [
     'the delete of a blob',
@@ -210,7 +213,24 @@ describe('a change', () => {
     })
     expect([201, 202]).toContain(status)
     expect(events).toMatchObject(expected)
-    for (const { id } of events) expect(id).toMatch(/^[0-9a-f-]{36}$/)
+    for (const { id } of events) expect(id).toMatch(/^[0-9a-f-]{36}(\/latest)?$/)
+  })
+
+  it('that takes tags along looks to each of them like its own delete', async () => {
+    const path = `/v2/${REPOSITORY}/manifests`
+    for (const tag of ['v1.0', 'v1.1', 'named']) {
+      await change('PUT', `${path}/${tag}`, { body: image.bytes })
+    }
+    const [named] = await eventsOf(() => change('DELETE', `${path}/named`))
+    const [removed, ...tags] = await eventsOf(() => change('DELETE', `${path}/${image.digest}`))
+    const names = ['latest', 'v1.0', 'v1.1']
+    const ids = names.map((tag) => `${removed?.id}/${tag}`)
+    expect(tags.map(({ id }) => id)).toEqual(ids)
+    expect(tags.map(({ target }) => target)).toEqual(
+      names.map((tag) => ({ ...named?.target, tag })),
+    )
+    const rest = { timestamp: removed?.timestamp, request: removed?.request, actor: named?.actor }
+    for (const event of tags) expect(event).toMatchObject(rest)
   })
 
   it.each(FAILURES)('that fails leaves nothing: %s', async (_, work) => {

@@ -15,6 +15,7 @@ import {
 import {
   bindings,
   bytesOf,
+  type ErrorBody,
   errorCodes,
   imageManifest,
   type PushedImage,
@@ -125,6 +126,8 @@ describe('GET and HEAD', () => {
       expect(response.status).toBe(status)
       expect(response.headers.get('ETag')).toBe(`"${image.digest}"`)
       expect(response.headers.get('Docker-Content-Digest')).toBe(image.digest)
+      expect(response.headers.get('Cache-Control')).toBe('no-transform')
+      expect(response.headers.get('Vary')).toBe(reference === 'latest' ? 'Accept' : null)
       if (status === 304) expect(await response.text()).toBe('')
     }
   })
@@ -246,11 +249,30 @@ describe('negotiation by tag', () => {
     expect(await errorCodes(response)).toEqual(['MANIFEST_UNKNOWN'])
   })
 
-  it('comes after If-None-Match, which is of what the tag stores', async () => {
-    const response = await send('GET', `/v2/${REPOSITORY}/manifests/list`, {
-      headers: { 'If-None-Match': `"${digests.list}"` },
+  it.each<[string, string, string | undefined, number]>([
+    ['the image, which Accept selects', 'amd64', MEDIA_TYPE_DOCKER_MANIFEST, 304],
+    ['the list, while Accept selects the image', 'list', MEDIA_TYPE_DOCKER_MANIFEST, 200],
+    ['the list, while no Accept selects the image', 'list', undefined, 200],
+    ['the list, which Accept selects', 'list', MEDIA_TYPE_DOCKER_MANIFEST_LIST, 304],
+    ['the image, while Accept selects the list', 'amd64', MEDIA_TYPE_DOCKER_MANIFEST_LIST, 200],
+  ])('comes before If-None-Match of %s', async (_, held, accept, status) => {
+    const selected = accept === MEDIA_TYPE_DOCKER_MANIFEST_LIST ? digests.list : digests.amd64
+    const headers = new Headers({ 'If-None-Match': `"${digests[held]}"` })
+    if (accept !== undefined) headers.set('Accept', accept)
+    for (const method of ['GET', 'HEAD']) {
+      const response = await send(method, `/v2/${REPOSITORY}/manifests/list`, { headers })
+      expect(response.status).toBe(status)
+      expect(response.headers.get('ETag')).toBe(`"${selected}"`)
+      expect(response.headers.get('Vary')).toBe('Accept')
+    }
+  })
+
+  it('answers If-None-Match with 404 where no image can be selected', async () => {
+    const response = await send('GET', `/v2/${REPOSITORY}/manifests/arm-list`, {
+      headers: { 'If-None-Match': '*' },
     })
-    expect(response.status).toBe(304)
+    expect(response.status).toBe(404)
+    expect(response.headers.get('Vary')).toBe('Accept')
   })
 })
 
@@ -327,7 +349,11 @@ describe('DELETE', () => {
     const refused = await send('DELETE', `/v2/${repository}/manifests/${child.digest}`)
     expect(refused.status).toBe(405)
     expect(refused.headers.get('Allow')).toBe('GET, HEAD, PUT')
-    expect(await errorCodes(refused)).toEqual(['UNSUPPORTED'])
+    const { errors } = await refused.json<ErrorBody>()
+    const holders = [{ digest, tags: ['the-index'], tagged: true }]
+    expect(errors).toMatchObject([
+      { code: 'UNSUPPORTED', detail: { digest: child.digest, holders } },
+    ])
     await expectManifest(repository, 'child', child.bytes)
 
     expect((await send('DELETE', `/v2/${repository}/manifests/${digest}`)).status).toBe(202)

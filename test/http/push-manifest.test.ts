@@ -1,9 +1,11 @@
 /** Pushing manifests: what is taken, what is refused and how the refusal reads. OCI distribution spec, end-7. */
+import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import {
   MEDIA_TYPE_DOCKER_FOREIGN_LAYER,
   MEDIA_TYPE_DOCKER_MANIFEST,
+  MEDIA_TYPE_DOCKER_MANIFEST_LIST,
   MEDIA_TYPE_DOCKER_SCHEMA1_SIGNED,
   MEDIA_TYPE_OCI_CONFIG,
   MEDIA_TYPE_OCI_EMPTY,
@@ -59,6 +61,10 @@ function valid(): Members {
 function child(extra: Members = {}): Members {
   const { digest, bytes } = image
   return descriptor(MEDIA_TYPE_OCI_MANIFEST, { digest, size: bytes.length }, extra)
+}
+
+function layerOf(size = image.layer.size): Members {
+  return descriptor(MEDIA_TYPE_OCI_LAYER, { ...image.layer, size })
 }
 
 function index(...manifests: Members[]): Members {
@@ -158,6 +164,23 @@ describe('what is accepted', () => {
         artifactType: 'application/vnd.example',
         config: descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'e30=' }),
         layers: [descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'e30=' })],
+      }),
+      null,
+      MEDIA_TYPE_OCI_MANIFEST,
+    ],
+    ['no layers member', () => ({ ...valid(), layers: undefined }), null, MEDIA_TYPE_OCI_MANIFEST],
+    [
+      'media types without a slash, as oras pushes a.txt:doc',
+      () => ({ ...valid(), artifactType: 'thing', layers: [{ ...layerOf(), mediaType: 'doc' }] }),
+      null,
+      MEDIA_TYPE_OCI_MANIFEST,
+    ],
+    [
+      'descriptors of no media type',
+      () => ({
+        ...valid(),
+        config: { ...image.config },
+        layers: [{ ...layerOf(), mediaType: '' }],
       }),
       null,
       MEDIA_TYPE_OCI_MANIFEST,
@@ -271,10 +294,9 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
     ['schemaVersion "2"', () => ({ ...valid(), schemaVersion: '2' }), null, 'schemaVersion'],
     ['no schemaVersion', () => ({ ...valid(), schemaVersion: undefined }), null, 'schemaVersion'],
     ['no config', () => ({ ...valid(), config: undefined }), null, 'config'],
-    ['no layers member', () => ({ ...valid(), layers: undefined }), null, 'layers'],
     ['layers that are an object', () => ({ ...valid(), layers: {} }), null, 'layers'],
     ['a layer that is a string', () => ({ ...valid(), layers: ['x'] }), null, 'layers[0]'],
-    ['1,001 layers', () => ({ ...valid(), layers: Array(1001).fill(child()) }), null, 'layers'],
+    ['10,001 layers', () => ({ ...valid(), layers: Array(10_001).fill(child()) }), null, 'layers'],
 
     [
       'a negative size',
@@ -313,10 +335,35 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
       'config.digest',
     ],
     [
-      'a descriptor without mediaType',
-      () => ({ ...valid(), config: { ...child(), mediaType: '' } }),
+      'an index entry without mediaType',
+      () => index({ ...child(), mediaType: '' }),
       null,
-      'config.mediaType',
+      'manifests[0].mediaType',
+    ],
+    [
+      'data that does not hash to its digest',
+      () => ({
+        ...valid(),
+        config: descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'e30=' }),
+        layers: [descriptor(MEDIA_TYPE_OCI_EMPTY, empty, { data: 'W10=' })],
+      }),
+      null,
+      'data',
+    ],
+    [
+      'data of a subject that does not hash to its digest',
+      () => ({
+        ...valid(),
+        subject: descriptor('x', { digest: UNKNOWN, size: 2 }, { data: 'e30=' }),
+      }),
+      null,
+      'data',
+    ],
+    [
+      'one digest with two sizes',
+      () => ({ ...valid(), layers: [layerOf(image.layer.size), layerOf(image.layer.size + 1)] }),
+      null,
+      'size',
     ],
     [
       'data of another size',
@@ -403,15 +450,121 @@ describe('what a manifest refers to', () => {
     expect(await errorCodes(response)).toEqual(['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN'])
   })
 
-  it('are the manifests of an index, and no blobs', async () => {
-    const layer = descriptor(MEDIA_TYPE_OCI_MANIFEST, image.layer)
-    const response = await put(index(child(), layer, { ...child(), digest: UNKNOWN }), null)
+  it('may be blobs of an index, which are protected as layers are', async () => {
+    const repository = 'push/cache'
+    const layer = await pushBlob(repository, bytesOf('a layer of the cache'))
+    const config = await pushBlob(repository, bytesOf('{"layers":[],"records":[]}'))
+    // As BuildKit writes its cache with image-manifest=false.
+    const cache = index(
+      descriptor(MEDIA_TYPE_OCI_LAYER, layer),
+      descriptor('application/vnd.buildkit.cacheconfig.v0', config),
+    )
+    for (const [mediaType, tag] of [
+      [MEDIA_TYPE_OCI_INDEX, 'oci'],
+      [MEDIA_TYPE_DOCKER_MANIFEST_LIST, 'docker'],
+    ] as const) {
+      const bytes = bytesOf(JSON.stringify({ ...cache, mediaType }))
+      const response = await putManifest(repository, tag, bytes, mediaType)
+      expect(response.status).toBe(201)
+      const pulled = await send('GET', `/v2/${repository}/manifests/${tag}`, {
+        headers: { Accept: mediaType },
+      })
+      expect(new Uint8Array(await pulled.arrayBuffer())).toEqual(bytes)
+    }
+    for (const { digest } of [layer, config]) {
+      const path = `/v2/${repository}/blobs/${digest}`
+      expect((await send('DELETE', path)).status).toBe(405)
+      expect((await send('GET', path)).status).toBe(200)
+    }
+  })
+
+  it('may be a manifest that was pushed as a blob', async () => {
+    const asBlob = await pushBlob(
+      REPOSITORY,
+      imageManifest(image.config, [], { pushed: 'as blob' }),
+    )
+    const response = await put(index(descriptor(MEDIA_TYPE_OCI_MANIFEST, asBlob)), null, 'as-blob')
+    expect(response.status).toBe(201)
+    expect((await send('DELETE', `/v2/${REPOSITORY}/blobs/${asBlob.digest}`)).status).toBe(405)
+  })
+
+  it('may be a manifest in a layer, which is protected as a child is', async () => {
+    const held = await pushImage('push/held', 'held')
+    const layers = [descriptor(MEDIA_TYPE_OCI_MANIFEST, { ...held, size: held.bytes.length })]
+    const config = descriptor(MEDIA_TYPE_OCI_CONFIG, held.config)
+    const bytes = bytesOf(JSON.stringify({ ...valid(), config, layers }))
+    expect((await putManifest('push/held', 'holder', bytes)).status).toBe(201)
+    const removed = await send('DELETE', `/v2/push/held/manifests/${held.digest}`)
+    expect(removed.status).toBe(405)
+  })
+
+  it.each(['small', 'large'])('is looked up by its own media type: a %s one', async (size) => {
+    const padding = size === 'large' ? 'x'.repeat(70_000) : ''
+    const manifest = { digest: image.digest, size: image.bytes.length }
+    const members = index(
+      child(),
+      descriptor(MEDIA_TYPE_OCI_LAYER, image.layer),
+      descriptor(MEDIA_TYPE_OCI_LAYER, manifest),
+      descriptor(MEDIA_TYPE_OCI_MANIFEST, ABSENT),
+      descriptor(MEDIA_TYPE_OCI_LAYER_NONDISTRIBUTABLE_GZIP, ABSENT),
+    )
+    const response = await put({ ...members, padding }, null)
     expect(response.status).toBe(400)
     const { errors } = await response.json<ErrorBody>()
     expect(errors.map(({ code, detail }) => [code, detail])).toEqual([
-      ['MANIFEST_BLOB_UNKNOWN', image.layer.digest],
+      ['MANIFEST_BLOB_UNKNOWN', image.digest],
       ['MANIFEST_BLOB_UNKNOWN', UNKNOWN],
     ])
+  })
+
+  it.each(['small', 'large'])('must have the type that its entry says: a %s one', async (size) => {
+    const padding = size === 'large' ? 'x'.repeat(70_000) : ''
+    const members = index({ ...child(), mediaType: MEDIA_TYPE_OCI_INDEX })
+    const response = await put({ ...members, padding }, null)
+    expect(response.status).toBe(400)
+    const { errors } = await response.json<ErrorBody>()
+    expect(errors.map(({ code, detail }) => [code, detail])).toEqual([
+      ['MANIFEST_INVALID', image.digest],
+    ])
+    expect(errors[0]?.message).toContain(`it was pushed as ${MEDIA_TYPE_OCI_MANIFEST}`)
+  })
+
+  it('may be 10,000 layers, or 10,000 manifests', async () => {
+    const repository = 'push/many'
+    await pushImage(repository, 'first')
+    const digests = Array.from(
+      { length: 10_000 },
+      (_, n) => `sha512:${String(n).padStart(128, '0')}`,
+    )
+    const statements = [
+      `INSERT INTO blobs (digest, size, storage_key, created_at)
+       SELECT value, 7, 'many/' || value, 0 FROM json_each(?1)`,
+      `INSERT INTO repository_blobs (repository_id, digest, linked_at)
+       SELECT repositories.id, value, 0 FROM repositories, json_each(?1) WHERE name = ?2`,
+      `INSERT INTO manifests (repository_id, digest, media_type, size, payload, created_at, pushed_at)
+       SELECT repositories.id, value, '${MEDIA_TYPE_OCI_MANIFEST}', 7, '', 0, 0 FROM repositories, json_each(?1)
+       WHERE name = ?2`,
+    ]
+    const json = JSON.stringify(digests)
+    for (const sql of statements) {
+      await env.DB.prepare(sql)
+        .bind(...(sql.includes('?2') ? [json, repository] : [json]))
+        .run()
+    }
+    const all = (mediaType: string) => digests.map((digest) => ({ mediaType, digest, size: 7 }))
+    await pushBlob(repository, bytesOf('{}'))
+    const config = descriptor(MEDIA_TYPE_OCI_EMPTY, empty)
+    const artifact = { ...valid(), config, layers: all(MEDIA_TYPE_OCI_LAYER) }
+    const image = bytesOf(JSON.stringify(artifact))
+    expect((await putManifest(repository, 'layers', image)).status).toBe(201)
+    const list = bytesOf(JSON.stringify(index(...all(MEDIA_TYPE_OCI_MANIFEST))))
+    expect((await putManifest(repository, 'list', list, MEDIA_TYPE_OCI_INDEX)).status).toBe(201)
+    const count = async (table: string, bytes: Uint8Array<ArrayBuffer>) =>
+      env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE manifest_digest = ?1`)
+        .bind(await digestOf(bytes))
+        .first('n')
+    expect(await count('manifest_blobs', image)).toBe(10_001)
+    expect(await count('manifest_children', list)).toBe(10_000)
   })
 
   it.each<[string, () => Members]>([

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parseStrictJson } from '../../src/oci/json.ts'
 import { bytes, isRefused, refusal } from './support.ts'
 
@@ -147,5 +147,28 @@ describe('4 MiB of anything takes less than two seconds', () => {
     isRefused(() => parseStrictJson(input))
     // Quadratic work would take hours; the bound leaves room for a loaded machine.
     expect(performance.now() - start).toBeLessThan(2000)
+  })
+})
+
+describe('the number of values', () => {
+  it.each<[string, string]>([
+    ['objects', `[${'{},'.repeat(1_390_000)}{}]`],
+    ['lists', `[${'[],'.repeat(1_390_000)}[]]`],
+    ['numbers', `[${'0,'.repeat(250_000)}0]`],
+    ['keys', `{${Array.from({ length: 250_001 }, (_, n) => `"${n}":0`).join()}}`],
+  ])('is bounded before anything is built: %s', (_, text) => {
+    const build = vi.spyOn(JSON, 'parse')
+    expect(() => parseStrictJson(new TextEncoder().encode(text))).toThrow('more than 250000 values')
+    expect(build).not.toHaveBeenCalled()
+    build.mockRestore()
+  })
+
+  it('has room for an index of 10,000 full entries', () => {
+    const entry = { a: 1, b: 2, c: 3, platform: { a: 1, b: 2, c: 3 }, annotations: { a: 1, b: 2 } }
+    const text = JSON.stringify({ manifests: Array(10_000).fill(entry) })
+    expect(parseStrictJson(new TextEncoder().encode(text))).toHaveProperty(
+      'manifests.length',
+      10_000,
+    )
   })
 })

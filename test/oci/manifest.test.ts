@@ -1,12 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RegistryError } from '../../src/oci/errors.ts'
-import {
-  CHILD_LIMIT,
-  LAYER_LIMIT,
-  MANIFEST_LIMIT_BYTES,
-  parseManifest,
-} from '../../src/oci/manifest.ts'
+import { ENTRY_LIMIT, MANIFEST_LIMIT_BYTES, parseManifest } from '../../src/oci/manifest.ts'
 import {
   MEDIA_TYPE_DOCKER_CONFIG,
   MEDIA_TYPE_DOCKER_LAYER,
@@ -88,10 +83,27 @@ describe('parseManifest takes', () => {
     })
   })
 
-  const accepted: [string, unknown, string | undefined, object][] = [
+  type Accepted = [string, unknown, string | undefined, object]
+  const accepted: Accepted[] = [
     ['a Docker image', dockerImage, MEDIA_TYPE_DOCKER_MANIFEST, { kind: 'image' }],
     ['a Docker list', dockerList, MEDIA_TYPE_DOCKER_MANIFEST_LIST, { kind: 'index' }],
     ['no layers', { ...image, layers: [] }, MEDIA_TYPE_OCI_MANIFEST, { layers: [] }],
+    ['no list of layers', { ...image, layers: undefined }, undefined, { layers: [] }],
+    ['no list of manifests', { ...index, manifests: undefined }, undefined, { manifests: [] }],
+    ...['doc', 'tar', 'a/b/c', 'x y', 'text/plain; charset="utf-8"', 'é', 'x'.repeat(512)].map(
+      (type): Accepted => [
+        `the media type ${type.slice(0, 30)}`,
+        { ...image, artifactType: type, layers: [{ ...layer, mediaType: type }] },
+        undefined,
+        { artifactType: type, layers: [{ ...layer, mediaType: type }] },
+      ],
+    ),
+    [
+      'descriptors of no media type',
+      { ...image, config: { ...config, mediaType: '' }, layers: [{ ...layer, mediaType: null }] },
+      undefined,
+      { config: { ...config, mediaType: '' }, layers: [{ ...layer, mediaType: '' }] },
+    ],
     ['null for no layers, as Go writes it', { ...image, layers: null }, undefined, { layers: [] }],
     ['an empty index', { ...index, manifests: [] }, MEDIA_TYPE_OCI_INDEX, { manifests: [] }],
     ['null for no children', { ...index, manifests: null }, undefined, { manifests: [] }],
@@ -187,13 +199,13 @@ describe('parseManifest takes', () => {
     ],
     [
       'as many layers as the limit',
-      { ...image, layers: Array(LAYER_LIMIT).fill(layer) },
+      { ...image, layers: Array(ENTRY_LIMIT).fill(layer) },
       undefined,
       { kind: 'image' },
     ],
     [
       'as many children as the limit',
-      { ...index, manifests: Array(CHILD_LIMIT).fill({ ...child, digest: SHA256 }) },
+      { ...index, manifests: Array(ENTRY_LIMIT).fill({ ...child, digest: SHA256 }) },
       undefined,
       { kind: 'index' },
     ],
@@ -290,24 +302,29 @@ describe('parseManifest refuses', () => {
     ['config: required', { ...image, config: undefined }, undefined],
     ['config: required', { ...image, config: null }, undefined],
     ['config: expected an object', { ...image, config: [] }, undefined],
-    ['layers: required', { ...image, layers: undefined }, undefined],
     ['layers: expected an array', { ...image, layers: {} }, undefined],
     ['layers[1]: expected an object', { ...image, layers: [layer, 'a'] }, undefined],
     ['layers[0]: expected an object', { ...image, layers: [null] }, undefined],
-    ['layers: more than 1000', { ...image, layers: Array(LAYER_LIMIT + 1).fill(layer) }, undefined],
-    ['manifests: required', { ...index, manifests: undefined }, undefined],
     [
-      'manifests: more than 10000',
-      { ...index, manifests: Array(CHILD_LIMIT + 1).fill({ ...child, digest: SHA256 }) },
+      'layers: more than 10000',
+      { ...image, layers: Array(ENTRY_LIMIT + 1).fill(layer) },
       undefined,
     ],
-    ['layers[2].mediaType: required', inLayer({ mediaType: '' }), undefined],
-    ['layers[2].mediaType: required', inLayer({ mediaType: undefined }), undefined],
-    ['layers[2].mediaType: expected a media type', inLayer({ mediaType: 'tar' }), undefined],
+    [
+      'manifests: more than 10000',
+      { ...index, manifests: Array(ENTRY_LIMIT + 1).fill({ ...child, digest: SHA256 }) },
+      undefined,
+    ],
+    ['manifests[0].mediaType: required', inChild({ mediaType: '' }), undefined],
+    ['subject.mediaType: required', { ...image, subject: { ...child, mediaType: '' } }, undefined],
+    ['layers[2].mediaType: expected a media type', inLayer({ mediaType: ' tar' }), undefined],
+    ['layers[2].mediaType: expected a media type', inLayer({ mediaType: '<b>' }), undefined],
+    ['layers[2].mediaType: expected a media type', inLayer({ mediaType: 'a\r\nX: b' }), undefined],
+    ['layers[2].mediaType: expected a media type', inLayer({ mediaType: 'a\u0085b' }), undefined],
     ['layers[2].mediaType: expected a media type', inLayer({ mediaType: 'a/b\n' }), undefined],
     [
       'layers[2].mediaType: expected a media type',
-      inLayer({ mediaType: `a/${'b'.repeat(128)}` }),
+      inLayer({ mediaType: 'b'.repeat(513) }),
       undefined,
     ],
     [
@@ -358,13 +375,13 @@ describe('parseManifest refuses', () => {
       undefined,
     ],
     ['layers[2].data: expected a string', inLayer({ data: {} }), undefined],
-    ['layers[2].artifactType: expected a media type', inLayer({ artifactType: 'a' }), undefined],
+    ['layers[2].artifactType: expected a media type', inLayer({ artifactType: '"' }), undefined],
     ['manifests[0].platform: expected an object', inChild({ platform: 'linux/amd64' }), undefined],
     ['manifests[0].platform.os: expected a string', platform({ os: 1 }), undefined],
     ['manifests[0].platform.variant: expected a string', platform({ variant: [] }), undefined],
     ['manifests[0].platform.os.version: expected', platform({ 'os.version': 10 }), undefined],
     ['manifests[0].platform.os.features[0]: expected', platform({ 'os.features': [1] }), undefined],
-    ['artifactType: expected a media type', { ...image, artifactType: 'sbom' }, undefined],
+    ['artifactType: expected a media type', { ...image, artifactType: 'sbom\u0000' }, undefined],
     ['annotations: expected an object', { ...image, annotations: 'a' }, undefined],
     ['subject: expected an object', { ...image, subject: 'a' }, undefined],
     ['subject.digest: required', { ...index, subject: { ...child, digest: undefined } }, undefined],

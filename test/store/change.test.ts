@@ -100,7 +100,7 @@ const CHANGES: Record<
   'remove a tag': async () => {
     await storedManifest('change', { tags: ['removed'] })
     const event = anyEvent()
-    return [event.id, (on) => removeTag(on, 'change', 'removed', event), true]
+    return [event.id, (on) => removeTag(on, 'change', 'removed', event), 'deleted']
   },
 }
 

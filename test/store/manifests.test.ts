@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { unlinkBlob } from '../../src/store/blobs.ts'
 import type { Database } from '../../src/store/database.ts'
@@ -8,8 +9,8 @@ import {
   removeManifest,
 } from '../../src/store/manifests.ts'
 import {
-  blobSizes,
-  manifestSizes,
+  findContent,
+  type ManifestReference,
   type NewManifest,
   putManifest,
   type Reference,
@@ -30,8 +31,8 @@ import {
 } from './support.ts'
 
 /** What a descriptor says that is wrong about the size. */
-function smaller({ digest, size }: Reference): Reference {
-  return { digest, size: size - 1 }
+function smaller<T extends Reference>(reference: T): T {
+  return { ...reference, size: reference.size - 1 }
 }
 
 describe('putManifest', () => {
@@ -114,6 +115,50 @@ describe('putManifest', () => {
     expect(await putManifest(db, 'put/without', anyManifest({ blobs: [blob] }))).toBe('missing')
   })
 
+  it.each<[string, (child: NewManifest) => Partial<ManifestReference>]>([
+    ['of another type', () => ({ mediaType: 'application/vnd.oci.image.index.v1+json' })],
+    ['of another size', (child) => smaller(child)],
+  ])('is refused where a child is %s than its descriptor says', async (_, wrong) => {
+    const child = await storedManifest('put/typed')
+    const children = [{ ...child, ...wrong(child) }]
+    expect(await putManifest(db, 'put/typed', anyManifest({ children }))).toBe('missing')
+  })
+
+  it('refers to a manifest that was pushed as a blob, and protects it as a blob', async () => {
+    const { mediaType } = anyManifest()
+    const asBlob = { ...(await committedBlob('put/as-blob')), mediaType }
+    const child = await storedManifest('put/as-blob')
+    const wrong = anyManifest({ children: [smaller(asBlob)] })
+    expect(await putManifest(db, 'put/as-blob', wrong)).toBe('missing')
+    const index = await storedManifest('put/as-blob', { children: [asBlob, child] })
+    const unlink = () => unlinkBlob(db, 'put/as-blob', asBlob.digest, anyEvent())
+    expect(await unlink()).toBe('in use')
+    expect(await removeManifest(db, 'put/as-blob', child.digest, anyEvent())).toBe('in use')
+    await removeManifest(db, 'put/as-blob', index.digest, anyEvent())
+    expect(await unlink()).toBe('deleted')
+  })
+
+  it('binds no value of more than the 2 MB that D1 takes', async () => {
+    const lengths: number[] = []
+    const watched: Database = {
+      batch: (statements) => db.batch(statements),
+      prepare: (sql) => {
+        const statement = db.prepare(sql)
+        const bind = (...values: unknown[]) => {
+          lengths.push(...values.map((value) => String(value).length))
+          return statement.bind(...values)
+        }
+        return { ...statement, bind }
+      },
+    }
+    const digest: Digest = `sha512:${'0'.repeat(128)}`
+    const mediaType = 'application/vnd.docker.distribution.manifest.list.v2+json'
+    const children = Array(10_000).fill({ digest, size: Number.MAX_SAFE_INTEGER, mediaType })
+    expect(await putManifest(watched, 'put', anyManifest({ children }))).toBe('missing')
+    expect(Math.max(...lengths)).toBeGreaterThan(1_000_000)
+    expect(Math.max(...lengths)).toBeLessThan(2_000_000)
+  })
+
   it('against the delete of its blob: one of the two wins', async () => {
     for (let round = 0; round < 10; round += 1) {
       const blob = await committedBlob('race')
@@ -177,17 +222,20 @@ describe('removeManifest', () => {
   })
 })
 
-describe('sizes', () => {
-  it('are of what the repository has, however much is asked for', async () => {
+describe('content', () => {
+  it('is what the repository has, however much is asked for', async () => {
     const blob = await committedBlob('sizes')
     const manifest = await storedManifest('sizes')
     const elsewhere = await committedBlob('sizes/other')
     const many = Array.from({ length: 10_000 }, () => anyDigest())
     const asked = [blob.digest, manifest.digest, elsewhere.digest, ...many]
-    expect(await blobSizes(db, 'sizes', asked)).toEqual(new Map([[blob.digest, blob.size]]))
-    expect(await manifestSizes(db, 'sizes', asked)).toEqual(
-      new Map([[manifest.digest, manifest.size]]),
+    const { size, mediaType } = manifest
+    expect(await findContent(db, 'sizes', asked)).toEqual(
+      new Map<string, object>([
+        [blob.digest, { blobSize: blob.size, manifest: null }],
+        [manifest.digest, { blobSize: null, manifest: { size, mediaType } }],
+      ]),
     )
-    expect(await blobSizes(db, 'sizes', [])).toEqual(new Map())
+    expect(await findContent(db, 'sizes', [])).toEqual(new Map())
   })
 })

@@ -1,6 +1,8 @@
 /** The outbox: an event is there exactly when its change is, once, and in order. */
 import { beforeEach, describe, expect, it } from 'vitest'
+import { removeManifest } from '../../src/store/manifests.ts'
 import {
+  cascadeEvents,
   type EventRow,
   eventJson,
   eventsById,
@@ -81,6 +83,33 @@ describe('an event with a witness', () => {
       ...missing.map((witness) => recordEventIf(db, anyEvent(), witness)),
     ])
     expect((await written()).map(({ id }) => id)).toEqual(events.map(({ id }) => id))
+  })
+})
+
+describe('the events of tags that go with a manifest', () => {
+  it('are one for each, in the order of names, and found by the id of the delete', async () => {
+    const manifest = await storedManifest('outbox/a', { tags: ['two', 'one.0', 'é'] })
+    await storedManifest('outbox/a', { tags: ['other'] })
+    await storedManifest('outbox/b', { tags: ['elsewhere'] })
+    await db.prepare('DELETE FROM events').run()
+    const event = anyEvent('outbox/a')
+    await removeManifest(db, 'outbox/a', manifest.digest, event)
+    const ofTags = ['one.0', 'two', 'é'].map((tag) => ({
+      ...event,
+      id: `${event.id}/${tag}`,
+      target: { repository: 'outbox/a', tag },
+    }))
+    expect(await written()).toEqual([event, ...ofTags])
+    const found = await cascadeEvents(db, event.id, 2)
+    expect(found.map((json) => JSON.parse(json))).toEqual(ofTags.slice(0, 2))
+  })
+
+  it('are none where the delete is refused', async () => {
+    const child = await storedManifest('outbox/a', { tags: ['child'] })
+    await storedManifest('outbox/a', { children: [child] })
+    await db.prepare('DELETE FROM events').run()
+    expect(await removeManifest(db, 'outbox/a', child.digest, anyEvent())).toBe('in use')
+    expect(await written()).toEqual([])
   })
 })
 

@@ -51,6 +51,10 @@ function referenceTo(digest: Digest) {
   return { digest, size: Number.parseInt(digest.slice(-3), 16) + 1 }
 }
 
+function childOf(digest: Digest) {
+  return { ...referenceTo(digest), mediaType: anyManifest().mediaType }
+}
+
 /** One change of any kind; many find nothing to change, or are refused. */
 async function change(random: Random, blobs: Digest[], manifests: Digest[]): Promise<unknown> {
   const repository = random.pick(REPOSITORIES)
@@ -77,7 +81,7 @@ async function change(random: Random, blobs: Digest[], manifests: Digest[]): Pro
             ? { storageKey: newStorageKey(REGISTRY, 'manifests') }
             : { payload: '{}' },
           blobs: random.list(1, () => referenceTo(blob)),
-          children: random.oneIn(4) ? [referenceTo(random.pick(manifests))] : [],
+          children: random.oneIn(4) ? [childOf(random.pick(manifests))] : [],
           tags: random.list(2, () => random.pick(TAGS)),
           mayMoveTags: !random.oneIn(4),
         }),

@@ -1,6 +1,7 @@
 /** What the tests of the store share: digests of nothing in particular, rows put in without HTTP, and looks at the tables. */
 
 import { env } from 'cloudflare:workers'
+import { NO_PRECONDITIONS } from '../../src/lib/conditional.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { commitBlob, type StoredBlob } from '../../src/store/blobs.ts'
@@ -44,6 +45,8 @@ export function anyManifest(extra: Partial<NewManifest> = {}): NewManifest {
     children: [],
     tags: [],
     mayMoveTags: true,
+    preconditions: NO_PRECONDITIONS,
+    path: { tag: 'any' },
     events: [anyEvent()],
     ...extra,
   }

@@ -24,7 +24,7 @@ describe("a tag's history", () => {
     // The same value again is no change.
     await putManifest(db, 'history', putAgain(two))
     await putManifest(db, 'history', putAgain(one, { tags: ['latest'] }))
-    expect(await removeTag(db, 'history', 'latest', anyEvent())).toBe(true)
+    expect(await removeTag(db, 'history', 'latest', anyEvent())).toBe('deleted')
     await putManifest(db, 'history', putAgain(two, { tags: ['latest'] }))
     expect(await removeManifest(db, 'history', two.digest, anyEvent())).toBe('deleted')
     expect(await history('history', 'latest')).toEqual([
@@ -136,9 +136,9 @@ describe('listTags', () => {
 describe('removeTag', () => {
   it('tells whether there was one', async () => {
     await storedManifest('removed', { tags: ['a'] })
-    expect(await removeTag(db, 'removed', 'b', anyEvent())).toBe(false)
-    expect(await removeTag(db, 'none', 'a', anyEvent())).toBe(false)
-    expect(await removeTag(db, 'removed', 'a', anyEvent())).toBe(true)
-    expect(await removeTag(db, 'removed', 'a', anyEvent())).toBe(false)
+    expect(await removeTag(db, 'removed', 'b', anyEvent())).toBe('unknown')
+    expect(await removeTag(db, 'none', 'a', anyEvent())).toBe('unknown')
+    expect(await removeTag(db, 'removed', 'a', anyEvent())).toBe('deleted')
+    expect(await removeTag(db, 'removed', 'a', anyEvent())).toBe('unknown')
   })
 })

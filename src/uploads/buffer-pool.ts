@@ -14,10 +14,10 @@ const KIB = 1024
 
 /**
  * `part`: for a client that brings bytes fast. `piece`: every chunk that is being received has one, so their number bounds the
- * chunks that an isolate receives at once. Each has the view that bodies are read into.
+ * chunks that an isolate receives at once. Each comes with a view that the body is read into.
  */
 export const SIZES = {
-  part: { bytes: PART_BYTES, view: 256 * KIB },
+  part: { bytes: PART_BYTES, view: 128 * KIB },
   piece: { bytes: 128 * KIB, view: 16 * KIB },
 } as const
 export type Size = keyof typeof SIZES
@@ -39,22 +39,10 @@ const TICKET_LOST_MS = 1000
 export class Buffer {
   readonly size: Size
   readonly bytes: Uint8Array<ArrayBuffer>
-  #view: Uint8Array<ArrayBuffer>
 
   constructor(size: Size) {
     this.size = size
     this.bytes = new Uint8Array(SIZES[size].bytes)
-    this.#view = new Uint8Array(SIZES[size].view)
-  }
-
-  /** What a read may fill. The read detaches it: `reuseView` takes its memory back, unless the read failed and it is lost. */
-  view(): Uint8Array<ArrayBuffer> {
-    if (this.#view.length === 0) this.#view = new Uint8Array(SIZES[this.size].view)
-    return this.#view
-  }
-
-  reuseView(read: Uint8Array<ArrayBuffer>): void {
-    this.#view = new Uint8Array(read.buffer)
   }
 }
 
@@ -66,6 +54,7 @@ export class BufferPool {
   readonly #free: Record<Size, Buffer[]> = { part: [], piece: [] }
   /** When each buffer that is lent was taken or renewed. */
   readonly #lent = new Map<Buffer, number>()
+  readonly #freeViews: Record<Size, Uint8Array<ArrayBuffer>[]> = { part: [], piece: [] }
   readonly #tickets: Record<Size, Ticket[]> = { part: [], piece: [] }
 
   /** Whether somebody waits for a buffer of this size. */
@@ -107,6 +96,16 @@ export class BufferPool {
   release(buffer: Buffer): void {
     // One that was taken for lost is not lent again: its holder may have used it until now.
     if (this.#lent.delete(buffer)) this.#free[buffer.size].push(buffer)
+  }
+
+  /** A view to read into. A read detaches it, and gives its memory back with the bytes; what a failed read has is lost. */
+  takeView(size: Size): Uint8Array<ArrayBuffer> {
+    return this.#freeViews[size].pop() ?? new Uint8Array(SIZES[size].view)
+  }
+
+  /** Gives a view back, whose bytes nobody needs any more. */
+  releaseView(size: Size, view: Uint8Array<ArrayBuffer>): void {
+    if (this.#freeViews[size].length < this.#count(size)) this.#freeViews[size].push(view)
   }
 
   #nextTicket(size: Size): Ticket | undefined {

@@ -1,16 +1,27 @@
-/** The buffers that one chunk has of the pool. */
+/** What one chunk has of the pool: buffers, and the view that its body is read into. */
 import type { Buffer, BufferPool, Size } from './buffer-pool.ts'
 
 export class Loans {
   readonly #pool: BufferPool
   readonly #lent = new Set<Buffer>()
+  #view: { size: Size; bytes: Uint8Array<ArrayBuffer> } | undefined
 
   constructor(pool: BufferPool) {
     this.#pool = pool
   }
 
-  has(buffer: Buffer): boolean {
-    return this.#lent.has(buffer)
+  /** A view for the next read. The bytes of the read before are not needed any more. */
+  takeView(size: Size): Uint8Array<ArrayBuffer> {
+    const view = this.#view
+    this.#view = undefined
+    if (view?.size === size) return view.bytes
+    if (view !== undefined) this.#pool.releaseView(view.size, view.bytes)
+    return this.#pool.takeView(size)
+  }
+
+  /** The bytes that a read brought stay this chunk's until it takes the next view. */
+  keepView(size: Size, read: Uint8Array<ArrayBuffer>): void {
+    this.#view = { size, bytes: new Uint8Array(read.buffer) }
   }
 
   /** A buffer in the order of asking; undefined where `patienceMs` did not suffice. */
@@ -38,6 +49,8 @@ export class Loans {
 
   giveBackAll(): void {
     for (const buffer of this.#lent) this.giveBack(buffer)
+    if (this.#view !== undefined) this.#pool.releaseView(this.#view.size, this.#view.bytes)
+    this.#view = undefined
   }
 
   #keep(buffer: Buffer | undefined): Buffer | undefined {

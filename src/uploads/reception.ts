@@ -130,15 +130,13 @@ export class Reception {
    * when the client goes away meanwhile, so it waits for a quarter, at most, of what the chunk has brought so far.
    */
   async #read(reader: BodyReader, received: number) {
-    const buffer = this.#part ?? this.#piece
-    const view = buffer?.view() ?? new Uint8Array(SIZES.piece.view)
+    const size = this.#part === undefined ? 'piece' : 'part'
+    const view = this.#loans.takeView(size)
     const least = this.#part === undefined ? 1 : Math.min(received / 4, view.length)
     const chunk = await reader.read(view, least)
-    // Parking may have given the buffer back while the client was silent.
+    // Parking may have given buffers back while the client was silent.
     await this.#parking
-    if (chunk?.value !== undefined && buffer !== undefined && this.#loans.has(buffer)) {
-      buffer.reuseView(chunk.value)
-    }
+    if (chunk?.value !== undefined) this.#loans.keepView(size, chunk.value)
     return chunk
   }
 

@@ -106,7 +106,7 @@ describe('PUT', () => {
   })
 
   it.each<[string, number, number]>([
-    ['in the same request', 0, 100],
+    ['in the same request, but for a byte', 1, 100],
     ['before', 100, 0],
     ['before and in the same request', 100, 100],
     ['over a part', PART + 1, 0],

@@ -48,7 +48,7 @@ it.each<[string, () => Promise<string>]>([
     ['Content-Length: 1000', 'abc'],
     ['Transfer-Encoding: chunked', '5\r\nabc'],
   ]) {
-    const head = `${method} ${await path()} HTTP/1.1\r\nHost: registry.test\r\n${header}\r\n`
+    const head = `${method} ${await path()} HTTP/1.1\r\nHost: localhost\r\n${header}\r\n`
     const response = await sendHalf(`${head}\r\n${body}`)
     expect(response).toMatch(/^HTTP\/1\.1 400 /)
     expect(response).toContain('"code":"SIZE_INVALID"')

@@ -64,6 +64,8 @@ afterAll(async () => {
   await folder.remove()
 })
 
+const INDEX = 'application/vnd.oci.image.index.v1+json'
+
 function claims(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     iss: ISSUER,
@@ -143,6 +145,12 @@ describe('a registry with an external token service', () => {
   it('shows the catalog to those it grants it to', async () => {
     const whole = [{ type: 'registry', name: 'catalog', actions: ['*'] }]
     const sign = (access: unknown) => forge({ alg: 'ES256', x5c }, claims({ access }), leaf)
+    // The catalog lists repositories that have a manifest.
+    const index = { schemaVersion: 2, mediaType: INDEX, manifests: [] }
+    const pushing = await sign(claims().access)
+    const body = new TextEncoder().encode(JSON.stringify(index))
+    const put = await request('PUT', '/v2/team/app/manifests/latest', pushing, { body })
+    expect(put.status).toBe(201)
     const shown = await request('GET', '/v2/_catalog', await sign(whole))
     expect(await shown.json()).toMatchObject({ repositories: expect.arrayContaining(['team/app']) })
     expect((await request('GET', '/v2/_catalog', await sign([]))).status).toBe(401)

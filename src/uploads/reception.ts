@@ -89,7 +89,7 @@ export class Reception {
    * @throws what the blob store threw; the bytes since the last committed part are then lost, but for the tail of before
    */
   async run(body: ReadableStream<Uint8Array>, limit: number): Promise<Outcome> {
-    if (!(await this.#hasBuffer())) return 'crowded'
+    if ((await this.#buffer()) === undefined) return 'crowded'
     const clock = setInterval(() => this.#tick(), RENEW_MS)
     try {
       const reader = new BodyReader(body)
@@ -143,14 +143,14 @@ export class Reception {
   /** @returns false where there was no buffer for the rest of them */
   async #take(bytes: Uint8Array): Promise<boolean> {
     for (let rest = bytes; rest.length > 0; ) {
-      if (!(await this.#hasBuffer())) return false
-      const { tailLength } = this.#context.state
-      const target = (this.#part ?? this.#piece)?.bytes ?? rest
-      const room =
-        Math.min(target.length, PART_BYTES - (this.#part ? 0 : tailLength)) - this.#filled
+      const buffer = await this.#buffer()
+      if (buffer === undefined) return false
+      // A part begins with the tail; a piece stands behind it, and must not go past the end of the part.
+      const behind = this.#part === undefined ? this.#context.state.tailLength : 0
+      const room = Math.min(buffer.bytes.length, PART_BYTES - behind) - this.#filled
       const fitting = rest.subarray(0, room)
       if (this.#filled === 0) this.#filledSince = Date.now()
-      target.set(fitting, this.#filled)
+      buffer.bytes.set(fitting, this.#filled)
       this.#filled += fitting.length
       rest = rest.subarray(fitting.length)
       const isFull = fitting.length === room
@@ -163,12 +163,13 @@ export class Reception {
     return true
   }
 
-  /** Makes sure of a part or a piece; false where none was to be had in time. */
-  async #hasBuffer(): Promise<boolean> {
-    if (this.#part !== undefined || this.#piece !== undefined) return true
+  /** The part or the piece that fills; undefined where none was to be had in time. */
+  async #buffer(): Promise<Buffer | undefined> {
+    const buffer = this.#part ?? this.#piece
+    if (buffer !== undefined) return buffer
     this.#piece = await this.#loans.borrow('piece', PIECE_PATIENCE_MS)
     this.#pieceSince = Date.now()
-    return this.#piece !== undefined
+    return this.#piece
   }
 
   /** The piece is full or due: a fast client goes on with a part buffer, a slow one with its durable tail. */

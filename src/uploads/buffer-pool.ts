@@ -17,7 +17,7 @@ const KIB = 1024
  * chunks that an isolate receives at once. Each comes with a view that the body is read into.
  */
 export const SIZES = {
-  part: { bytes: PART_BYTES, view: 128 * KIB },
+  part: { bytes: PART_BYTES, view: 256 * KIB },
   piece: { bytes: 128 * KIB, view: 16 * KIB },
 } as const
 export type Size = keyof typeof SIZES

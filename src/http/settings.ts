@@ -149,7 +149,7 @@ interface NumberRange {
 }
 
 const PAGE: NumberRange = { min: 1, max: 10_000, default: 1000 }
-/** An upper end of 15 minutes: a revocation acts within it. */
+/** At most 15 minutes: bearer tokens of `admin` and of htpasswd users outlive a new password for so long. */
 const TOKEN_TTL: NumberRange = { min: 60, max: 900, default: 900 }
 const EVENT_DAYS: NumberRange = { min: 1, max: 365, default: 7 }
 /** A tag that was moved elsewhere must not be hidden for long. */

@@ -238,7 +238,7 @@ function tooMany(
 }
 
 /** What one client has: of IPv6 a /64, in which it may choose its address freely (RFC 4291 section 2.5.1); else the address. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   const host = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1)
   // An IPv4-mapped address is one of IPv4.
   if (host === undefined || host.startsWith('::ffff:')) return host ?? address

@@ -15,6 +15,7 @@ import {
   type TokenCredentials,
 } from '../store/credentials.ts'
 import type { Database } from '../store/database.ts'
+import { noteFailedLogin } from '../store/failed-logins.ts'
 import type { Grant } from '../store/grants.ts'
 import { Memory } from '../store/memory.ts'
 import { hashAccessToken, isAccessToken } from './access-tokens.ts'
@@ -22,7 +23,7 @@ import type { AuthContext, AuthSettings } from './auth-settings.ts'
 import { verifyHtpasswd } from './htpasswd.ts'
 import type { Identity } from './identity.ts'
 import { KnownCredentials } from './known-credentials.ts'
-import { guarded } from './login-guard.ts'
+import { guarded, networkOf } from './login-guard.ts'
 import { verifyPassword } from './passwords.ts'
 import { EVERYTHING, Rights } from './rights.ts'
 
@@ -36,6 +37,9 @@ const HTPASSWD_GRANTS: readonly Grant[] = [{ pattern: '**', actions: ['pull', 'p
 
 /** Whoever has a password can be checked against something. */
 type PasswordHolder = Identity & { verifier: string }
+
+/** One text for every reason: a stranger must not learn which names exist. */
+const WRONG_CREDENTIALS = 'wrong user name, password or access token'
 
 const known = new KnownCredentials()
 
@@ -54,8 +58,18 @@ export async function login(
   const identity = isAccessToken(password)
     ? await loginByToken(context, user, password)
     : await loginByPassword(context, user, password)
-  if (identity === null) throw new RegistryError('UNAUTHORIZED')
-  return identity
+  if (identity !== null) return identity
+  await countFailedLogin(context, user)
+  throw new RegistryError('UNAUTHORIZED', { message: WRONG_CREDENTIALS })
+}
+
+/** The caller hears that the login failed, even where it cannot be counted. */
+async function countFailedLogin({ db, address }: AuthContext, user: string): Promise<void> {
+  try {
+    await noteFailedLogin(db, user, address === '' ? '' : networkOf(address), Date.now())
+  } catch (error) {
+    logError({ message: 'a failed login could not be counted' }, error)
+  }
 }
 
 /** The identity of this subject as it stands now; null where it can log in no more, or never could. */

@@ -1,7 +1,7 @@
 /** Endpoints: where events are delivered to, and what each of them wants. The `WEBHOOKS` variable is a list of them. */
 import * as v from 'valibot'
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
-import { isUnknownKey } from '../lib/schemas.ts'
+import { isUnknownKey, memberPath } from '../lib/schemas.ts'
 import { EndpointConfiguration, millisecondsOf } from './endpoint-configuration.ts'
 import type { Format } from './envelope.ts'
 import type { EventAction } from './event.ts'
@@ -95,7 +95,7 @@ function issueProblem(issue: v.BaseIssue<unknown>, written: unknown): string {
   const [index, ...path] = issue.path?.map(({ key }) => key) ?? []
   if (typeof index !== 'number') return issue.message
   const problem = isUnknownKey(issue) ? 'there is no such field' : issue.message
-  const field = path.length === 0 ? '' : `${path.join('.')}: `
+  const field = path.length === 0 ? '' : `${memberPath(path)}: `
   return `${endpointName(written, index)}: ${field}${problem}`
 }
 

@@ -27,6 +27,14 @@ function isPlainObject(value: unknown): boolean {
   return !PASSED_OVER.some((key) => Object.hasOwn(value, key))
 }
 
+/** How people write the way to a member: `grants[0].actions[1]`. */
+export function memberPath(keys: readonly unknown[]): string {
+  return keys
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '')
+}
+
 /** Whether what is wrong is a key that a strict object does not have: the last step of the issue's path. */
 export function isUnknownKey({ type, expected }: v.BaseIssue<unknown>): boolean {
   return type === 'strict_object' && expected === 'never'

@@ -10,6 +10,7 @@ import { anonymousIdentity, identityOf, login, requireCredentials } from '../../
 import { NAME_FACTOR } from '../../src/auth/login-guard.ts'
 import { hashPassword } from '../../src/auth/passwords.ts'
 import { Usage } from '../../src/lib/usage.ts'
+import { listAudit } from '../../src/store/audit.ts'
 import { CountedDatabase } from '../../src/store/database.ts'
 import { countBindings, counted } from '../support/counting.ts'
 import {
@@ -286,8 +287,8 @@ describe('what a login costs', () => {
 
   it.each<[string, number, (name: string) => Promise<[string, string]>]>([
     ['an account', 1, async (name) => [name, PASSWORD]],
-    ['a wrong password', 1, async (name) => [name, 'wrong password']],
-    ['a name that nobody has', 1, async () => [newName(), PASSWORD]],
+    ['a wrong password', 2, async (name) => [name, 'wrong password']],
+    ['a name that nobody has', 2, async () => [newName(), PASSWORD]],
     ['a user of htpasswd', 1, async () => ['frodo', 'baggins']],
     ['an access token', 1, async (name) => [name, (await newToken(name)).secret]],
     ['the administrator', 0, async () => ['admin', ADMIN_PASSWORD]],
@@ -541,10 +542,22 @@ describe('a refusal', () => {
       expect({ status, headers, entries, message }).toEqual({
         status: 401,
         headers: {},
-        entries: [{ code: 'UNAUTHORIZED', message: 'authentication required' }],
-        message: 'authentication required',
+        entries: [{ code: 'UNAUTHORIZED', message: 'wrong user name, password or access token' }],
+        message: 'wrong user name, password or access token',
       })
     }
+  })
+
+  it('counts it in the audit log', async () => {
+    const name = await newAccount()
+    const counted = async () =>
+      (await listAudit(env.DB, Number.MAX_SAFE_INTEGER, 10, { action: 'login.failed' }))
+        .filter(({ target }) => target === name)
+        .map(({ detail }) => detail)
+    await tryLogin(context, name, 'wrong password')
+    await tryLogin(context, name, `berth_${'x'.repeat(43)}`)
+    await tryLogin(context, name, PASSWORD)
+    expect(await counted()).toEqual([{ count: 2 }])
   })
 
   it('shows the credential neither in the error nor in the log', async () => {

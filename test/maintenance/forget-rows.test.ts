@@ -1,7 +1,8 @@
-/** Repositories in which nothing is left go by themselves after a day, and no others. */
+/** Empty repositories go by themselves after a day, and counts of failed logins after 90. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { forgetRows } from '../../src/maintenance/forget-rows.ts'
 import { unlinkBlob } from '../../src/store/blobs.ts'
+import { noteFailedLogin } from '../../src/store/failed-logins.ts'
 import { removeManifest } from '../../src/store/manifests.ts'
 import { committedBlob, count, db, storedManifest } from '../store/support.ts'
 import { anyEvent } from '../support/any-event.ts'
@@ -78,5 +79,16 @@ describe('an empty repository', () => {
     expect(await forgetRows(db, later())).toBe(1000)
     expect(await forgetRows(db, later())).toBe(500)
     expect(await names()).toEqual([])
+  })
+})
+
+describe('counts of failed logins', () => {
+  it('go after 90 days', async () => {
+    await noteFailedLogin(db, 'alice', '192.0.2.1', Date.now())
+    const kept = () => count('audit')
+    await forgetRows(db, Date.now() + 89 * DAY_MS)
+    expect(await kept()).toBe(1)
+    await forgetRows(db, Date.now() + 91 * DAY_MS)
+    expect(await kept()).toBe(0)
   })
 })

@@ -1,4 +1,4 @@
-/** The log of all changes that were made through this API. */
+/** The log of all changes that were made through this API, and of failed logins. */
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
 import { listAudit } from '../../store/audit.ts'
@@ -26,6 +26,8 @@ export const audit = [
     method: 'get',
     path: '/audit',
     summary: 'List the changes, the newest first',
+    description:
+      'Failed logins stand among them as login.failed: one entry for each hour, client network and account name, with their count. These entries are kept for 90 days.',
     access: 'admin',
     request: v.object({
       query: v.strictObject({

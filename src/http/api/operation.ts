@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { isUnknownKey } from '../../lib/schemas.ts'
+import { isUnknownKey, memberPath } from '../../lib/schemas.ts'
 import { type Json, RegistryError } from '../../oci/errors.ts'
 import type { AppEnv } from '../context.ts'
 import { readJson } from './body.ts'
@@ -107,16 +107,16 @@ function validate<Schema extends v.GenericSchema>(
 }
 
 interface Problem {
-  /** '' for the body as a whole. */
+  /** Such as `actions[0]`; '' for the body as a whole. */
   field: string
   problem: string
 }
 
 function problemOf(issue: v.BaseIssue<unknown>): Problem {
   // The first step of a path is `params`, `query` or `body`.
-  const path = issue.path?.slice(1).map(({ key }) => String(key)) ?? []
+  const keys = issue.path?.slice(1).map(({ key }) => key) ?? []
   return {
-    field: path.join('.').slice(0, 128),
+    field: memberPath(keys).slice(0, 128),
     problem: isUnknownKey(issue) ? 'unknown field' : issue.message.slice(0, 256),
   }
 }

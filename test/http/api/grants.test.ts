@@ -70,7 +70,7 @@ describe('grants', () => {
     [{ pattern: 'team*' }, /^pattern: not a repository pattern/],
     [{ pattern: '**/app' }, /^pattern: not a repository pattern/],
     [{ pattern: 'Team/app' }, /^pattern: not a repository pattern/],
-    [{ actions: ['*'] }, /^actions.0: Invalid option/],
+    [{ actions: ['*'] }, /^actions\[0\]: Invalid option/],
     [{ id: 7 }, /^id: unknown field/],
   ])('refuse %j', async (change, problem) => {
     const body = { principal: 'anonymous', pattern: 'a', actions: ['pull'], ...change }

@@ -172,10 +172,10 @@ describe('access tokens', () => {
     [{ expiresInDays: 0 }, 'expiresInDays: Too small'],
     [{ expiresInDays: 1.5 }, 'expiresInDays: Invalid input'],
     [{ name: 'a b' }, 'name: 1 to 64 characters'],
-    [{ grants: [{ pattern: 'a*', actions: ['pull'] }] }, 'grants.0.pattern: not a repository'],
-    [{ grants: [{ pattern: 'a', actions: [] }] }, 'grants.0.actions: Too small'],
-    [{ grants: [{ pattern: 'a', actions: ['fly'] }] }, 'grants.0.actions.0: Invalid option'],
-    [{ grants: [{ pattern: 'a', actions: ['pull'], x: 1 }] }, 'grants.0.x: unknown field'],
+    [{ grants: [{ pattern: 'a*', actions: ['pull'] }] }, 'grants[0].pattern: not a repository'],
+    [{ grants: [{ pattern: 'a', actions: [] }] }, 'grants[0].actions: Too small'],
+    [{ grants: [{ pattern: 'a', actions: ['fly'] }] }, 'grants[0].actions[0]: Invalid option'],
+    [{ grants: [{ pattern: 'a', actions: ['pull'], x: 1 }] }, 'grants[0].x: unknown field'],
     [{ limited: false }, 'limited: unknown field'],
   ])('refuse %j', async (body, problem) => {
     const said = await failure('POST', '/tokens', { as: ALICE, body: { name: 'bad', ...body } })

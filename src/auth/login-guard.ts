@@ -4,8 +4,6 @@
  * failures do not count where it has logged in from: strangers cannot lock its owner out.
  */
 import { DurableObject } from 'cloudflare:workers'
-import { RegistryError } from '../oci/errors.ts'
-import type { AuthContext } from './auth-settings.ts'
 
 /** The first wait; each further failure doubles it. */
 const FIRST_WAIT_MS = 30_000
@@ -17,19 +15,10 @@ const REMEMBER_MS = 60 * 60 * 1000
 /** How long an attempt waits for the outcome of those before it. */
 const OUTCOME_MS = 2000
 
-/**
- * A name bears so many times the failures that an address does: whoever guesses is slowed at its own address first, and only many
- * addresses together make a name wait.
- */
-export const NAME_FACTOR = 5
-
 /** From where a name has logged in is remembered for so long, and noted again after a day. */
 const KNOWN_MS = 30 * 24 * 60 * 60 * 1000
 const NOTED_MS = 24 * 60 * 60 * 1000
 const KNOWN_MAX = 20
-
-/** Account names have up to 64 characters: a longer name shares its count, but never with an account. */
-const NAME_LENGTH = 65
 
 interface Failures {
   /** Those whose outcome is not known yet included. */
@@ -167,84 +156,4 @@ export class LoginGuard extends DurableObject {
     over.abort()
     return true
   }
-}
-
-/**
- * Makes an attempt to log in, counted for the client's address and for the account of this name; null, where the account is not
- * what is guessed at, leaves it out.
- * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` where the attempt may not be made yet
- */
-export async function guarded(
-  { logins, settings, address }: AuthContext,
-  name: string | null,
-  attempt: () => Promise<boolean>,
-): Promise<boolean> {
-  const max = settings.loginFailuresMax
-  const network = address === '' ? null : networkOf(address)
-  const byAddress = network === null ? null : logins.getByName(`address:${network}`)
-  const byName = name === null ? null : logins.getByName(`account:${name.slice(0, NAME_LENGTH)}`)
-  const askAddress = async (waits: boolean) => byAddress?.attempt(max, waits) ?? 0
-  // Where no addresses are told, the name's count has to do alone.
-  const askName = async (waits: boolean) =>
-    (network === null
-      ? byName?.attempt(max, waits)
-      : byName?.attemptFrom(network, max * NAME_FACTOR, waits)) ?? 0
-  let [addressAnswer, nameAnswer] = await Promise.all([askAddress(false), askName(false)])
-  if (addressAnswer > 0 || isWait(nameAnswer)) {
-    // A client that has to wait does not lock accounts, nor a locked account its clients.
-    if (addressAnswer === 0) await byAddress?.takeBack()
-    if (nameAnswer === 0) await byName?.takeBack()
-    // Who waits for others goes one way, the address first: else two could wait for each other.
-    addressAnswer = await askAddress(true)
-    if (addressAnswer > 0) throw tooMany(addressAnswer, 'from this address')
-    nameAnswer = await askName(true)
-    if (isWait(nameAnswer)) {
-      await byAddress?.takeBack()
-      throw tooMany(nameAnswer, 'with this name from elsewhere')
-    }
-  }
-  let right = false
-  try {
-    right = await attempt()
-  } finally {
-    const isKnown = nameAnswer === 'known' && network !== null
-    await (right
-      ? Promise.all([
-          byAddress?.takeBack(),
-          isKnown ? byName?.remember(network) : byName?.forget(network),
-        ])
-      : Promise.all([byAddress?.failed(), isKnown ? null : byName?.failed()]))
-  }
-  return right
-}
-
-function isWait(answer: number | 'known'): answer is number {
-  return answer !== 'known' && answer > 0
-}
-
-function tooMany(
-  waitMs: number,
-  where: 'from this address' | 'with this name from elsewhere',
-): RegistryError {
-  const seconds = Math.ceil(waitMs / 1000)
-  const ways =
-    where === 'from this address'
-      ? ''
-      : ', or log in with an access token, or from an address where this name has logged in before'
-  return new RegistryError('TOOMANYREQUESTS', {
-    message: `too many failed logins ${where}: try again in ${seconds} s${ways}`,
-    headers: { 'Retry-After': String(seconds) },
-  })
-}
-
-/** What one client has: of IPv6 a /64, in which it may choose its address freely (RFC 4291 section 2.5.1); else the address. */
-export function networkOf(address: string): string {
-  const host = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1)
-  // An IPv4-mapped address is one of IPv4.
-  if (host === undefined || host.startsWith('::ffff:')) return host ?? address
-  const [head = '', tail] = host.split('::')
-  const groups = (part: string | undefined) => (part ? part.split(':') : [])
-  const [before, after] = [groups(head), groups(tail)]
-  const zeros = Array<string>(8 - before.length - after.length).fill('0')
-  return [...before, ...zeros, ...after].slice(0, 4).join(':')
 }

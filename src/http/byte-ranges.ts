@@ -1,6 +1,6 @@
-/** The body of a download: all of it, one range, or several as multipart/byteranges (RFC 9110 section 14.6). */
+/** The body of a download of one range, or of several as multipart/byteranges (RFC 9110 section 14.6). */
 import type { Range } from '../lib/range.ts'
-import type { EdgeCache } from '../store/edge-cache.ts'
+import type { PulledBlob } from '../registry/pull-blob.ts'
 
 /** Ranges that lie so close together are read at once: for 1,024 small ones, a read each costs more than the bytes between them. */
 const READ_TOGETHER_BYTES = 256 * 1024
@@ -12,16 +12,8 @@ export interface RangedBody {
 
 const CONTENT_TYPE = 'application/octet-stream'
 
-/** An object to be sent: where its bytes lie, and how many there are. */
-export interface Source {
-  cache: EdgeCache
-  key: string
-  size: number
-}
-
-export async function wholeBody({ cache, key, size }: Source): Promise<ReadableStream<Uint8Array>> {
-  return present(await cache.read(key, size), key)
-}
+/** A blob to be sent. */
+type Source = Pick<PulledBlob, 'descriptor' | 'open'>
 
 export async function oneRange(source: Source, range: Range): Promise<RangedBody> {
   return {
@@ -29,7 +21,7 @@ export async function oneRange(source: Source, range: Range): Promise<RangedBody
     headers: {
       'Content-Type': CONTENT_TYPE,
       'Content-Length': String(lengthOf(range)),
-      'Content-Range': contentRange(range, source.size),
+      'Content-Range': contentRange(range, source.descriptor.size),
     },
   }
 }
@@ -48,7 +40,7 @@ export function manyRanges(
   const heads = ranges.map((range, index) =>
     encoder.encode(
       `${index === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: ${CONTENT_TYPE}\r\n` +
-        `Content-Range: ${contentRange(range, source.size)}\r\n\r\n`,
+        `Content-Range: ${contentRange(range, source.descriptor.size)}\r\n\r\n`,
     ),
   )
   const closing = encoder.encode(`\r\n--${boundary}--\r\n`)
@@ -119,9 +111,8 @@ async function writeBytes(writable: WritableStream<Uint8Array>, bytes: Uint8Arra
   writer.releaseLock()
 }
 
-async function rangeBody({ cache, key, size }: Source, range: Range) {
-  const part = { offset: range.start, length: lengthOf(range) }
-  return present(await cache.read(key, size, part), key)
+function rangeBody({ open }: Source, range: Range): Promise<ReadableStream<Uint8Array>> {
+  return open({ offset: range.start, length: lengthOf(range) })
 }
 
 function lengthOf({ start, end }: Range): number {
@@ -130,9 +121,4 @@ function lengthOf({ start, end }: Range): number {
 
 function contentRange({ start, end }: Range, size: number): string {
   return `bytes ${start}-${end}/${size}`
-}
-
-function present(body: ReadableStream<Uint8Array> | null, key: string): ReadableStream<Uint8Array> {
-  if (body === null) throw new Error(`the object ${key} is missing from the blob store`)
-  return body
 }

@@ -1,12 +1,12 @@
 /** The lists of names: tags (OCI distribution spec, end-8) and the catalog (docker/distribution's extension of it). */
 import { cutPage, nextLink, parsePageSize } from '../lib/pagination.ts'
-import { RegistryError } from '../oci/errors.ts'
 import { parseRepositoryName, parseTag } from '../oci/name.ts'
-import { listTags } from '../store/tags.ts'
+import { listTags } from '../registry/list-tags.ts'
 import { listVisibleRepositories } from '../store/visible-repositories.ts'
 import { factory } from './context.ts'
 import { allow } from './guard.ts'
 import { prefixedPath } from './locations.ts'
+import { registryContext } from './registry-context.ts'
 
 const CATALOG_PAGE = 100
 
@@ -17,8 +17,7 @@ export const tags = factory.createApp().get('/', allow('pull'), async (c) => {
   const size = parsePageSize(c.req.query('n'), { default: max, max, above: 'clamp' })
   const last = c.req.query('last') || ''
   if (last !== '') parseTag(last)
-  const found = await listTags(c.get('db'), repository, last, size + 1)
-  if (found === null) throw new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
+  const found = await listTags(registryContext(c), last, size + 1)
   const { entries, next } = cutPage(found, size)
   if (next !== undefined) {
     const path = prefixedPath(settings, `/v2/${repository}/tags/list`)

@@ -1,114 +1,80 @@
 /** Manifests: pulling (OCI distribution spec, end-3), pushing (end-7) and deleting (end-9). */
 import type { Context } from 'hono'
 import { entityTag, noneMatch } from '../lib/conditional.ts'
-import { type Digest, parseDigest } from '../oci/digest.ts'
+import { readBody } from '../lib/read-body.ts'
+import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { MANIFEST_LIMIT_BYTES } from '../oci/manifest.ts'
 import { parseTag } from '../oci/name.ts'
-import { findManifestByDigest, removeManifest, type StoredManifest } from '../store/manifests.ts'
-import { removeTag } from '../store/tags.ts'
+import { deleteManifest } from '../registry/delete-manifest.ts'
+import { deleteTag } from '../registry/delete-tag.ts'
+import { pullManifest } from '../registry/pull-manifest.ts'
+import { pushManifest } from '../registry/push-manifest.ts'
+import { parseManifestReference } from '../registry/reference.ts'
 import { type AppEnv, factory } from './context.ts'
-import { announce, announceCascade, eventOf, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
-import { inUse } from './in-use.ts'
 import { location } from './locations.ts'
-import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
-import { digestKey, noteDeleted, readNearest } from './nearest.ts'
-import { preconditionFailed, preconditionsOf } from './preconditions.ts'
-import { pushManifest } from './push-manifest.ts'
-import { settled } from './settled.ts'
-import { changingTags, noteTagDeleted, readTag } from './tag-reads.ts'
+import { preconditionsOf } from './preconditions.ts'
+import { registryContext } from './registry-context.ts'
 
 export const manifests = factory
   .createApp()
   .get('/', allow('pull'), async (c) => {
-    const reference = parseReference(c.get('reference'))
-    const stored =
-      'digest' in reference
-        ? await readDigest(c, reference.digest)
-        : await readTag(c, reference.tag)
-    if (stored === null) throw unknownManifest(reference)
-    const byTag = 'tag' in reference
-    if (byTag) c.header('Vary', 'Accept', { append: true })
-    const served = byTag ? await resolvePlatform(c, stored) : stored
+    const reference = parseManifestReference(c.get('reference'))
+    const accept = c.req.header('Accept') ?? null
+    if ('tag' in reference) c.header('Vary', 'Accept', { append: true })
+    const { descriptor, open, note } = await pullManifest(registryContext(c), reference, accept)
+    const { mediaType, digest, size } = descriptor
     // The validator is that of the representation which Accept selects.
-    if (noneMatch(c.req.header('If-None-Match'), served.digest)) {
-      return c.body(null, 304, cacheHeaders(served.digest))
+    if (noneMatch(c.req.header('If-None-Match'), digest)) {
+      return c.body(null, 304, cacheHeaders(digest))
     }
-    const answer = await respond(c, served)
-    notePull(c, 'manifests', () => {
-      const { mediaType, size, digest } = served
-      return { mediaType, size, digest, ...reference, url: manifestUrl(c, digest) }
-    })
-    return answer
+    const headers = {
+      ...cacheHeaders(digest),
+      'Content-Type': mediaType,
+      'Content-Length': String(size),
+    }
+    if (c.req.method === 'HEAD') {
+      note()
+      return c.body(null, 200, headers)
+    }
+    const body = await open()
+    note()
+    return c.body(body, 200, headers)
   })
   .put('/', allow('push'), async (c) => {
-    const reference = parseReference(c.get('reference'))
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
-    const allTags = 'tag' in reference ? [...new Set([reference.tag, ...tags])] : tags
-    const pushed = await pushManifest(c, { path: reference, tags: allTags })
-    const { digest } = pushed
-    announce(c, pushed.events)
+    const { digest, subject } = await pushManifest(registryContext(c), {
+      reference: parseManifestReference(c.get('reference')),
+      tags,
+      preconditions: preconditionsOf(c),
+      contentType: c.req.header('Content-Type'),
+      read: () => readManifest(c),
+    })
     c.header('Location', location(c, `/v2/${c.get('repository')}/manifests/${digest}`))
     c.header('Docker-Content-Digest', digest)
-    if (pushed.subject !== null) c.header('OCI-Subject', pushed.subject)
+    if (subject !== null) c.header('OCI-Subject', subject)
     for (const tag of tags) c.header('OCI-Tag', tag, { append: true })
     return c.body(null, 201)
   })
   .delete('/', allow('delete'), async (c) => {
-    const db = c.get('db')
-    const repository = c.get('repository')
-    const reference = parseReference(c.get('reference'))
-    if ('tag' in reference) {
-      const event = eventOf(c, 'delete', { tag: reference.tag })
-      const removing = removeTag(db, repository, reference.tag, event, preconditionsOf(c))
-      const [outcome] = await Promise.all([
-        settled(c, changingTags(c, removing)),
-        noteTagDeleted(c, reference.tag),
-      ])
-      if (outcome === 'unknown') throw unknownManifest(reference)
-      if (outcome === 'precondition failed') throw preconditionFailed(reference)
-      announce(c, [event])
-      return c.body(null, 202)
-    }
-    const { digest } = reference
-    const event = eventOf(c, 'delete', { digest, kind: 'manifest' })
-    const removing = removeManifest(db, repository, digest, event, preconditionsOf(c))
-    const [outcome] = await Promise.all([
-      settled(c, changingTags(c, removing)),
-      noteDeleted(c, digestKey(repository, digest)),
-    ])
-    if (outcome === 'unknown') throw unknownManifest(reference)
-    if (outcome === 'precondition failed') throw preconditionFailed(reference)
-    if (outcome === 'in use') throw await inUse(c, 'manifest', digest)
-    announceCascade(c, event)
+    const reference = parseManifestReference(c.get('reference'))
+    const context = registryContext(c)
+    await ('tag' in reference
+      ? deleteTag(context, reference.tag, preconditionsOf(c))
+      : deleteManifest(context, reference.digest, preconditionsOf(c)))
     return c.body(null, 202)
   })
 
-type Reference = { digest: Digest } | { tag: string }
-
-/** A tag has no colon, a digest has one: what looks like a digest must be one. */
-function parseReference(reference: string): Reference {
-  return reference.includes(':') ? { digest: parseDigest(reference) } : { tag: parseTag(reference) }
-}
-
-function readDigest(c: Context<AppEnv>, digest: Digest): Promise<StoredManifest | null> {
-  const repository = c.get('repository')
-  return readNearest(c, digestKey(repository, digest), (db) =>
-    findManifestByDigest(db, repository, digest),
-  )
-}
-
-async function respond(c: Context<AppEnv>, manifest: StoredManifest): Promise<Response> {
-  const headers = {
-    ...cacheHeaders(manifest.digest),
-    'Content-Type': manifest.mediaType,
-    'Content-Length': String(manifest.size),
-  }
-  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
-  const { content } = manifest
-  const body =
-    'payload' in content ? content.payload : await readManifestBytes(c, content, manifest.size)
-  return c.body(body, 200, headers)
+async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = Number(c.req.header('Content-Length') ?? 0)
+  const bytes =
+    declared > MANIFEST_LIMIT_BYTES ? null : await readBody(c.req.raw.body, MANIFEST_LIMIT_BYTES)
+  if (bytes !== null) return bytes
+  throw new RegistryError('MANIFEST_INVALID', {
+    status: 413,
+    message: `the manifest is too large: ${MANIFEST_LIMIT_BYTES} bytes are the most`,
+  })
 }
 
 /** What a 304 carries as the 200 does (RFC 9110, 15.4.5). */
@@ -118,10 +84,4 @@ function cacheHeaders(digest: Digest): Record<string, string> {
     ETag: entityTag(digest),
     'Cache-Control': 'no-transform',
   }
-}
-
-function unknownManifest(reference: Reference): RegistryError {
-  return new RegistryError('MANIFEST_UNKNOWN', {
-    detail: 'tag' in reference ? { Tag: reference.tag } : { Digest: reference.digest },
-  })
 }

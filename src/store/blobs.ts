@@ -99,7 +99,7 @@ export async function commitBlob(
   const now = Date.now()
   try {
     const outcome = await applyChange(db, event.id, [
-      recordEvent(db, withSize(event, blob.size)),
+      recordEvent(db, event),
       ensureRepository(db, repository, now),
       db.prepare(SQL.insert).bind(blob.digest, blob.size, blob.storageKey, now),
       db.prepare(SQL.link).bind(repository, blob.digest, now),
@@ -112,11 +112,6 @@ export async function commitBlob(
     if (isForeignKeyError(error)) return 'buried'
     throw error
   }
-}
-
-/** The event of a blob's push, with the size that is known only when all bytes are there. */
-export function withSize<E extends OutboxEvent>(event: E, size: number): E {
-  return { ...event, target: { ...event.target, size, length: size } }
 }
 
 /** A repository of any of the `patterns` that has the blob; null where there is none. */

@@ -14,6 +14,25 @@ export interface Database {
   batch<T = unknown>(statements: Statement[]): Promise<D1Result<T>[]>
 }
 
+/**
+ * The databases of a registry. Today all of them are one D1; design.md, "Beyond one database", says what they may become, so
+ * statements that join the two kinds are not written.
+ */
+export interface Databases {
+  /** The primary that has a repository's rows: blobs, manifests, tags, outbox. */
+  of(repository: string): Database
+  /** The same as it is nearest to this location, made for one question. */
+  nearest(repository: string): NearestDatabase
+  /** Accounts, grants, webhooks. */
+  control: Database
+}
+
+export interface NearestDatabase {
+  db: Database
+  /** Whether the primary itself gave every answer so far: then there is nothing newer. */
+  isCurrent(): boolean
+}
+
 /** The database itself, whoever counts: what an isolate remembers of a database, it remembers of this. */
 export function boundDatabase(db: Database): object {
   return db instanceof CountedDatabase ? db.real : db

@@ -3,13 +3,7 @@
  * any time (D1, "Global read replication"). Where there is no replica, the primary answers.
  */
 import type { Usage } from '../lib/usage.ts'
-import { CountedDatabase, type Database } from './database.ts'
-
-export interface NearestDatabase {
-  db: Database
-  /** Whether the primary itself gave every answer so far: then there is nothing newer. */
-  isCurrent(): boolean
-}
+import { CountedDatabase, type NearestDatabase } from './database.ts'
 
 /** Made for one question, so that the answer's origin is known. */
 export function nearestDatabase(

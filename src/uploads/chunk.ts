@@ -1,7 +1,7 @@
 /** What requests bring to an upload's session, and what it answers. */
 import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { OutboxEvent } from '../store/outbox.ts'
+import type { By } from '../registry/context.ts'
 import type { Upload } from './upload-id.ts'
 
 /** What a request says of the bytes that it carries. */
@@ -18,11 +18,13 @@ export interface SessionRequest extends Pick<Upload, 'kind' | 'algorithm'> {
   storageKey: string
 }
 
-/** What a closing PUT asks for. The event's id is the operation's id: the same for the same upload and digest. */
+/** What a closing PUT asks for. */
 export interface Closing {
   repository: string
   digest: Digest
-  event: OutboxEvent
+  by: By
+  /** As in commitBlob: the same for the same upload and digest. */
+  operation: string
 }
 
 /** `offset` is always the count of committed bytes, where the client goes on. */

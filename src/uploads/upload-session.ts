@@ -4,9 +4,10 @@
  * OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
+import type { EventMessage } from '../events/messages.ts'
 import { logError } from '../lib/log.ts'
 import { algorithmOf, type Digest } from '../oci/digest.ts'
-import { commitBlob, findBlob } from '../store/blobs.ts'
+import { type CommitContext, commitBlob, isThere } from '../registry/commit-blob.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
 import { buryUnlessTaken } from '../store/tombstones.ts'
 import { BLOB_BYTES_AT_MOST, bufferPool, PART_BYTES } from './buffer-pool.ts'
@@ -27,6 +28,7 @@ import { Turns } from './turns.ts'
 export interface UploadEnv {
   BUCKET: R2Bucket
   DB: D1Database
+  EVENTS: Queue<EventMessage>
 }
 
 /**
@@ -161,9 +163,10 @@ export class UploadSession extends DurableObject<UploadEnv> {
     else this.#state.touch()
   }
 
-  async #complete({ repository, digest, event }: Closing): Promise<SessionAnswer> {
+  async #complete(closing: Closing): Promise<SessionAnswer> {
     // Cancelled since the last byte came.
     if (!this.#state.isLive) return { kind: 'unknown' }
+    const { digest, operation } = closing
     this.#state.finish(digest)
     const { storageKey, offset: size } = this.#state
     if (this.#completed !== digest) {
@@ -174,20 +177,32 @@ export class UploadSession extends DurableObject<UploadEnv> {
       }
       this.#completed = digest
     }
-    const committed = await commitBlob(this.env.DB, repository, { digest, size, storageKey }, event)
+    const blob = { digest, size, storageKey }
+    const committed = await commitBlob(this.#context(closing), blob, operation)
     if (committed === 'buried') {
       await this.#lose()
       return { kind: 'unknown' }
     }
     this.#state.done()
-    if (committed === 'repeated') return this.#repeat({ repository, digest })
-    return { kind: 'created', size }
+    if (committed === 'gone') return { kind: 'unknown' }
+    return { kind: 'created', size: committed === 'committed' ? size : null }
   }
 
   /** The closing PUT after its success: created again, unless the blob was deleted since. */
-  async #repeat({ repository, digest }: Omit<Closing, 'event'>): Promise<SessionAnswer> {
-    const blob = await findBlob(this.env.DB, repository, digest)
-    return blob === null ? { kind: 'unknown' } : { kind: 'created', size: null }
+  async #repeat(closing: Closing): Promise<SessionAnswer> {
+    const isCreated = await isThere(this.#context(closing), closing)
+    return isCreated ? { kind: 'created', size: null } : { kind: 'unknown' }
+  }
+
+  #context({ repository, by }: Closing): CommitContext {
+    const { DB, EVENTS } = this.env
+    return {
+      repository,
+      by,
+      databases: { of: () => DB },
+      events: { events: EVENTS },
+      keepAlive: (work) => this.ctx.waitUntil(work.catch(() => undefined)),
+    }
   }
 
   /** Ends the upload, and interrupts the chunk that is on its way. No closing PUT may be at work. */

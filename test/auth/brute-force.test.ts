@@ -5,8 +5,8 @@
 import { hash } from 'bcryptjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { newAccessToken } from '../../src/auth/access-tokens.ts'
+import { NAME_FACTOR } from '../../src/auth/guarded-login.ts'
 import { parseHtpasswd } from '../../src/auth/htpasswd.ts'
-import { NAME_FACTOR } from '../../src/auth/login-guard.ts'
 import { hashPassword } from '../../src/auth/passwords.ts'
 import {
   contextOf,

@@ -2,7 +2,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { guarded, type LoginGuard, NAME_FACTOR } from '../../src/auth/login-guard.ts'
+import { guarded, NAME_FACTOR } from '../../src/auth/guarded-login.ts'
+import type { LoginGuard } from '../../src/auth/login-guard.ts'
 import { contextOf, FAILURES_MAX, newName, repeat } from './login-support.ts'
 
 const SECOND = 1000

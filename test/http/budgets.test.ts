@@ -181,7 +181,7 @@ describe('on a registry that asks for a login', () => {
     expect(counts).toEqual(cost({}))
   })
 
-  it('a password that is known costs nothing more, a wrong one two calls of its guard', async () => {
+  it('a password that is known costs nothing more, a wrong one two calls of its guard and its count', async () => {
     const path = `/v2/${REPOSITORY}/manifests/latest`
     const known = await counted(() =>
       send('GET', path, { headers: { Authorization: basic } }, closed),
@@ -189,7 +189,7 @@ describe('on a registry that asks for a login', () => {
     expect(known).toEqual(cost({ d1: 1 }))
     const headers = { Authorization: `Basic ${btoa('admin:a wrong password')}` }
     const wrong = await counted(() => send('GET', path, { headers }, closed))
-    expect(wrong).toEqual(cost({ durableObjectCalls: 2 }))
+    expect(wrong).toEqual(cost({ d1: 1, durableObjectCalls: 2 }))
   })
 })
 

@@ -15,6 +15,7 @@ import {
   randomBytes,
   send,
 } from '../support/registry.ts'
+import { onSessionMessages } from '../support/session-queue.ts'
 
 const REPOSITORY = 'events/app'
 const UNKNOWN: Digest = `sha256:${'0'.repeat(64)}`
@@ -24,13 +25,18 @@ const IF_NONE_MATCH = {}
 
 const queued: RegistryEvent[] = []
 
+function keep(messages: Iterable<MessageSendRequest<EventMessage>>): void {
+  for (const { body } of messages) if ('event' in body) queued.push(body.event)
+}
+onSessionMessages(keep)
+
 /** A queue that keeps what it is sent. */
 const observed = {
   ...bindings,
   EVENTS: {
     ...bindings.EVENTS,
     sendBatch: async (messages: Iterable<MessageSendRequest<EventMessage>>) => {
-      for (const { body } of messages) if ('event' in body) queued.push(body.event)
+      keep(messages)
       return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } }
     },
   },

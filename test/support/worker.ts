@@ -6,6 +6,7 @@ import worker from '../../src/index.ts'
 import { UploadSession as Session, type UploadEnv } from '../../src/uploads/upload-session.ts'
 import { meterBindings, meterStorage } from '../cost/meter.ts'
 import { countBindings } from './counting.ts'
+import { watchQueue } from './session-queue.ts'
 
 export { LoginGuard } from '../../src/index.ts'
 
@@ -16,7 +17,7 @@ let newest: DurableObjectState | undefined
 
 export class UploadSession extends Session {
   constructor(ctx: DurableObjectState, env: UploadEnv) {
-    const known = counting.get(env) ?? meterBindings(countBindings(env))
+    const known = counting.get(env) ?? watchQueue(meterBindings(countBindings(env)))
     counting.set(env, known)
     super(meterStorage(ctx), known)
     newest = ctx

@@ -8,13 +8,12 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { commitBlob, findBlob, unlinkBlob } from '../../src/store/blobs.ts'
-import type { OutboxEvent } from '../../src/store/outbox.ts'
 import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import type { Chunk, SessionRequest } from '../../src/uploads/chunk.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'
 import { type Fault, withFault, withInterruption } from '../invariants/faults.ts'
-import { anyEvent } from '../support/any-event.ts'
+import { anyBy, anyEvent } from '../support/any-event.ts'
 import { randomBytes } from '../support/registry.ts'
 import { chunkOf, newSession, type SessionStub, storedKeys } from './support.ts'
 
@@ -30,13 +29,13 @@ const SILENT_MS = 5500
 let session: SessionStub
 let request: SessionRequest
 /** The operation of a closing PUT: the same however often it is sent. */
-let event: OutboxEvent
+let operation: string
 
 beforeEach(() => {
   session = newSession()
   const storageKey = `test/blobs/2026-01-01/${crypto.randomUUID()}`
   request = { kind: 'fresh', algorithm: 'sha256', storageKey }
-  event = anyEvent()
+  operation = crypto.randomUUID()
 })
 
 /** A digest of bytes that no other test pushed. */
@@ -51,7 +50,7 @@ async function append(bytes: Uint8Array, start: number | null = null) {
 }
 
 async function finish(digest: Digest, chunk: Chunk = NOTHING) {
-  return session.finish(request, chunk, { repository: REPOSITORY, digest, event })
+  return session.finish(request, chunk, { repository: REPOSITORY, digest, operation, by: anyBy() })
 }
 
 /** What GET would send. */

@@ -3,22 +3,17 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
-import { noteMade } from '../../store/audit.ts'
-import { removeRepository } from '../../store/remove-repository.ts'
+import { removeRepository } from '../../registry/remove-repository.ts'
+import { setVisibility } from '../../registry/repository-visibility.ts'
 import {
   findRepository,
   publicAmong,
   type RepositoryFacts,
-  setVisibility,
 } from '../../store/repository-visibility.ts'
 import { listVisibleRepositories } from '../../store/visible-repositories.ts'
 import type { AppEnv } from '../context.ts'
-import { eventOf } from '../events.ts'
 import { requireDeletes } from '../guard.ts'
-import { noteDeleted, repositoryKey } from '../nearest.ts'
-import { settled } from '../settled.ts'
-import { changingTags } from '../tag-reads.ts'
-import { changedBy } from './caller.ts'
+import { registryContext } from '../registry-context.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
 import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
@@ -39,9 +34,6 @@ const repository = named(
     createdAt: time,
   }),
 )
-
-/** A request removes so many thousands of manifests or blobs at most; each step is two queries, of 50 that the Free plan has. */
-const STEPS_AT_MOST = 20
 
 const removal = named(
   'Removal',
@@ -118,12 +110,8 @@ export const repositories = [
     async handle({ params: { repository: name }, body }, c) {
       const facts = await findPullable(c, name)
       requireAdmin(c, name)
-      const patterns = await setVisibility(c.var.db, changedBy(c), name, body.visibility)
-      if (patterns.length === 0) return show(c, name, facts)
-      throw new RegistryError('CONFLICT', {
-        message: `${name} stays public: anonymous may pull from ${patterns.join(', ')}`,
-        detail: { patterns },
-      })
+      await setVisibility(registryContext(c, name), body.visibility)
+      return show(c, name, facts)
     },
   }),
 
@@ -145,21 +133,9 @@ export const repositories = [
       await findPullable(c, name)
       requireAdmin(c, name)
       requireDeletes(c)
-      // The events and the log name it, and what is held of it is let go.
+      // The log names it.
       c.set('repository', name)
-      await noteMade(c.var.db, changedBy(c), {
-        action: 'repository.delete',
-        target: name,
-        detail: {},
-      })
-      const removing = removeRepository(c.var.db, name, STEPS_AT_MOST, () =>
-        eventOf(c, 'delete', {}),
-      )
-      const [removed] = await Promise.all([
-        settled(c, changingTags(c, removing)),
-        noteDeleted(c, repositoryKey(name)),
-      ])
-      return removed
+      return removeRepository(registryContext(c))
     },
   }),
 ]

@@ -3,17 +3,17 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { deliver } from '../../events/deliver.ts'
 import type { KnownEndpoint } from '../../events/endpoints.ts'
-import type { RegistryEvent } from '../../events/event.ts'
 import { addressOptions } from '../../events/event-settings.ts'
 import { sendAll, storedEvent } from '../../events/messages.ts'
 import { logError } from '../../lib/log.ts'
 import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { eventOf } from '../../registry/events.ts'
 import { noteMade } from '../../store/audit.ts'
 import { type DeadLetter, listDeadLetters, replayDeadLetters } from '../../store/dead-letters.ts'
 import { type DeliveryKey, listDeliveries, type StoredDelivery } from '../../store/deliveries.ts'
 import type { AppEnv } from '../context.ts'
-import { eventOf } from '../events.ts'
+import { registryContext } from '../registry-context.ts'
 import { changedBy } from './caller.ts'
 import { invalidRequest, operation } from './operation.ts'
 import { page } from './pages.ts'
@@ -95,7 +95,8 @@ export const webhookDeliveries = [
     errors: [404],
     async handle({ params: { id } }, c) {
       const { endpoint } = await findWebhook(c, id)
-      const event = pingEvent(c)
+      // A pull: receivers act on pushes and deletes.
+      const event = eventOf(registryContext(c, 'berth/ping'), 'pull', EMPTY)
       const { status, ms, error, excerpt } = await deliver(
         endpoint,
         event,
@@ -196,12 +197,6 @@ export const webhookDeliveries = [
     },
   }),
 ]
-
-/** A pull: what acts on events acts on pushes and deletes. */
-function pingEvent(c: Context<AppEnv>): RegistryEvent {
-  const event = eventOf(c, 'pull', EMPTY)
-  return { ...event, target: { ...event.target, repository: 'berth/ping' } }
-}
 
 function wantedOf(
   deadLetter: number | undefined,

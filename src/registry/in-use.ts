@@ -1,19 +1,19 @@
 /** The refusal of a delete that would break an image: it names what is to be deleted first. */
-import type { Context } from 'hono'
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findHolders } from '../store/holders.ts'
-import type { AppEnv } from './context.ts'
+import { mayPull, type RegistryContext } from './context.ts'
 
-/** The holders are told to who may pull. */
+/** The holders are told to callers who may pull. */
 export async function inUse(
-  c: Context<AppEnv>,
+  context: RegistryContext,
   kind: 'manifest' | 'blob',
   digest: Digest,
 ): Promise<RegistryError> {
-  const repository = c.get('repository')
-  const mayPull = c.get('caller').rights.on(repository).has('pull')
-  const holders = mayPull ? await findHolders(c.get('db'), repository, kind, digest) : []
+  const { databases, repository } = context
+  const holders = mayPull(context)
+    ? await findHolders(databases.of(repository), repository, kind, digest)
+    : []
   const holder = kind === 'manifest' ? 'an index' : 'a manifest'
   return new RegistryError('UNSUPPORTED', {
     message: `${holder} of this repository refers to the ${kind}: delete it first`,

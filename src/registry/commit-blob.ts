@@ -1,0 +1,42 @@
+/** Committing a blob: its verified bytes become visible in a repository, and its event is told. */
+import { BLOB_MEDIA_TYPE } from '../events/event.ts'
+import type { EventContext } from '../events/lanes.ts'
+import { commitBlob as commit, findBlob, type StoredBlob } from '../store/blobs.ts'
+import type { Databases } from '../store/database.ts'
+import type { RegistryContext } from './context.ts'
+import { announce, blobUrl, eventOf } from './events.ts'
+
+export interface CommitContext extends Pick<RegistryContext, 'repository' | 'by' | 'keepAlive'> {
+  databases: Pick<Databases, 'of'>
+  events: Pick<EventContext, 'events'>
+}
+
+/**
+ * Where the registry holds the same content already, that object stays and the new bytes are buried.
+ * @param operation the id of the event: an operation that comes again is done once, and tells no second event
+ * @returns `repeated`: the operation was done before. `gone`: the same, and the blob was deleted since. `buried`: nothing is changed,
+ *   as the bytes are buried and may go at any moment.
+ */
+export async function commitBlob(
+  context: CommitContext,
+  blob: StoredBlob,
+  operation: string,
+): Promise<'committed' | 'repeated' | 'gone' | 'buried'> {
+  const { databases, repository } = context
+  const { digest, size } = blob
+  const target = { mediaType: BLOB_MEDIA_TYPE, size, digest, url: blobUrl(context, digest) }
+  const event = { ...eventOf(context, 'push', target), id: operation }
+  const outcome = await commit(databases.of(repository), repository, blob, event)
+  if (outcome === 'buried') return 'buried'
+  if (outcome === 'repeated') return (await isThere(context, blob)) ? 'repeated' : 'gone'
+  announce(context, [event])
+  return 'committed'
+}
+
+/** Whether the repository has the blob: a repetition after a delete must not be answered as a success. */
+export async function isThere(
+  { databases, repository }: Pick<CommitContext, 'databases' | 'repository'>,
+  { digest }: Pick<StoredBlob, 'digest'>,
+): Promise<boolean> {
+  return (await findBlob(databases.of(repository), repository, digest)) !== null
+}

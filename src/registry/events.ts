@@ -1,0 +1,87 @@
+/**
+ * The events of what the registry does. The event of a change is made before it, so that the outbox takes it in the same batch, and
+ * queued after it; those of pulls are only collected.
+ */
+import { Announcements } from '../events/announcements.ts'
+import type { PullInterest } from '../events/endpoint-filter.ts'
+import {
+  type EventAction,
+  type EventTarget,
+  newEvent,
+  type RegistryEvent,
+} from '../events/event.ts'
+import type { EventContext } from '../events/lanes.ts'
+import { storedEvent } from '../events/messages.ts'
+import { pullEvents } from '../events/pull-events.ts'
+import type { Digest } from '../oci/digest.ts'
+import { cascadeEvents } from '../store/outbox.ts'
+import type { RegistryContext } from './context.ts'
+
+type Target = Omit<EventTarget, 'repository' | 'length'>
+
+/** The event of what the caller is about to do, or did. */
+export function eventOf(
+  { by, repository }: Pick<RegistryContext, 'by' | 'repository'>,
+  action: EventAction,
+  target: Target,
+): RegistryEvent {
+  const request = {
+    id: by.requestId,
+    addr: by.address,
+    host: by.host,
+    method: by.method,
+    useragent: by.userAgent,
+  }
+  return newEvent(action, { ...target, repository }, request, by.subject)
+}
+
+type Announcer = Pick<RegistryContext, 'keepAlive'> & { events: Pick<EventContext, 'events'> }
+
+/** Of each queue; the isolate's. */
+const announcements = new WeakMap<object, Announcements>()
+
+/** Hands events that the outbox has to the queue. The answer does not wait for it. */
+export function announce(
+  { events: { events: queue }, keepAlive }: Announcer,
+  events: readonly RegistryEvent[],
+): void {
+  const known = announcements.get(queue) ?? new Announcements(queue)
+  announcements.set(queue, known)
+  known.add(events, keepAlive)
+}
+
+/** More of them wait for the sweep of the outbox, which sends them within a minute. */
+const CASCADE_AT_ONCE = 100
+
+/** The same for the event of a delete and those of what went with it, which only the outbox knows. */
+export function announceCascade(context: RegistryContext, event: RegistryEvent): void {
+  const announceAll = async () => {
+    const db = context.databases.of(context.repository)
+    const cascade = await cascadeEvents(db, event.id, CASCADE_AT_ONCE).catch(() => [])
+    announce(context, [event, ...cascade.flatMap((json) => storedEvent(json) ?? [])])
+  }
+  context.keepAlive(announceAll())
+}
+
+/**
+ * A HEAD counts as a pull, as in docker/distribution; what the client has already (304) does not. `targetOf` is called only where an
+ * endpoint may want the event.
+ */
+export function notePull(
+  context: RegistryContext,
+  kind: keyof PullInterest,
+  targetOf: () => Target,
+): void {
+  const make = () => eventOf(context, 'pull', targetOf())
+  pullEvents.note(kind, make, context.events, context.keepAlive)
+}
+
+type Owner = Pick<RegistryContext, 'by' | 'repository'>
+
+export function manifestUrl({ by, repository }: Owner, digest: Digest): string {
+  return `${by.baseUrl}/v2/${repository}/manifests/${digest}`
+}
+
+export function blobUrl({ by, repository }: Owner, digest: Digest): string {
+  return `${by.baseUrl}/v2/${repository}/blobs/${digest}`
+}

@@ -1,0 +1,203 @@
+/** Pushing a manifest (OCI distribution spec, end-7): check it against its type and its repository, store it in one transaction. */
+import type { RegistryEvent } from '../events/event.ts'
+import type { Preconditions } from '../lib/conditional.ts'
+import { isPassing } from '../lib/passing-error.ts'
+import { withRetries } from '../lib/retry.ts'
+import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { type Manifest, parseManifest } from '../oci/manifest.ts'
+import { newStorageKey } from '../store/blob-store.ts'
+import type { ManifestContent } from '../store/manifests.ts'
+import { INLINE_MANIFEST_BYTES, type PutOutcome, putManifest } from '../store/put-manifest.ts'
+import { registryId } from '../store/registry.ts'
+import { buryOnError } from '../store/tombstones.ts'
+import {
+  checkEmbeddedData,
+  checkReferences,
+  referencesOf,
+  requiredReferences,
+} from './check-references.ts'
+import { mayPull, type RegistryContext } from './context.ts'
+import { announce, eventOf, manifestUrl } from './events.ts'
+import { type ManifestReference, preconditionFailed } from './reference.ts'
+import { changeTags } from './tags.ts'
+
+/** Each is a header of the answer, and Python's client takes 100 of those; the spec asks for 10 tags at least. */
+const TAGS_AT_MOST = 64
+
+/** A referrers list repeats the annotations of every manifest on it. */
+const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
+
+export interface ManifestPush {
+  /** Reads the manifest, 4 MiB at most. */
+  read: () => Promise<Uint8Array<ArrayBuffer>>
+  /** The Content-Type header. */
+  contentType: string | undefined
+  /** What the request names; a tag is set, too. */
+  reference: ManifestReference
+  /** More tags to set. */
+  tags: readonly string[]
+  /** What must be true of `reference` before the push. */
+  preconditions: Preconditions
+}
+
+export interface PushedManifest {
+  digest: Digest
+  subject: Digest | null
+}
+
+/** @throws {RegistryError} MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, TAG_INVALID, DENIED (also as 412), UNAVAILABLE */
+export async function pushManifest(
+  context: RegistryContext,
+  push: ManifestPush,
+): Promise<PushedManifest> {
+  const { reference } = push
+  const tags = tagsOf(push)
+  const bytes = await push.read()
+  const digest = await digestOf(
+    bytes,
+    'digest' in reference ? algorithmOf(reference.digest) : 'sha256',
+  )
+  if ('digest' in reference && reference.digest !== digest) {
+    throw new RegistryError('DIGEST_INVALID', {
+      message: 'the manifest does not hash to the digest that it was pushed under',
+      detail: { expected: reference.digest, actual: digest },
+    })
+  }
+  const manifest = parseManifest(bytes, push.contentType)
+  // A small one is checked as it is stored; what lies in the blob store must not be written for nothing.
+  if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(context, manifest)
+  await checkEmbeddedData(manifest)
+  const events = eventsOf(context, { digest, size: bytes.length, manifest, tags })
+  const outcome = await changeTags(
+    context,
+    store(context, { push, bytes, digest, manifest, tags, events }),
+  )
+  if (outcome !== 'stored') throw await refusal(context, outcome, push, manifest, tags)
+  announce(context, events)
+  return { digest, subject: manifest.subject?.digest ?? null }
+}
+
+function tagsOf({ reference, tags }: ManifestPush): string[] {
+  const all = new Set('tag' in reference ? [reference.tag, ...tags] : tags)
+  if (all.size <= TAGS_AT_MOST) return [...all]
+  throw new RegistryError('TAG_INVALID', {
+    status: 414,
+    message: `a push may set ${TAGS_AT_MOST} tags at most`,
+  })
+}
+
+type Events = readonly [RegistryEvent, ...RegistryEvent[]]
+
+/** One for each tag, as the original has them; one without a tag where there is none. */
+function eventsOf(
+  context: RegistryContext,
+  {
+    digest,
+    size,
+    manifest,
+    tags,
+  }: Pick<Checked, 'digest' | 'manifest' | 'tags'> & { size: number },
+): Events {
+  const { mediaType } = manifest
+  const references = referencesOf(manifest)
+  const target = { mediaType, size, digest, url: manifestUrl(context, digest), references }
+  const [first, ...others] = tags
+  if (first === undefined) return [eventOf(context, 'push', target)]
+  const tagged = (tag: string) => eventOf(context, 'push', { ...target, tag })
+  return [tagged(first), ...others.map(tagged)]
+}
+
+interface Checked {
+  push: ManifestPush
+  bytes: Uint8Array<ArrayBuffer>
+  digest: Digest
+  manifest: Manifest
+  tags: readonly string[]
+  events: Events
+}
+
+async function store(
+  context: RegistryContext,
+  { push, bytes, digest, manifest, tags, events }: Checked,
+): Promise<PutOutcome> {
+  const { databases, repository, by } = context
+  return putManifest(databases.of(repository), repository, {
+    digest,
+    mediaType: manifest.mediaType,
+    size: bytes.length,
+    content: await storeContent(context, bytes, digest),
+    artifactType: manifest.artifactType ?? null,
+    subject: manifest.subject?.digest ?? null,
+    annotations: referrerAnnotations(manifest),
+    ...requiredReferences(manifest),
+    tags,
+    events,
+    path: push.reference,
+    preconditions: push.preconditions,
+    mayMoveTags: by.actions.includes('push'),
+  })
+}
+
+/** Up to 64 KiB stand in the row; larger manifests lie in the blob store. */
+async function storeContent(
+  { databases, repository, blobs }: RegistryContext,
+  bytes: Uint8Array<ArrayBuffer>,
+  digest: Digest,
+): Promise<ManifestContent> {
+  if (bytes.length <= INLINE_MANIFEST_BYTES) return { payload: new TextDecoder().decode(bytes) }
+  const db = databases.of(repository)
+  const storageKey = newStorageKey(await registryId(db), 'manifests')
+  const write = () => blobs.write(storageKey, bytes, digest)
+  const written = await buryOnError(db, storageKey, () => withRetries(write, isPassing))
+  if (!written) throw new Error(`the manifest ${digest} changed on its way to the blob store`)
+  return { storageKey }
+}
+
+/** @throws {RegistryError} MANIFEST_INVALID where they are too large */
+function referrerAnnotations({ subject, annotations }: Manifest): string | null {
+  if (subject === undefined || annotations === undefined) return null
+  const text = JSON.stringify(annotations)
+  if (new TextEncoder().encode(text).length <= REFERRER_ANNOTATIONS_BYTES) return text
+  throw new RegistryError('MANIFEST_INVALID', {
+    message: `annotations: those of a manifest with a subject may take ${REFERRER_ANNOTATIONS_BYTES} bytes`,
+  })
+}
+
+async function refusal(
+  context: RegistryContext,
+  outcome: Exclude<PutOutcome, 'stored'>,
+  { reference }: ManifestPush,
+  manifest: Manifest,
+  tags: readonly string[],
+): Promise<RegistryError> {
+  switch (outcome) {
+    case 'precondition failed':
+      return preconditionFailed(reference)
+    case 'tag taken':
+      return tagTaken(context, tags)
+    case 'buried':
+      return pushAgain('the manifest was not stored in time')
+    case 'missing':
+      // What it refers to is not as it says, or was not a moment ago: the check tells what is wrong.
+      await checkReferences(context, manifest)
+      return pushAgain('the repository is changing')
+  }
+}
+
+function tagTaken(context: RegistryContext, tags: readonly string[]): RegistryError {
+  if (!mayPull(context)) {
+    return new RegistryError('DENIED', { message: 'you may add tags but not move them' })
+  }
+  return new RegistryError('DENIED', {
+    message: 'the tag names another manifest, and you may add tags but not move them',
+    detail: { tags },
+  })
+}
+
+function pushAgain(why: string): RegistryError {
+  return new RegistryError('UNAVAILABLE', {
+    message: `${why}: push again`,
+    headers: { 'Retry-After': '1' },
+  })
+}

@@ -1,0 +1,34 @@
+/** What a manifest is asked for by (OCI distribution spec, "Pulling manifests"). */
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { parseTag } from '../oci/name.ts'
+
+export type ManifestReference = { digest: Digest } | { tag: string }
+
+/**
+ * A tag has no colon, a digest has one: what looks like a digest must be one.
+ * @throws {RegistryError} TAG_INVALID, DIGEST_INVALID
+ */
+export function parseManifestReference(text: string): ManifestReference {
+  return text.includes(':') ? { digest: parseDigest(text) } : { tag: parseTag(text) }
+}
+
+export function unknownManifest(reference: ManifestReference): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', { detail: referenceDetail(reference) })
+}
+
+/** The reference is not what If-Match or If-None-Match asks for (RFC 9110, 13.1). */
+export function preconditionFailed(reference: ManifestReference): RegistryError {
+  return new RegistryError('DENIED', {
+    status: 412,
+    message:
+      'tag' in reference
+        ? 'the tag is not what If-Match or If-None-Match asks for: read it again'
+        : 'the manifest is not what If-Match or If-None-Match asks for',
+    detail: referenceDetail(reference),
+  })
+}
+
+function referenceDetail(reference: ManifestReference) {
+  return 'tag' in reference ? { Tag: reference.tag } : { Digest: reference.digest }
+}

@@ -1,0 +1,30 @@
+/** Removing a repository with everything in it, in steps. */
+import { noteMade } from '../store/audit.ts'
+import { type Removed, removeRepository as remove } from '../store/remove-repository.ts'
+import { changedBy, type RegistryContext } from './context.ts'
+import { eventOf } from './events.ts'
+import { noteDeleted, repositoryKey } from './read-nearest.ts'
+import { changeTags } from './tags.ts'
+
+/** A call removes so many thousands of manifests or blobs at most; each step is two queries, of 50 that the Free plan has. */
+const STEPS_AT_MOST = 20
+
+/**
+ * Each tag, manifest and blob has its event, which the sweep of the outbox sends. Blobs that other repositories have, too, stay there.
+ * @returns what this call removed, and whether that was all
+ */
+export async function removeRepository(context: RegistryContext): Promise<Removed> {
+  const { databases, repository } = context
+  await noteMade(databases.control, changedBy(context), {
+    action: 'repository.delete',
+    target: repository,
+    detail: {},
+  })
+  const makeEvent = () => eventOf(context, 'delete', {})
+  const removing = remove(databases.of(repository), repository, STEPS_AT_MOST, makeEvent)
+  const [removed] = await Promise.all([
+    changeTags(context, removing),
+    noteDeleted(context, repositoryKey(context)),
+  ])
+  return removed
+}

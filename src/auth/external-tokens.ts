@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { logInfo } from '../lib/log.ts'
-import { outboundProblem } from '../lib/outbound.ts'
+import { addressProblem } from '../lib/outgoing-address.ts'
 import { plainObject } from '../lib/schemas.ts'
 import type { AuthSettings } from './auth-settings.ts'
 import {
@@ -40,12 +40,6 @@ const KeySet = v.pipe(
   v.check(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length),
 )
 
-/** Whether this machine may be asked is not known here, but when it is asked. */
-const KeySetUrl = v.pipe(
-  v.string(),
-  v.check((url) => outboundProblem(url, true) === null),
-)
-
 /** What docker/distribution reads too, and nothing else: a misspelt name is not to be ignored. */
 const Configuration = v.pipe(
   plainObject(),
@@ -54,7 +48,7 @@ const Configuration = v.pipe(
     service: Quotable,
     issuer: v.pipe(v.string(), v.minLength(1)),
     rootcertbundle: v.optional(v.string()),
-    jwks: v.optional(v.union([KeySetUrl, KeySet])),
+    jwks: v.optional(v.union([v.string(), KeySet])),
     signingalgorithms: v.optional(v.array(v.picklist(FOREIGN_ALGORITHMS))),
   }),
 )
@@ -71,13 +65,16 @@ const TAKES: Record<string, string> = {
 /**
  * Reads the configuration: JSON with `realm`, `service`, `issuer`, and `rootcertbundle` (PEM text) or `jwks` (an https URL, or
  * a JWK set) or both, and `signingalgorithms` where not all asymmetric ones are accepted.
+ * `allowLoopback`: whether that URL may be of this machine, and http.
  * @throws {Error} which says what it takes
  */
-export function parseTokenService(json: string): TokenService {
+export function parseTokenService(json: string, allowLoopback: boolean): TokenService {
   const { realm, service, issuer, rootcertbundle, jwks, signingalgorithms } = configuration(json)
   if (rootcertbundle === undefined && jwks === undefined) {
     throw new Error('rootcertbundle or jwks, without which no token could be verified')
   }
+  const problem = typeof jwks === 'string' ? addressProblem(jwks, { allowLoopback }) : null
+  if (problem !== null) throw new Error(`jwks as ${TAKES.jwks}: ${problem}`)
   const bundle = rootcertbundle === undefined ? NO_BUNDLE : parseBundle(rootcertbundle)
   return {
     realm,

@@ -1,4 +1,7 @@
-/** The direction of imports: a file of src/ imports only from its own layer's folder or from layers below. See the README. */
+/**
+ * The direction of imports: a file of src/ imports only from its own layer's folder or from layers below. See the README. And the
+ * one way out: all requests that the Worker makes itself are under one policy.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -39,11 +42,11 @@ function violations(file: string, source: string): string[] {
   })
 }
 
-describe('the direction of imports', () => {
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.ts'),
-  )
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.ts'),
+)
 
+describe('the direction of imports', () => {
   it('knows every folder', () => {
     const folders = new Set(files.map((file) => dirname(file).split('/')[0] ?? '.'))
     expect([...folders].filter((name) => !(name in LAYERS) && !BESIDE.has(name))).toEqual([])
@@ -63,5 +66,18 @@ describe('the direction of imports', () => {
     ['app.ts', "import x from './cli/local.ts'"],
   ])('would be broken by an import in %s', (file, source) => {
     expect(violations(file, source)).toHaveLength(1)
+  })
+})
+
+describe('requests to elsewhere', () => {
+  it('leave from one file, which asks the policy', () => {
+    const calling = files.filter((file) => {
+      const [folder = ''] = file.split('/')
+      // Not `stub.fetch(`, which stays within.
+      return (
+        !BESIDE.has(folder) && /(?<!\.)\bfetch\b *\(/.test(readFileSync(join(src, file), 'utf8'))
+      )
+    })
+    expect(calling).toEqual(['lib/outgoing-request.ts'])
   })
 })

@@ -1,9 +1,9 @@
 /** What authentication takes from the settings and the bindings. */
 
 import type { Database } from '../store/database.ts'
-import type { TokenService } from './external-tokens.ts'
 import type { Htpasswd } from './htpasswd.ts'
 import type { LoginGuard } from './login-guard.ts'
+import type { TokenService } from './token-service.ts'
 
 export interface AuthSettings {
   /** Whether everybody may do everything: for a registry on one's own machine. */

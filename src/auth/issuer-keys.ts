@@ -1,6 +1,7 @@
 /** The keys of OIDC issuers, found by discovery (OpenID Connect Discovery 1.0, 4). */
 import * as v from 'valibot'
-import { fetchJson, outboundProblem } from '../lib/outbound.ts'
+import { addressProblem } from '../lib/outgoing-address.ts'
+import { fetchJson } from '../lib/outgoing-request.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 const ISSUER_CHARACTERS = 255
@@ -29,10 +30,10 @@ async function fetchKeys(issuer: string, allowLoopback: boolean): Promise<unknow
 /** Why a URL cannot be the issuer of a trust rule, in words for the administrator; null where it can. */
 export function issuerProblem(url: string, allowLoopback: boolean): string | null {
   if (url.length > ISSUER_CHARACTERS) return `an issuer has at most ${ISSUER_CHARACTERS} characters`
-  const problem = outboundProblem(url, allowLoopback)
+  const problem = addressProblem(url, { allowLoopback })
   if (problem !== null) return `the issuer cannot be asked: ${problem}`
-  const { origin, pathname, search, hash } = new URL(url)
-  if (search !== '' || hash !== '') return 'an issuer has no query and no fragment'
+  const { origin, pathname, search } = new URL(url)
+  if (search !== '') return 'an issuer has no query'
   // It is compared with `iss` as it is written, so that only the plain spelling can ever match.
   const plain = [origin, `${origin}${pathname}`].includes(url) && !pathname.includes('//')
   return plain ? null : `the issuer is not in its plain form, ${origin}${pathname}`

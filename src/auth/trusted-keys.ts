@@ -10,7 +10,7 @@ import {
   type JWK,
   type JWTHeaderParameters,
 } from 'jose'
-import { fetchJson } from '../lib/outbound.ts'
+import { fetchJson } from '../lib/outgoing-request.ts'
 import { verifiedLeaf } from './certificate-chain.ts'
 import { libtrustKeyId } from './libtrust.ts'
 import { RemoteKeys } from './remote-keys.ts'

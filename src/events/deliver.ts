@@ -1,13 +1,13 @@
 /** One attempt at one delivery: a POST whose answer says whether the endpoint has the event. */
 
+import type { AddressOptions } from '../lib/outgoing-address.ts'
+import { ANSWER_BYTES, type OutgoingRequest, sendRequest } from '../lib/outgoing-request.ts'
 import type { Endpoint } from './endpoint.ts'
 import { CONTENT_TYPES, deliveryBody } from './envelope.ts'
 import type { RegistryEvent } from './event.ts'
 import { webhookHeaders } from './signature.ts'
-import { type AddressOptions, addressProblem } from './webhook-address.ts'
 
-/** Bytes of an answer that are read, so that the connection can be used again; and of those that are kept. */
-const ANSWER_BYTES = 64 * 1024
+/** Bytes of an answer that are kept; more are read, so that the connection can be used again. */
 const EXCERPT_BYTES = 1024
 
 const ERROR_CHARACTERS = 256
@@ -23,26 +23,21 @@ export interface Attempt {
   excerpt: string | null
 }
 
-type Send = (url: string, init: RequestInit) => Promise<Response>
-
 /** Sends the event to the endpoint; it never throws. The address is judged again: the rules may have changed since it was stored. */
 export async function deliver(
   endpoint: Endpoint,
   event: RegistryEvent,
   address: AddressOptions,
-  send: Send = (url, init) => fetch(url, init),
 ): Promise<Attempt> {
   const begun = Date.now()
   const attempt: Omit<Attempt, 'ms'> = { status: null, error: null, excerpt: null }
   const signal = AbortSignal.timeout(endpoint.timeoutMs)
   try {
-    attempt.error = addressProblem(endpoint.url, address)
-    if (attempt.error === null) {
-      const response = await send(endpoint.url, await requestFor(endpoint, event, begun, signal))
-      attempt.status = response.status
-      attempt.error = statusProblem(response.status)
-      attempt.excerpt = await readExcerpt(response)
-    }
+    const request = await requestFor(endpoint, event, begun, signal)
+    const response = await sendRequest(endpoint.url, request, address)
+    attempt.status = response.status
+    attempt.error = statusProblem(response.status)
+    attempt.excerpt = await readExcerpt(response)
   } catch (error) {
     attempt.error = signal.aborted ? `no answer within ${endpoint.timeoutMs} ms` : textOf(error)
   }
@@ -54,16 +49,15 @@ async function requestFor(
   event: RegistryEvent,
   now: number,
   signal: AbortSignal,
-): Promise<RequestInit> {
+): Promise<OutgoingRequest> {
   const { format, references, secrets } = endpoint
   const body = deliveryBody(format, event, { references })
   const headers = new Headers()
   for (const [name, value] of endpoint.headers) headers.append(name, value)
-  if (!headers.has('User-Agent')) headers.set('User-Agent', 'Berth')
   headers.set('Content-Type', CONTENT_TYPES[format])
   const signed = await webhookHeaders(secrets, event.id, now, body)
   for (const [name, value] of Object.entries(signed)) headers.set(name, value)
-  return { method: 'POST', headers, body, redirect: 'manual', signal }
+  return { method: 'POST', headers, body, signal }
 }
 
 function statusProblem(status: number): string | null {

@@ -1,11 +1,11 @@
 /** Endpoints: where events are delivered to, and what each of them wants. The `WEBHOOKS` variable is a list of them. */
 import * as v from 'valibot'
+import { type AddressOptions, addressProblem } from '../lib/outgoing-address.ts'
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import { isUnknownKey, memberPath } from '../lib/schemas.ts'
 import { EndpointConfiguration, millisecondsOf } from './endpoint-configuration.ts'
 import type { Format } from './envelope.ts'
 import type { EventAction } from './event.ts'
-import { type AddressOptions, addressProblem } from './webhook-address.ts'
 
 export interface Endpoint {
   name: string

@@ -1,7 +1,8 @@
 /** What an operator may set about events; http/settings.ts reads it from the variables. */
+
+import { type AddressOptions, isHostPattern } from '../lib/outgoing-address.ts'
 import { parseDuration } from './duration.ts'
 import type { Endpoint } from './endpoint.ts'
-import { type AddressOptions, isHostPattern } from './webhook-address.ts'
 
 export interface EventSettings {
   /** Endpoints of the WEBHOOKS variable. */

@@ -4,8 +4,8 @@
  */
 
 import type { AuthSettings } from '../auth/auth-settings.ts'
-import { parseTokenService } from '../auth/external-tokens.ts'
 import { parseHtpasswd } from '../auth/htpasswd.ts'
+import { parseTokenService } from '../auth/token-service.ts'
 
 import { parseEndpoints } from '../events/endpoint.ts'
 import { type EventSettings, parseHosts, parseRetryTime } from '../events/event-settings.ts'
@@ -72,6 +72,7 @@ export function readSettings(variables: SettingVariables): Settings {
   const webhookHosts = parsed('WEBHOOK_HOSTS', variables.WEBHOOK_HOSTS, parseHosts) ?? []
   const parseWebhooks = (json: string) =>
     parseEndpoints(json, { allowLoopback, hosts: webhookHosts })
+  const parseTokenAuth = (json: string) => parseTokenService(json, allowLoopback)
   const blobRedirect = {
     keyId: variables.BLOB_REDIRECT_KEY_ID,
     secret: variables.BLOB_REDIRECT_SECRET,
@@ -92,7 +93,7 @@ export function readSettings(variables: SettingVariables): Settings {
     openAccess: flag('OPEN_ACCESS', variables.OPEN_ACCESS, false),
     adminPassword: password('ADMIN_PASSWORD', variables.ADMIN_PASSWORD),
     htpasswd: parsed('HTPASSWD', variables.HTPASSWD, parseHtpasswd),
-    tokenAuth: parsed('TOKEN_AUTH', variables.TOKEN_AUTH, parseTokenService),
+    tokenAuth: parsed('TOKEN_AUTH', variables.TOKEN_AUTH, parseTokenAuth),
     tokenService: tokenService(variables.TOKEN_SERVICE),
     tokenTtlSeconds: number('TOKEN_TTL_SECONDS', variables.TOKEN_TTL_SECONDS, TOKEN_TTL),
     challenge: challenge(variables.CHALLENGE),

@@ -1,8 +1,9 @@
 /** Tokens of an external token service: the ways that docker/distribution takes them, and every way not to. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AuthSettings } from '../../src/auth/auth-settings.ts'
-import { parseTokenService, verifyExternalToken } from '../../src/auth/external-tokens.ts'
+import { verifyExternalToken } from '../../src/auth/external-tokens.ts'
 import { libtrustKeyId } from '../../src/auth/libtrust.ts'
+import { parseTokenService } from '../../src/auth/token-service.ts'
 import { exported, newCertificate, newParty, type Party, toBase64, toPem } from './certificates.ts'
 import {
   base64url,
@@ -81,12 +82,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function configured(extra: Record<string, unknown>): AuthSettings {
+/** `wasLocal`: whether this machine was allowed when the configuration was read; it is not now. */
+function configured(extra: Record<string, unknown>, wasLocal = false): AuthSettings {
   return {
     openAccess: false,
     adminPassword: null,
     htpasswd: null,
-    tokenAuth: parseTokenService(JSON.stringify({ ...BASE, ...extra })),
+    tokenAuth: parseTokenService(JSON.stringify({ ...BASE, ...extra }), wasLocal),
     tokenService: 'berth',
     tokenTtlSeconds: 900,
     loginFailuresMax: 10,
@@ -508,15 +510,19 @@ describe('keys at an address', () => {
 
   it('are not on this machine unless that is allowed', async () => {
     const jwks = 'http://127.0.0.1:9/keys'
-    answers.set(jwks, { keys: [await publicJwk(inline)] })
-    const settings = configured({ jwks })
+    for (const url of [jwks, `${jwks}/2`]) answers.set(url, { keys: [await publicJwk(inline)] })
+    const settings = configured({ jwks }, true)
     await refuses(await tokenOf(inline), settings)
     expect(asked).toEqual([])
+    await accepts(await tokenOf(inline), {
+      ...configured({ jwks: `${jwks}/2` }, true),
+      allowLoopback: true,
+    })
   })
 })
 
 describe('parseTokenService', () => {
-  const parse = (value: unknown) => parseTokenService(JSON.stringify(value))
+  const parse = (value: unknown) => parseTokenService(JSON.stringify(value), false)
   const jwks = 'https://auth.example.com/keys'
 
   it('reads what the original takes', () => {
@@ -550,6 +556,7 @@ describe('parseTokenService', () => {
     ['a key that is none', { ...BASE, rootcertbundle: pemOf('PUBLIC KEY') }, /block 1/],
     ['a private key', { ...BASE, rootcertbundle: pemOf('PRIVATE KEY') }, /block 1: neither/],
     ['keys over http', { ...BASE, jwks: 'http://auth.example.com/keys' }, /jwks as the https URL/],
+    ['keys of a private network', { ...BASE, jwks: 'https://auth.internal/' }, /private network/],
     ['a path to keys', { ...BASE, jwks: '/jwks.json' }, /jwks as the https URL/],
     ['no keys', { ...BASE, jwks: { keys: [] } }, /jwks as/],
     ['a set that is none', { ...BASE, jwks: { key: 1 } }, /jwks/],
@@ -587,7 +594,7 @@ describe('parseTokenService', () => {
   })
 
   it('refuses what is no JSON', () => {
-    expect(() => parseTokenService('realm: x')).toThrow(/JSON object/)
+    expect(() => parseTokenService('realm: x', false)).toThrow(/JSON object/)
   })
 
   it('refuses keys of other kinds', async () => {

@@ -567,6 +567,20 @@ describe("an issuer's keys", () => {
     await isRefused(await tokenOf(issuer, key))
   })
 
+  it.each([
+    ['https://gitlab.internal', 'known in a private network only'],
+    ['https://issuer.example.com:444', 'the port has to be 443, or 1024 or above'],
+  ])(
+    'are not asked of %s, though a rule of old names it, and the log says why',
+    async (issuer, why) => {
+      await env.DB.batch(rule(issuer, issuer, 'berth', { repository_owner: 'octo' }, []))
+      await publish(issuer, key)
+      await isRefused(await tokenOf(issuer, key))
+      expect(asked).toEqual([])
+      expect(JSON.stringify(logged)).toContain(why)
+    },
+  )
+
   it.each<[string, (jwk: Record<string, unknown>) => unknown]>([
     ['no set', () => []],
     ['a set without keys', () => ({})],
@@ -620,26 +634,30 @@ describe('issuerProblem', () => {
   })
 
   it.each([
-    ['', /not a URL/],
-    ['issuer.example.com', /not a URL/],
-    ['http://issuer.example.com', /not https/],
+    ['', /https:\/\//],
+    ['issuer.example.com', /https:\/\//],
+    ['http://issuer.example.com', /https:\/\//],
     ['https://10.0.0.1', /address/],
+    ['https://gitlab.internal', /private network/],
+    ['https://gitlab', /no dot/],
+    ['https://issuer.example.com:444', /port/],
     ['https://user@issuer.example.com', /credentials/],
     ['https://issuer.example.com?x=1', /query/],
     ['https://issuer.example.com/#x', /fragment/],
     ['https://issuer.example.com?', /plain form/],
-    ['https://issuer.example.com#', /plain form/],
-    ['https://issuer.example.com ', /plain form/],
-    [' https://issuer.example.com', /plain form/],
-    ['https://issuer.example.com\n', /plain form/],
+    ['https://issuer.example.com#', /fragment/],
+    ['https://issuer.example.com ', /spaces/],
+    [' https://issuer.example.com', /spaces/],
+    ['https://issuer.example.com\n', /control characters/],
     ['https://issuer.example.com//', /plain form/],
     ['https://issuer.example.com/a/../b', /plain form/],
-    ['https://issuer.example.com/a b', /plain form/],
-    ['https://issuer.example.com\\a', /plain form/],
+    ['https://issuer.example.com/a b', /spaces/],
+    ['https://issuer.example.com/a"b', /plain form/],
+    ['https://issuer.example.com\\a', /backslashes/],
     ['https://issuer.example.com:443', /plain form/],
     ['https://Issuer.example.com', /plain form/],
     ['HTTPS://issuer.example.com', /plain form/],
-    ['https:issuer.example.com', /plain form/],
+    ['https:issuer.example.com', /https:\/\//],
     [`https://issuer.example.com/${'a'.repeat(255)}`, /255/],
   ])('tells what is wrong with %j', (issuer, problem) => {
     expect(issuerProblem(issuer, true)).toMatch(problem)
@@ -647,7 +665,7 @@ describe('issuerProblem', () => {
   })
 
   it('allows this machine where it is said so', () => {
-    expect(issuerProblem('http://127.0.0.1:8080', false)).toMatch(/this machine/)
+    expect(issuerProblem('http://127.0.0.1:8080', false)).toMatch(/https:\/\//)
     expect(issuerProblem('http://127.0.0.1:8080', true)).toBeNull()
   })
 })

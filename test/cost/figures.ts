@@ -50,7 +50,7 @@ export const FIGURES: Figures = {
   },
   pushTold: billOf(34, 29, 175, 114, 6, 0, 0, 0, 0, 21),
   minute: billOf(1, 6, 8, 1, 0, 0, 0, 0, 0, 0),
-  hour: billOf(1, 10, 27, 3, 1, 2, 0, 0, 0, 0),
+  hour: billOf(1, 10, 29, 3, 1, 2, 0, 0, 0, 0),
 }
 
 export interface Figures {

@@ -1,5 +1,5 @@
 /** One attempt: what is sent, and what is made of the answer. Real sockets: test/node/events.test.ts. */
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { deliver } from '../../src/events/deliver.ts'
 import { type Endpoint, endpointOf } from '../../src/events/endpoint.ts'
 import { deliveryBody, FORMATS } from '../../src/events/envelope.ts'
@@ -8,6 +8,10 @@ import { deliveryProblem } from '../support/standard-webhooks.ts'
 import { anEvent } from './support.ts'
 
 const ANYWHERE = { allowLoopback: false, hosts: [] }
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+})
 
 function endpoint(extra: Partial<Endpoint> = {}): Endpoint {
   return { ...endpointOf({ name: 'one', url: 'https://one.example/hook' }), ...extra }
@@ -24,10 +28,11 @@ interface Sent {
 async function attemptAt(to: Endpoint, answer: () => Response | Promise<Response>) {
   const sent: Sent[] = []
   const event = anEvent({ references: [] })
-  const attempt = await deliver(to, event, ANYWHERE, async (url, init) => {
+  vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     sent.push({ url, init, headers: new Headers(init.headers), body: String(init.body) })
     return answer()
   })
+  const attempt = await deliver(to, event, ANYWHERE)
   return { event, sent, attempt }
 }
 
@@ -154,11 +159,12 @@ describe('the answer', () => {
   it('that takes too long is a failure that says so', async () => {
     const event = anEvent()
     const to = endpoint({ timeoutMs: 30 })
-    const attempt = await deliver(to, event, ANYWHERE, (_, { signal }) => {
+    vi.stubGlobal('fetch', (_: string, { signal }: RequestInit) => {
       return new Promise((_resolve, reject) => {
         signal?.addEventListener('abort', () => reject(signal.reason))
       })
     })
+    const attempt = await deliver(to, event, ANYWHERE)
     expect(attempt).toMatchObject({ status: null, error: 'no answer within 30 ms' })
     expect(attempt.ms).toBeGreaterThanOrEqual(29)
   })

@@ -206,6 +206,11 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['HTPASSWD', `alice:${BCRYPT}\nasdf`, 'line 2'],
   ['TOKEN_AUTH', '{', 'JSON'],
   ['TOKEN_AUTH', '{"realm":"https://auth.example.com/token","service":"r"}', 'issuer'],
+  [
+    'TOKEN_AUTH',
+    '{"realm":"https://a.example","service":"r","issuer":"i","jwks":"https://a.internal/"}',
+    'private network',
+  ],
   ['TOKEN_SERVICE', 'a "quoted" name', 'a name such as'],
   ['TOKEN_TTL_SECONDS', '59', 'from 60 to 900'],
   ['TOKEN_TTL_SECONDS', '901', 'from 60 to 900'],

@@ -1,6 +1,6 @@
 /**
  * The direction of imports: a file of src/ imports only from its own folder or from layers below it, in no circle, and the use cases
- * know no HTTP. See src/README.md.
+ * know no HTTP. And the one way out: all requests that the Worker makes itself are under one policy. See src/README.md.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -137,6 +137,12 @@ describe('the direction of imports', () => {
   })
 })
 
-describe('the size of what stands in src/', () => {
-  it.todo('is at most 20 files a folder')
+describe('requests to elsewhere', () => {
+  it('leave from one file, which asks the policy', () => {
+    // Not `stub.fetch(`, which stays within.
+    const calling = files.filter(
+      ({ file, source }) => !BESIDE.has(folderOf(file)) && /(?<!\.)\bfetch\b *\(/.test(source),
+    )
+    expect(calling.map(({ file }) => file)).toEqual(['lib/outgoing-request.ts'])
+  })
 })

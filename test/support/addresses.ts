@@ -1,9 +1,9 @@
 /**
- * URLs that somebody may write down for a webhook, and whether one may go there: judged by hand from what the RFCs and the URL
+ * URLs that somebody may write down for the registry to call, and whether it may: judged by hand from what the RFCs and the URL
  * standard say of each, with the reason. Nothing here is computed with what is under test.
  */
 
-/** For what a URL is refused: one of the rules of src/events/webhook-address.ts. */
+/** For what a URL is refused: one of the rules of src/lib/outgoing-address.ts. */
 export type Rule =
   | 'length'
   | 'characters'
@@ -18,6 +18,23 @@ export type Rule =
   | 'invalid name'
   | 'private name'
   | 'no dot'
+
+/** What the sentence says that refuses it. */
+export const SAYS: Readonly<Record<Rule, string>> = {
+  length: 'longer than 2048 characters',
+  characters: 'characters that do not belong in one',
+  scheme: 'has to begin with https://',
+  credentials: 'has credentials',
+  fragment: 'has a fragment',
+  'invalid URL': 'the URL is not valid',
+  'IP address': 'the host is an IP address',
+  escapes: 'written plainly',
+  port: 'the port has to be 443, or 1024 or above',
+  'final dot': 'ends with a dot',
+  'invalid name': 'not a valid name',
+  'private name': 'known in a private network only',
+  'no dot': 'it has no dot',
+}
 
 export interface AddressGroup {
   /** Why all of them are judged so. */
@@ -59,6 +76,8 @@ export const ADDRESSES: readonly AddressGroup[] = [
       'https://example.museum/',
       'https://registry.test/',
       'https://hooks.example/',
+      'https://token.actions.githubusercontent.com',
+      'https://login.example.com/realms/ci/',
     ],
   },
   {
@@ -123,6 +142,7 @@ export const ADDRESSES: readonly AddressGroup[] = [
       'https://example.com:9000?x',
       'https://example.com:49152/',
       'https://example.com:65535/',
+      'https://gitlab.corp.example:8443',
     ],
   },
   {
@@ -608,6 +628,8 @@ export const ADDRESSES: readonly AddressGroup[] = [
       'http://user@127.0.0.1/',
       'http://user:password@localhost:8080/',
       'http://@localhost/',
+      'http://user:secret@localhost',
+      'https://:secret@issuer.example.com',
     ],
   },
   {
@@ -633,6 +655,9 @@ export const ADDRESSES: readonly AddressGroup[] = [
       'example.com/hook',
       'example.com:443/hook',
       '//example.com/',
+      'http://localhost.',
+      'http://issuer.localhost',
+      'ftp://localhost',
       '/hook',
       '?x',
       'http://example.com/',
@@ -755,6 +780,7 @@ export const ADDRESSES: readonly AddressGroup[] = [
       'https://internal/',
       'https://hooks.internal/',
       'https://a.b.internal:8443/',
+      'https://gitlab.internal',
       'https://router.lan/',
       'https://router.home/',
       'https://nas.home.arpa/',

@@ -10,7 +10,7 @@ import {
   rotateSecret,
   type Secrets,
 } from '../../events/signature.ts'
-import { addressProblem } from '../../events/webhook-address.ts'
+import { addressProblem } from '../../lib/outgoing-address.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
   configureWebhook,

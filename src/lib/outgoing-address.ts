@@ -1,18 +1,18 @@
 /**
- * Which URLs webhooks may go to: https, to a host that has a public name. A URL is taken only as it is written: what a parser
- * would first have to turn into something else (numbers into addresses, backslashes, escapes, other alphabets) is refused, since
- * another parser may turn it into something different.
+ * Which URLs the registry may call itself, whoever wrote them down and for whatever: https, to a host that has a public name. A
+ * URL is taken only as it is written: what a parser would first have to turn into something else (numbers into addresses,
+ * backslashes, escapes, other alphabets) is refused, since another parser may turn it into something different.
  *
  * What cannot be seen here is where a name leads: anybody's name may resolve to a private address, and a look-up beforehand may
- * be answered otherwise than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only the list of
+ * be answered otherwise than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only a list of
  * hosts helps.
  */
 
 export interface AddressOptions {
   /** Whether this machine may be called too, and over http. */
   allowLoopback: boolean
-  /** Hosts (isHostPattern), one of which it has to be; empty for any. Loopback needs no place among them. */
-  hosts: readonly string[]
+  /** Hosts (isHostPattern), one of which it has to be; any by default, and where there are none. Loopback needs no place among them. */
+  hosts?: readonly string[]
 }
 
 const URL_LIMIT = 2048
@@ -42,10 +42,10 @@ const PRIVATE_SUFFIXES = [
   'metadata.goog',
 ]
 
-/** Why a webhook may not go to this URL, as a sentence; null where it may. */
+/** Why this URL may not be called, as a sentence that does not repeat it; null where it may. */
 export function addressProblem(
   url: string,
-  { allowLoopback, hosts }: AddressOptions,
+  { allowLoopback, hosts = [] }: AddressOptions,
 ): string | null {
   const address = readAddress(url)
   if (typeof address === 'string') return address
@@ -80,7 +80,7 @@ function readAddress(url: string): Address | string {
   }
   const [, scheme = '', authority = ''] = /^(https?):\/\/([^/?#]+)/i.exec(url) ?? []
   if (authority === '') return 'the URL has to begin with https:// and a host'
-  if (authority.includes('@')) return 'the URL has credentials: they belong in the headers'
+  if (authority.includes('@')) return 'the URL has credentials in it'
   if (url.includes('#')) return 'the URL has a fragment, which is never sent'
   const parsed = URL.parse(url)
   if (parsed === null) return 'the URL is not valid: its host or its port is not one'
@@ -91,7 +91,7 @@ function readAddress(url: string): Address | string {
   return { scheme: scheme.toLowerCase(), host, port }
 }
 
-const IP_PROBLEM = 'the host is an IP address: webhooks go to hosts that have a name'
+const IP_PROBLEM = 'the host is an IP address and not a name'
 
 /** Of a host that was parsed: WHATWG URL, 3.5, has made all spellings of an IPv4 address into this one. */
 function isIpAddress(hostname: string): boolean {
@@ -122,7 +122,7 @@ function nameProblem(host: string): string | null {
 
 function listProblem(host: string, hosts: readonly string[]): string | null {
   if (hosts.length === 0 || hosts.some((pattern) => matches(pattern, host))) return null
-  return 'the host is not in the list of hosts that webhooks may go to'
+  return 'the host is not in the list of hosts that may be called'
 }
 
 function matches(pattern: string, host: string): boolean {

@@ -1,26 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { addressProblem, isHostPattern } from '../../src/events/webhook-address.ts'
-import { ADDRESSES, LISTED, type Rule } from '../support/addresses.ts'
+import { addressProblem, isHostPattern } from '../../src/lib/outgoing-address.ts'
+import { ADDRESSES, LISTED, SAYS } from '../support/addresses.ts'
 
 const DEPLOYED = { allowLoopback: false, hosts: [] }
 const LOCAL = { allowLoopback: true, hosts: [] }
-
-/** What the sentence says. */
-const SAYS: Readonly<Record<Rule, string>> = {
-  length: 'longer than 2048 characters',
-  characters: 'characters that do not belong in one',
-  scheme: 'has to begin with https://',
-  credentials: 'has credentials',
-  fragment: 'has a fragment',
-  'invalid URL': 'the URL is not valid',
-  'IP address': 'the host is an IP address',
-  escapes: 'written plainly',
-  port: 'the port has to be 443, or 1024 or above',
-  'final dot': 'ends with a dot',
-  'invalid name': 'not a valid name',
-  'private name': 'known in a private network only',
-  'no dot': 'it has no dot',
-}
 
 const ROWS = ADDRESSES.flatMap(({ urls, ...group }) => urls.map((url) => ({ ...group, url })))
 

@@ -4,11 +4,8 @@
  * past the 128 MB that an isolate has.
  */
 
-/** R2 takes parts from 5 MiB, all equal but the last. */
+/** All parts but an object's last have just this size: what the stores take at least (BlobStore.limits). */
 export const PART_BYTES = 5 * 1024 * 1024
-
-/** R2 takes 10,000 parts: 48.8 GiB. */
-export const BLOB_BYTES_AT_MOST = 10_000 * PART_BYTES
 
 const KIB = 1024
 

@@ -10,7 +10,7 @@ import { algorithmOf, type Digest } from '../oci/digest.ts'
 import { type CommitContext, commitBlob, isThere } from '../registry/commit-blob.ts'
 import { R2BlobStore } from '../store/r2-blob-store.ts'
 import { buryUnlessTaken } from '../store/tombstones.ts'
-import { BLOB_BYTES_AT_MOST, bufferPool, PART_BYTES } from './buffer-pool.ts'
+import { bufferPool, PART_BYTES } from './buffer-pool.ts'
 import {
   type Chunk,
   type Closing,
@@ -122,7 +122,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (chunk.body === null) return { kind: 'open', offset }
     // Where the client says that a part will be full, the store is told before it is.
     if (offset + (chunk.length ?? 0) >= PART_BYTES) this.#pipeline.begin()
-    const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, BLOB_BYTES_AT_MOST - offset)
+    const room = this.#store.limits.parts * PART_BYTES - offset
+    const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, room)
     const outcome = await this.#take(chunk.body, limit, request)
     return this.#answerOf(outcome, chunk, this.#state.offset - offset)
   }

@@ -45,19 +45,31 @@ export async function guarded(
       throw tooMany(nameAnswer, 'with this name from elsewhere')
     }
   }
-  let right = false
+  const isKnown = nameAnswer === 'known' && network !== null
+  let outcome: 'right' | 'failed' | 'not made' = 'failed'
   try {
-    right = await attempt()
+    if (await attempt()) outcome = 'right'
+  } catch (error) {
+    // Refused before the password was looked at. What breaks off anywhere else counts as failed.
+    if (error instanceof RegistryError) outcome = 'not made'
+    throw error
   } finally {
-    const isKnown = nameAnswer === 'known' && network !== null
-    await (right
-      ? Promise.all([
-          byAddress?.takeBack(),
-          isKnown ? byName?.remember(network) : byName?.forget(network),
-        ])
-      : Promise.all([byAddress?.failed(), isKnown ? null : byName?.failed()]))
+    await settle(outcome)
   }
-  return right
+  return outcome === 'right'
+
+  async function settle(outcome: 'right' | 'failed' | 'not made'): Promise<void> {
+    await Promise.all([
+      outcome === 'failed' ? byAddress?.failed() : byAddress?.takeBack(),
+      settleName(),
+    ])
+
+    async function settleName(): Promise<void> {
+      if (isKnown) return outcome === 'right' ? byName?.remember(network) : undefined
+      if (outcome === 'right') return byName?.forget(network)
+      return outcome === 'failed' ? byName?.failed() : byName?.takeBack()
+    }
+  }
 }
 
 function isWait(answer: number | 'known'): answer is number {

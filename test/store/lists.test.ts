@@ -45,6 +45,33 @@ describe('listReferrers', () => {
     const tagged = await listReferrers(db, 'refer', { ...query, fallbackTag: 'fallback' })
     expect(tagged.fallback).toEqual({ payload: 'the list' })
   })
+
+  it('takes no longer for annotations beyond the end of the page', async () => {
+    const { digest: subject } = await storedManifest('refer/large', {})
+    await db
+      .prepare(`
+        INSERT INTO manifests (repository_id, digest, media_type, subject_digest, annotations, size, payload, created_at, pushed_at)
+        SELECT repositories.id, 'large:' || digits.value || others.value, 'a/b', ?1,
+          '{"a":"' || hex(zeroblob(125000)) || '"}', 2, '{}', 0, 0
+        FROM repositories, json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]') AS digits,
+          json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]') AS others
+        WHERE repositories.name = 'refer/large'
+        ON CONFLICT DO NOTHING`)
+      .bind(subject)
+      .run()
+    const query = { subject, fallbackTag: 'none', artifactType: null, last: '' }
+    const fastest = async (limit: number) => {
+      const times: number[] = []
+      for (let round = 0; round < 5; round++) {
+        const start = performance.now()
+        const { referrers, full } = await listReferrers(db, 'refer/large', { ...query, limit })
+        times.push(performance.now() - start)
+        expect([referrers.length, full]).toEqual([9, limit > 9])
+      }
+      return Math.min(...times)
+    }
+    expect(await fastest(1001)).toBeLessThan(3 * (await fastest(9)))
+  })
 })
 
 describe('signingKey', () => {

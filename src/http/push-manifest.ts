@@ -15,6 +15,7 @@ import {
 import { isNonDistributable, manifestTypeOf } from '../oci/media-types.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import type { ManifestContent } from '../store/manifests.ts'
+import { haveRoomFor } from '../store/outbox.ts'
 import {
   findContent,
   INLINE_MANIFEST_BYTES,
@@ -87,7 +88,8 @@ function eventsOf(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): 
   const { mediaType } = manifest
   const url = manifestUrl(c, digest)
   const references = referencesOf(manifest)
-  const target = { mediaType, size: bytes.length, digest, url, references }
+  const told = haveRoomFor(references, tags.length) ? { references } : { truncated: true as const }
+  const target = { mediaType, size: bytes.length, digest, url, ...told }
   const [first, ...others] = tags
   if (first === undefined) return [eventOf(c, 'push', target)]
   const tagged = (tag: string) => eventOf(c, 'push', { ...target, tag })

@@ -27,6 +27,7 @@ import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
 import type { AppEnv } from './context.ts'
 import { eventOf, manifestUrl } from './events.ts'
+import { stillAllowed } from './guard.ts'
 import { preconditionFailed, preconditionsOf } from './preconditions.ts'
 import { settled } from './settled.ts'
 import { changingTags } from './tag-reads.ts'
@@ -61,7 +62,9 @@ export async function pushManifest(
       message: `a push may set ${TAGS_AT_MOST} tags at most`,
     })
   }
+  const since = Date.now()
   const bytes = await readManifest(c)
+  await stillAllowed(c, 'push', since)
   const { path } = reference
   const digest = await digestOf(bytes, 'digest' in path ? algorithmOf(path.digest) : 'sha256')
   if ('digest' in path && path.digest !== digest) {

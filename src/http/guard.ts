@@ -18,9 +18,12 @@ export type Access = 'none' | 'any' | 'pull' | 'push' | 'delete' | 'catalog' | '
 
 const CATALOG: Scope = { type: 'registry', name: 'catalog', actions: ['*'] }
 
+/** For so long a right that was checked is taken to last. */
+const RIGHT_LASTS_MS = 10_000
+
 /**
  * Lets a request through to its handler only with the right to `access`, and refuses deletes where they are switched off.
- * The right is checked once, when the request begins; and before all else: who may not delete is not told whether others may,
+ * The right is checked when the request begins, and before all else: who may not delete is not told whether others may,
  * and who may not pull is not told what there is.
  */
 export function allow(access: Access) {
@@ -30,6 +33,20 @@ export function allow(access: Access) {
     if (access === 'delete') requireDeletes(c)
     await next()
   })
+}
+
+/**
+ * Checks the right once more where the request's body took long: whoever lost it meanwhile must not move a tag. Not for blobs, whose
+ * body may outlast the bearer token by which it is sent.
+ * @param since when the body began to be read
+ * @throws {RegistryError} as the guard does
+ */
+export async function stillAllowed(
+  c: Context<AppEnv>,
+  access: Access,
+  since: number,
+): Promise<void> {
+  if (Date.now() - since >= RIGHT_LASTS_MS) c.set('caller', await admit(c, access))
 }
 
 /** @throws {RegistryError} UNSUPPORTED where the operator switched deletes off */

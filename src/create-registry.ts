@@ -33,9 +33,9 @@ export interface RegistryOptions<Env extends Bindings = Bindings> {
 
 /** What a Worker exports, and the classes of the Durable Objects that it binds as UPLOADS and LOGINS. */
 export interface Registry<Env extends Bindings = Bindings> {
-  fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response>
-  queue(batch: MessageBatch, env: Env): Promise<void>
-  scheduled(controller: ScheduledController, env: Env): Promise<void>
+  fetch: (request: Request, env: Env, ctx: ExecutionContext) => Promise<Response>
+  queue: (batch: MessageBatch, env: Env) => Promise<void>
+  scheduled: (controller: ScheduledController, env: Env) => Promise<void>
   UploadSession: new (ctx: DurableObjectState, env: Env) => UploadSession
   LoginGuard: typeof LoginGuard
 }
@@ -60,7 +60,7 @@ export function createRegistry<Env extends Bindings = Bindings>(
     })
   }
   return {
-    async fetch(request, env, ctx) {
+    fetch: async (request, env, ctx) => {
       remember(env)
       return app.fetch(request, env, ctx)
     },

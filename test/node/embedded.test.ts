@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -132,7 +132,6 @@ afterAll(async () => {
   await miniflare?.dispose()
   await receiver?.stop()
   await state.remove()
-  await rm(join(root, 'dist'), { recursive: true, force: true })
 })
 
 /** The package carries its migrations. Each trigger stands on one line, so a statement ends where a line ends with a semicolon. */

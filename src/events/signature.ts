@@ -23,7 +23,7 @@ export function generateSecret(): string {
 
 /** Whether this is `whsec_` and the base64 of 24 to 64 bytes. */
 export function isSecret(text: string): boolean {
-  return keyOf(text) !== null
+  return secretBytes(text) !== null
 }
 
 /** `next` becomes the current secret, and the one that it replaces stays valid for a while. An older one ends at once. */
@@ -73,7 +73,7 @@ export async function sign(
 }
 
 async function signatureOf(secret: string, content: Uint8Array): Promise<string> {
-  const bytes = keyOf(secret)
+  const bytes = secretBytes(secret)
   if (bytes === null) throw new Error('not a webhook secret')
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const key = await crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign'])
@@ -81,7 +81,7 @@ async function signatureOf(secret: string, content: Uint8Array): Promise<string>
   return `v1,${new Uint8Array(signature).toBase64()}`
 }
 
-function keyOf(secret: string): Uint8Array<ArrayBuffer> | null {
+function secretBytes(secret: string): Uint8Array<ArrayBuffer> | null {
   if (!secret.startsWith(PREFIX)) return null
   try {
     const bytes = Uint8Array.fromBase64(secret.slice(PREFIX.length), {

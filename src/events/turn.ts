@@ -70,8 +70,9 @@ async function takeTurn(
     const { delivery, message } = planned
     if (!isTriedNow(turn, waitsOf(message), now())) return decided(planned, null)
     const event = planned.event ?? storedEvent(delivery.event ?? '')
-    if (event === null)
+    if (event === null) {
       return withStep(planned, giveUp(delivery, 'the event is not readable'), now())
+    }
     const attempt = await deliver(endpoint, event, addressOptions(settings))
     noteAttempt(attempt)
     const tried = { ...delivery, ...attempt, attempts: delivery.attempts + 1 }
@@ -107,11 +108,8 @@ export function withStep(
   now: number,
 ): Outcome {
   if (next.kind === 'delivered') {
-    return {
-      message,
-      next,
-      delivery: { ...delivery, state: 'delivered', event: null, nextAt: null },
-    }
+    const delivered = { ...delivery, state: next.kind, event: null, nextAt: null }
+    return { message, next, delivery: delivered }
   }
   if (next.kind === 'given up') {
     return { message, next, delivery: { ...delivery, error: next.error } }

@@ -1,4 +1,4 @@
-/** What became of the events for a webhook, and sending them: a test now, and again what was given up. */
+/** The deliveries of a webhook: a test delivery, lists of deliveries and dead letters, and replay of dead letters. */
 import * as v from 'valibot'
 import { deliver } from '../../events/deliver.ts'
 import type { KnownEndpoint } from '../../events/endpoints.ts'

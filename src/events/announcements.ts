@@ -1,36 +1,35 @@
 /**
- * Events of changes on their way to the queue. An isolate has one batch under way at a time, and what is announced meanwhile goes with
- * the next: to send a batch of one takes as long as a small query. The outbox has all of them, so that the sweep sends again what is
- * lost here with the isolate or its queue.
+ * Sends events of changes to the queue. An isolate sends one batch at a time, and events that arrive during a send go in the next batch:
+ * a send takes as long as a small query. The outbox has every event. If the isolate or the queue loses one, the sweep sends it again.
  */
 import { logError } from '../lib/log.ts'
 import type { RegistryEvent } from './event.ts'
 import { type EventMessage, eventIdOf, eventMessage, sendAll } from './messages.ts'
 
-/** For so long one request sends what others announce: it may go on for 30 seconds after its answer. */
+/** One request sends the events of others for this long. It may go on for 30 seconds after its answer. */
 const SERVICE_MS = 5000
 
-/** A batch that is still under way went with the request that sent it. */
+/** A send that takes longer is lost: its request was ended. */
 const LOST_MS = 2 * SERVICE_MS
 
 export class Announcements {
   readonly #queue: Pick<Queue<EventMessage>, 'sendBatch'>
   #waiting: EventMessage[] = []
-  /** When the request began that sends for all; null while none does. */
+  /** When the request began that sends for all. Null while no request does. */
   #servingSince: number | null = null
 
   constructor(queue: Pick<Queue<EventMessage>, 'sendBatch'>) {
     this.#queue = queue
   }
 
-  /** Returns at once, and never throws. `keepAlive` lets the sending go on after the answer of the request that announces. */
+  /** Returns at once, and never throws. `keepAlive` lets the send go on after the answer of the request. */
   add(events: readonly RegistryEvent[], keepAlive: (work: Promise<void>) => void): void {
     this.#waiting.push(...events.map(eventMessage))
     const since = this.#servingSince
     if (since === null || Date.now() - since > LOST_MS) keepAlive(this.#serve())
   }
 
-  /** Sends until nothing waits, or others have to go on: what waits then is sent, too. */
+  /** Sends until nothing waits. When its time is over it sends once more, and the next request goes on. */
   async #serve(): Promise<void> {
     const since = Date.now()
     this.#servingSince = since

@@ -1,14 +1,19 @@
 /**
- * What the queues gave up after all their retries becomes dead letters: of an event that was never fanned out one for each endpoint
- * that wants it.
+ * The consumer of the dead letter queues: what the other queues gave up after all their retries becomes dead letters. An event that was
+ * never fanned out becomes one for each endpoint that wants it.
  */
 import { logError } from '../lib/log.ts'
 import { buryDeliveries } from '../store/dead-letters.ts'
 import { putDeliveries } from '../store/deliveries.ts'
 import { eventJson, settleEvents } from '../store/outbox.ts'
-import { findDue } from './fan-out.ts'
-import { type EventContext, giveBack, newDelivery } from './lanes.ts'
-import { type EventMessage, parseEventMessage, parseRetryMessage, refuse } from './messages.ts'
+import { type EventContext, newDelivery, returnMessage } from './lanes.ts'
+import {
+  dropUnreadable,
+  type EventMessage,
+  parseEventMessage,
+  parseRetryMessage,
+} from './messages.ts'
+import { findWantedEvents } from './wanted-events.ts'
 
 const GIVEN_UP = 'the queue gave it up before it was tried'
 
@@ -19,7 +24,7 @@ export async function buryGivenUp(batch: MessageBatch, context: EventContext): P
       message.ack()
     } catch (error) {
       logError({ message: 'a dead letter was not written, and comes again', id: message.id }, error)
-      giveBack(message, context.now())
+      returnMessage(message)
     }
   }
 }
@@ -32,13 +37,13 @@ async function buryOne(message: Message, context: EventContext): Promise<void> {
     return
   }
   const event = parseEventMessage(message.body)
-  if (event === null) refuse(message, 'a message is neither an event nor a delivery')
+  if (event === null) dropUnreadable(message, 'a message is neither an event nor a delivery')
   else await buryEvent(event, context)
 }
 
 async function buryEvent(message: EventMessage, context: EventContext): Promise<void> {
   const { db, now } = context
-  const { ids, endpoints, eventsFor } = await findDue([message], context)
+  const { ids, endpoints, eventsFor } = await findWantedEvents([message], context)
   const at = now()
   const deliveries = endpoints.flatMap((endpoint) =>
     eventsFor(endpoint).map((event) => ({

@@ -1,17 +1,16 @@
-/** The endpoints of a registry, of the WEBHOOKS variable and of the administration API, with how each of them is doing. */
-
+/** The endpoints of a registry, those of the WEBHOOKS variable and those of the administration API, and how each of them is doing. */
 import * as v from 'valibot'
 import { logError } from '../lib/log.ts'
-import type { Database, Statement } from '../store/database.ts'
+import { type Database, type Query, readRows } from '../store/database.ts'
 import { type EndpointStateRow, endpointStates } from '../store/endpoint-states.ts'
 import { type WebhookRow, webhookOf, webhookRows } from '../store/webhooks.ts'
+import { type BreakerState, CLOSED } from './breaker.ts'
 import { type Endpoint, endpointOf } from './endpoint.ts'
 import { EndpointConfiguration } from './endpoint-configuration.ts'
 import type { EventSettings } from './event-settings.ts'
-import { type BreakerState, CLOSED } from './retry-schedule.ts'
 import { isSecret, type Secrets, validSecrets } from './signature.ts'
 
-/** So many endpoints are read; the administration API makes no more. */
+/** The most endpoints of the administration API. */
 export const MAX_WEBHOOKS = 100
 
 export interface KnownEndpoint extends Endpoint {
@@ -20,7 +19,7 @@ export interface KnownEndpoint extends Endpoint {
   state: BreakerState
 }
 
-/** How the id of an endpoint of the WEBHOOKS variable begins. */
+/** The id of an endpoint of the WEBHOOKS variable begins so. */
 const VARIABLE = 'var:'
 
 const secret = v.pipe(v.string(), v.check(isSecret))
@@ -28,12 +27,13 @@ const StoredSecrets = v.nullable(
   v.object({ current: secret, previous: v.nullable(v.object({ secret, until: v.number() })) }),
 )
 
-/** Two statements for a batch; readEndpoints takes what they answer. */
-export function endpointStatements(db: Database): [Statement, Statement] {
+/** Two queries for a batch. `endpointsOf` takes their rows. */
+export function endpointQueries(db: Database): [Query<WebhookRow>, Query<EndpointStateRow>] {
   return [webhookRows(db, '', MAX_WEBHOOKS), endpointStates(db)]
 }
 
-export function readEndpoints(
+/** The endpoints of the variable, in its order; then those of the administration API by name. */
+export function endpointsOf(
   webhooks: readonly WebhookRow[],
   states: readonly EndpointStateRow[],
   settings: EventSettings,
@@ -48,18 +48,17 @@ export function readEndpoints(
   return all.map((endpoint) => ({ ...endpoint, state: stateOf.get(endpoint.id) ?? CLOSED }))
 }
 
-/** All endpoints, those that are disabled, too. */
+/** Reads all endpoints, with those that are disabled. */
 export async function loadEndpoints(
   db: Database,
   settings: EventSettings,
   now: number,
 ): Promise<KnownEndpoint[]> {
-  // Each result has its own kind of rows, which a batch cannot tell: of none that it could have they are taken for any.
-  const [webhooks, states] = await db.batch<never>(endpointStatements(db))
-  return readEndpoints(webhooks?.results ?? [], states?.results ?? [], settings, now)
+  const [webhooks, states] = await readRows(db, endpointQueries(db))
+  return endpointsOf(webhooks, states, settings, now)
 }
 
-/** None where the row is not valid, which only another version or another hand can have written. */
+/** Empty where the row is not valid: another version wrote it, or a person did. */
 function managedEndpoint(row: WebhookRow, now: number): (Endpoint & { id: string })[] {
   const { id, name, config, secrets, disabled } = webhookOf(row)
   const written = v.safeParse(EndpointConfiguration, config)

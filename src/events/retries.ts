@@ -1,136 +1,110 @@
 /**
- * The slow lane: deliveries that failed, or whose endpoint did. Each message is one of them and goes back to the queue with a delay
- * until it is delivered, or given up as a dead letter. What happened is written in one D1 batch before any message is
- * acknowledged, as in the fast lane (fan-out.ts).
+ * The slow lane: deliveries that failed, or whose endpoint did. Each message is one of them, and goes back to the queue with a delay
+ * until the delivery succeeds, or is given up as a dead letter. One D1 batch writes what happened before any message is acknowledged, as
+ * in the fast lane (fan-out.ts).
  */
 import { logError } from '../lib/log.ts'
-import { buryDeliveries } from '../store/dead-letters.ts'
-import {
-  type DeliveryRow,
-  deliveriesByKey,
-  deliveryOf,
-  putDeliveries,
-  type StoredDelivery,
-} from '../store/deliveries.ts'
-import { endpointStatements, type KnownEndpoint, readEndpoints } from './endpoints.ts'
-import {
-  changedStates,
-  ENDPOINTS_AT_ONCE,
-  type EventContext,
-  forEachAtMost,
-  giveBack,
-  keyOf,
-  type Turn,
-} from './lanes.ts'
-import { parseRetryMessage, type RetryMessage, refuse } from './messages.ts'
-import { type Done, givenUp, takeRetryTurn, type Waiting } from './retry-turn.ts'
+import { readRows } from '../store/database.ts'
+import { deliveriesByKey, deliveryOf, type StoredDelivery } from '../store/deliveries.ts'
+import { endpointQueries, endpointsOf, type KnownEndpoint } from './endpoints.ts'
+import { deliveryKey, type EventContext, returnMessage } from './lanes.ts'
+import { parseRetryMessage, type ReadMessage, type RetryMessage, readMessages } from './messages.ts'
+import { giveUp } from './next-step.ts'
+import { type Outcome, type Planned, takeTurns, withStep } from './turn.ts'
+import { breakerStatements, outcomeStatements } from './write-outcomes.ts'
 
 /** A message that comes earlier than this before its time is not the one that the delivery waits for. */
 const EARLY_MS = 1000
 
-export async function retryDeliveries(batch: MessageBatch, context: EventContext): Promise<void> {
-  const readable = batch.messages.flatMap((message) => {
-    const key = parseRetryMessage(message.body)
-    if (key === null) refuse(message, 'a message is no delivery')
-    return key === null ? [] : [{ message, key }]
-  })
-  const messages = readable.map(({ message }) => message)
+export async function retryDeliveries(
+  { messages }: MessageBatch,
+  context: EventContext,
+): Promise<void> {
+  const read = readMessages(messages, parseRetryMessage, 'a message is no delivery')
+  if (read.length === 0) return
   try {
-    const done = readable.length === 0 ? [] : await retryAll(readable, context)
-    const delays = new Map(done.map(({ message, outcome }) => [message.id, outcome]))
-    for (const message of messages) {
-      const outcome = delays.get(message.id)
-      if (outcome instanceof Object) message.retry({ delaySeconds: outcome.seconds })
+    const outcomes = await retryAll(read, context)
+    const nextOf = new Map(outcomes.map(({ message, next }) => [message, next]))
+    for (const { message } of read) {
+      const next = nextOf.get(message)
+      if (next?.kind === 'again') message.retry({ delaySeconds: next.seconds })
       else message.ack()
     }
   } catch (error) {
-    logError(
-      { message: 'deliveries were not retried, and come again', count: messages.length },
-      error,
-    )
-    for (const message of messages) giveBack(message, context.now())
+    logError({ message: 'deliveries were not retried, and come again', count: read.length }, error)
+    for (const { message } of read) returnMessage(message)
   }
 }
 
-interface Readable {
-  message: Message
-  key: RetryMessage
-}
-
-async function retryAll(messages: readonly Readable[], context: EventContext): Promise<Done[]> {
+async function retryAll(
+  messages: readonly ReadMessage<RetryMessage>[],
+  context: EventContext,
+): Promise<Outcome[]> {
   const { db, now } = context
-  const { endpoints, deliveries } = await findDue(messages, context)
-  const byEndpoint = Map.groupBy(
-    dueOf(messages, deliveries, now()),
-    ({ delivery }) => delivery.endpoint,
-  )
-  const turns: Turn[] = []
-  const done: Done[] = []
-  await forEachAtMost(ENDPOINTS_AT_ONCE, [...byEndpoint], async ([id, waiting]) => {
-    const endpoint = endpoints.find((known) => known.id === id)
-    if (endpoint === undefined) {
-      done.push(...waiting.map((one) => givenUp(one, 'the endpoint is not there any more')))
-      return
-    }
-    const turn = await takeRetryTurn(endpoint, waiting, context)
-    turns.push(turn)
-    done.push(...turn.done)
+  const { endpoints, due } = await findDueDeliveries(messages, context)
+  const dueOf = Map.groupBy(due, ({ delivery }) => delivery.endpoint)
+  const plans = endpoints.flatMap((endpoint) => {
+    const deliveries = dueOf.get(endpoint.id)
+    return deliveries === undefined ? [] : [{ endpoint, deliveries }]
   })
-  const dead = done.filter(({ outcome }) => outcome === 'given up')
-  const written = now()
-  const statements = [
-    ...putDeliveries(
-      db,
-      done.map(({ delivery }) => delivery),
-      written,
-    ),
-    ...buryDeliveries(
-      db,
-      dead.map(({ delivery: { endpoint, eventId } }) => ({ endpoint, eventId })),
-      written,
-    ),
-    ...changedStates(db, turns, written),
+  const turns = await takeTurns(plans, context)
+  const at = now()
+  const outcomes = [
+    ...turns.flatMap((turn) => turn.outcomes),
+    ...withoutEndpoint(due, endpoints, at),
   ]
+  const statements = [...outcomeStatements(db, outcomes, at), ...breakerStatements(db, turns, at)]
   if (statements.length > 0) await db.batch(statements)
-  return done
+  return outcomes
 }
 
-async function findDue(
-  messages: readonly Readable[],
+/** Gives up the deliveries whose endpoint was removed. */
+function withoutEndpoint(
+  due: readonly Planned[],
+  endpoints: readonly KnownEndpoint[],
+  now: number,
+): Outcome[] {
+  const known = new Set(endpoints.map(({ id }) => id))
+  return due
+    .filter(({ delivery }) => !known.has(delivery.endpoint))
+    .map((planned) =>
+      withStep(planned, giveUp(planned.delivery, 'the endpoint is not there any more'), now),
+    )
+}
+
+/** Asks in one round trip for the endpoints, and for the deliveries that the messages are for. */
+async function findDueDeliveries(
+  messages: readonly ReadMessage<RetryMessage>[],
   { db, settings, now }: EventContext,
-): Promise<{ endpoints: KnownEndpoint[]; deliveries: StoredDelivery[] }> {
-  const keys = messages.map(({ key }) => key)
-  // As in loadEndpoints: the rows of each result are of another kind.
-  const [webhooks, states, found] = await db.batch<never>([
-    ...endpointStatements(db),
+): Promise<{ endpoints: KnownEndpoint[]; due: Planned[] }> {
+  const keys = messages.map(({ body }) => body)
+  const [webhooks, states, rows] = await readRows(db, [
+    ...endpointQueries(db),
     deliveriesByKey(db, keys),
   ])
-  const rows: DeliveryRow[] = found?.results ?? []
-  return {
-    endpoints: readEndpoints(webhooks?.results ?? [], states?.results ?? [], settings, now()),
-    deliveries: rows.map(deliveryOf),
-  }
+  const endpoints = endpointsOf(webhooks, states, settings, now())
+  return { endpoints, due: dueDeliveries(messages, rows.map(deliveryOf), now()) }
 }
 
 /**
- * The pending deliveries that the messages are for, those first that have waited longest. Not one that is due later: then this
- * message is a double, made by the sweep, and another one is on its way.
+ * The pending deliveries that the messages are for, the longest waiting first. A delivery that is due later is left out: this message is
+ * a duplicate, made by the sweep, and another one is on its way.
  */
-function dueOf(
-  messages: readonly Readable[],
+function dueDeliveries(
+  messages: readonly ReadMessage<RetryMessage>[],
   deliveries: readonly StoredDelivery[],
   now: number,
-): Waiting[] {
+): Planned[] {
   const due = new Map(
     deliveries
       .filter(({ nextAt }) => nextAt !== null && nextAt <= now + EARLY_MS)
-      .map((delivery) => [keyOf(delivery), delivery]),
+      .map((delivery) => [deliveryKey(delivery), delivery]),
   )
   return messages
-    .flatMap(({ message, key }) => {
-      const delivery = due.get(keyOf(key))
-      due.delete(keyOf(key))
-      return delivery === undefined ? [] : [{ message, delivery }]
+    .flatMap(({ message, body }) => {
+      const delivery = due.get(deliveryKey(body))
+      due.delete(deliveryKey(body))
+      return delivery === undefined ? [] : [{ delivery, event: null, message }]
     })
     .sort((one, other) => one.delivery.firstAt - other.delivery.firstAt)
 }

@@ -1,19 +1,19 @@
 /**
- * Signatures by which a receiver knows that a delivery is the registry's: Standard Webhooks 1.0.0, with its symmetric scheme v1.
- * While a secret is being replaced both sign, so that the receiver can take the new one at any time in between.
+ * Signatures of deliveries, by which a receiver knows that the registry sent them: Standard Webhooks 1.0.0, symmetric scheme v1. While a
+ * secret is being replaced, both secrets sign, so that the receiver can change to the new one at any time.
  */
 
 const PREFIX = 'whsec_'
 
-/** Bytes; the specification's bounds are 24 and 64. */
+/** Bytes of a new secret. The specification allows 24 to 64. */
 const SECRET_BYTES = 32
 
-/** For so long the secret before the current one signs too, where a rotation does not say otherwise. */
+/** By default the previous secret signs for this long after a rotation. */
 export const ROTATION_OVERLAP_MS = 24 * 60 * 60_000
 
 export interface Secrets {
   current: string
-  /** The one before, which signs until then (milliseconds since 1970). */
+  /** The previous secret signs until `until` (milliseconds since 1970). */
   previous: { secret: string; until: number } | null
 }
 
@@ -23,10 +23,10 @@ export function generateSecret(): string {
 
 /** Whether this is `whsec_` and the base64 of 24 to 64 bytes. */
 export function isSecret(text: string): boolean {
-  return keyOf(text) !== null
+  return secretBytes(text) !== null
 }
 
-/** `next` becomes the current secret, and the one that it replaces stays valid for a while. An older one ends at once. */
+/** `next` becomes the current secret. The secret that it replaces stays valid for `overlapMs`; an older one ends at once. */
 export function rotateSecret(
   { current }: Secrets,
   next: string,
@@ -36,7 +36,7 @@ export function rotateSecret(
   return { current: next, previous: { secret: current, until: now + overlapMs } }
 }
 
-/** Those to sign with, the current one first. */
+/** The secrets that sign, the current one first. */
 export function validSecrets({ current, previous }: Secrets, now: number): string[] {
   return previous === null || previous.until <= now ? [current] : [current, previous.secret]
 }
@@ -73,7 +73,7 @@ export async function sign(
 }
 
 async function signatureOf(secret: string, content: Uint8Array): Promise<string> {
-  const bytes = keyOf(secret)
+  const bytes = secretBytes(secret)
   if (bytes === null) throw new Error('not a webhook secret')
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const key = await crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign'])
@@ -81,7 +81,7 @@ async function signatureOf(secret: string, content: Uint8Array): Promise<string>
   return `v1,${new Uint8Array(signature).toBase64()}`
 }
 
-function keyOf(secret: string): Uint8Array<ArrayBuffer> | null {
+function secretBytes(secret: string): Uint8Array<ArrayBuffer> | null {
   if (!secret.startsWith(PREFIX)) return null
   try {
     const bytes = Uint8Array.fromBase64(secret.slice(PREFIX.length), {

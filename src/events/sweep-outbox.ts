@@ -1,6 +1,6 @@
 /**
- * The sweep of the outbox, every minute: sends again what a queue lost, or was never given because the Worker ended or the queue
- * was away, and forgets what is old.
+ * The sweep of the outbox, every minute. It sends again what a queue lost, and what never reached one because the Worker ended or the
+ * queue was away. It removes what is old.
  */
 import { forgetDeadLetters } from '../store/dead-letters.ts'
 import { overdueDeliveries, postponeDeliveries, trimDeliveries } from '../store/deliveries.ts'
@@ -14,13 +14,13 @@ import { loadEndpoints } from './endpoints.ts'
 import type { EventContext } from './lanes.ts'
 import { type EventMessage, eventMessage, sendAll, storedEvent } from './messages.ts'
 
-/** A delivery is taken for lost when its message is so late; and again after as long. */
+/** A delivery whose message is so late counts as lost, and again after as long. */
 const OVERDUE_MS = 2 * 60_000
 
-/** An event that was sent again is not sent once more before this: the queue may only be slow. */
+/** An event that was sent again is not sent once more for this long: the queue may only be slow. */
 const AGAIN_AFTER_MS = 2 * 60_000
 
-/** Of each kind, in one run. */
+/** The most events, and the most deliveries, that one run sends. */
 const AT_ONCE = 1000
 
 const DAY_MS = 24 * 60 * 60_000
@@ -28,7 +28,7 @@ const DAY_MS = 24 * 60 * 60_000
 export interface Swept {
   events: number
   deliveries: number
-  /** Old events and dead letters that went. */
+  /** Old events and dead letters that were removed. */
   forgotten: number
 }
 
@@ -47,7 +47,7 @@ export async function sweepOutbox(context: EventContext): Promise<Swept> {
   return { events, deliveries, forgotten }
 }
 
-/** First sent, then noted: what happens in between is at worst sent twice. */
+/** Sends first and notes it then: if the sweep ends in between, events are sent twice and none is lost. */
 async function resendEvents({ db, events, now }: EventContext): Promise<number> {
   const unsettled = await unsettledEvents(db, now(), AT_ONCE)
   if (unsettled.length === 0) return 0
@@ -60,7 +60,7 @@ async function resendEvents({ db, events, now }: EventContext): Promise<number> 
   return ids.length
 }
 
-/** By its id alone where it is large, or not readable, which the consumer will say. */
+/** A large event goes by its id, and so does one that is not readable: the consumer logs it. */
 function messageOf({ id, event }: UnsettledEvent): EventMessage {
   const read = event === null ? null : storedEvent(event)
   return read === null ? { eventId: id } : eventMessage(read)

@@ -100,8 +100,8 @@ export async function listDeadLetters(
 export type Replay = { endpoint: string } & ({ id: number } | { since: number; limit: number })
 
 /**
- * Makes dead letters into deliveries that are due now, with all their attempts before them; the letters stay. What is returned has
- * to be sent to the queue of retries, else the sweep does it later.
+ * Makes dead letters into deliveries that are due now, with all their attempts before them. The letters stay. The caller queues the
+ * deliveries that are returned; the sweep queues those that it misses.
  */
 export async function replayDeadLetters(
   db: Database,

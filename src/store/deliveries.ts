@@ -2,7 +2,7 @@
  * Deliveries: what is known of one event for one endpoint. A pending one has the event with it; once it is delivered, or a dead
  * letter, that goes.
  */
-import type { Database, Statement } from './database.ts'
+import type { Database, Query, Statement } from './database.ts'
 
 /** So many of an endpoint's last deliveries are kept, and of those that died as many. */
 const KEPT_OF_AN_ENDPOINT = 100
@@ -122,8 +122,8 @@ function chunksOf(texts: readonly string[]): string[][] {
   return chunks
 }
 
-/** Of DeliveryKeyRow: the deliveries that there are of these events. */
-export function deliveryKeysOf(db: Database, eventIds: readonly string[]): Statement {
+/** The deliveries that there are of these events. */
+export function deliveryKeysOf(db: Database, eventIds: readonly string[]): Query<DeliveryKeyRow> {
   return db.prepare(SQL.keysOfEvents).bind(JSON.stringify(eventIds))
 }
 
@@ -132,8 +132,8 @@ export interface DeliveryKeyRow {
   endpoint: string
 }
 
-/** Of DeliveryRow. */
-export function deliveriesByKey(db: Database, keys: readonly DeliveryKey[]): Statement {
+/** The deliveries of these keys that there are. */
+export function deliveriesByKey(db: Database, keys: readonly DeliveryKey[]): Query<DeliveryRow> {
   return db.prepare(SQL.find).bind(JSON.stringify(keys))
 }
 

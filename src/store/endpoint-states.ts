@@ -1,5 +1,5 @@
 /** How endpoints are doing, as the circuit breaker counts it: no row is an endpoint that did not fail. */
-import type { Database, Statement } from './database.ts'
+import type { Database, Query, Statement } from './database.ts'
 
 const SQL = {
   all: `SELECT endpoint, failures, open_until FROM endpoint_states WHERE endpoint > ''`,
@@ -24,8 +24,8 @@ export interface EndpointState {
   openUntil: number | null
 }
 
-/** Of EndpointStateRow: all of them, about as many as there are endpoints. */
-export function endpointStates(db: Database): Statement {
+/** All of them: about as many as there are endpoints. */
+export function endpointStates(db: Database): Query<EndpointStateRow> {
   return db.prepare(SQL.all)
 }
 

@@ -3,7 +3,7 @@
  * without the other. A batch that comes a second time fails at its event's id: see change.ts. An event is settled when nothing has
  * to be sent any more, and forgotten when it is old.
  */
-import type { Database, Statement } from './database.ts'
+import type { Database, Query, Statement } from './database.ts'
 
 /** An event that no consumer settled is sent again after so long: a queue has usually delivered it by then. */
 export const FIRST_SWEEP_AFTER_MS = 30_000
@@ -172,12 +172,12 @@ export interface EventRow {
   settled_at: number | null
 }
 
-/** Of EventRow: those of `ids` that there are, and of `wanted` with the event. */
+/** The events of `ids` that there are; those of `wanted` have the event's JSON. */
 export function eventsById(
   db: Database,
   ids: readonly string[],
   wanted: readonly string[],
-): Statement {
+): Query<EventRow> {
   return db.prepare(SQL.find).bind(JSON.stringify(ids), JSON.stringify(wanted))
 }
 

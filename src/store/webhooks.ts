@@ -1,5 +1,5 @@
 /** Endpoints that the administration API manages, as rows (manage-webhooks.ts changes them). What their JSON means is not known here. */
-import type { Database, Statement } from './database.ts'
+import type { Database, Query } from './database.ts'
 
 const SQL = {
   list: `
@@ -30,8 +30,8 @@ export interface WebhookRow {
   updated_at: number
 }
 
-/** Of WebhookRow: up to `limit` by name, after the name `last` ('' begins at the first). */
-export function webhookRows(db: Database, last: string, limit: number): Statement {
+/** Up to `limit` webhooks by name, after the name `last` ('' begins at the first). */
+export function webhookRows(db: Database, last: string, limit: number): Query<WebhookRow> {
   return db.prepare(SQL.list).bind(last, limit)
 }
 

@@ -107,6 +107,17 @@ describe('a delivery that fails', () => {
     expect(transport.carried).toEqual([])
   })
 
+  it('is a dead letter where its event is not readable', async () => {
+    const one = receiver('one', FAIL)
+    const transport = new Transport([endpointFor(one)])
+    await failedFirst(transport, 1)
+    await db.prepare(`UPDATE deliveries SET event = 'poison'`).run()
+    await transport.run(HOUR)
+    expect(one.received).toHaveLength(1)
+    const reason = 'the event is not readable; before that: the answer is 500'
+    expect(await letters('one')).toMatchObject([{ error: reason, event: 'poison' }])
+  })
+
   it('has its pace from the setting: a hundredth of the time, and about as many attempts', async () => {
     const one = receiver('one', FAIL)
     const settings = { webhookRetryMs: 0.24 * HOUR }
@@ -153,6 +164,20 @@ describe('the breaker', () => {
     expect(await standing('one')).toEqual({ delivered: 3 })
   })
 
+  it('that stays closed is not written again', async () => {
+    const one = receiver('one', failing(1))
+    const transport = new Transport([endpointFor(one)])
+    await failedFirst(transport, 1)
+    await transport.run(HOUR)
+    const states = async () => (await db.prepare('SELECT * FROM endpoint_states').all()).results
+    const before = await states()
+    expect(before).toMatchObject([{ endpoint: 'var:one', failures: 0 }])
+    one.answer = OK
+    await failedFirst(transport, 1)
+    expect(await standing('one')).toEqual({ delivered: 2 })
+    expect(await states()).toEqual(before)
+  })
+
   it('does not touch other endpoints', async () => {
     const [bad, good] = [receiver('bad', FAIL), receiver('good')]
     const transport = new Transport([
@@ -173,6 +198,25 @@ describe('the breaker', () => {
     expect(await letters('one')).toHaveLength(200)
     expect(one.received.length).toBeLessThan(30)
     expect(transport.carried).toEqual([])
+  })
+})
+
+describe('a batch', () => {
+  it('is tried in the order in which the deliveries began, whatever the order of its messages', async () => {
+    const one = receiver('one', FAIL)
+    const transport = new Transport([endpointFor(one)])
+    const ids: (string | undefined)[] = []
+    for (const _ of [1, 2, 3]) {
+      const [event] = await failedFirst(transport, 1)
+      ids.push(event?.id)
+      passTime(SECOND)
+    }
+    one.received.length = 0
+    one.answer = OK
+    passTime(MINUTE)
+    transport.carried.reverse()
+    expect(await transport.deliver(RETRIES)).toBe(3)
+    expect(one.ids()).toEqual(ids)
   })
 })
 

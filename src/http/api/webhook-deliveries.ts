@@ -1,18 +1,16 @@
-/** What became of the events for a webhook, and sending them: a test now, and again what was given up. */
-import type { Context } from 'hono'
+/** The deliveries of a webhook: a test delivery, lists of deliveries and dead letters, and replay of dead letters. */
 import * as v from 'valibot'
 import { deliver } from '../../events/deliver.ts'
 import type { KnownEndpoint } from '../../events/endpoints.ts'
 import { addressOptions } from '../../events/event-settings.ts'
-import { sendAll, storedEvent } from '../../events/messages.ts'
-import { logError } from '../../lib/log.ts'
+import { storedEvent } from '../../events/messages.ts'
+import { replay } from '../../events/replay.ts'
 import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { eventOf } from '../../registry/events.ts'
 import { noteMade } from '../../store/audit.ts'
-import { type DeadLetter, listDeadLetters, replayDeadLetters } from '../../store/dead-letters.ts'
-import { type DeliveryKey, listDeliveries, type StoredDelivery } from '../../store/deliveries.ts'
-import type { AppEnv } from '../context.ts'
+import { type DeadLetter, listDeadLetters } from '../../store/dead-letters.ts'
+import { listDeliveries, type StoredDelivery } from '../../store/deliveries.ts'
 import { registryContext } from '../registry-context.ts'
 import { changedBy } from './caller.ts'
 import { invalidRequest, operation } from './operation.ts'
@@ -186,13 +184,12 @@ export const webhookDeliveries = [
       refuseDisabled(endpoint)
       const wanted = wantedOf(deadLetter, since)
       const by = changedBy(c)
-      const keys = await replayDeadLetters(c.var.db, { endpoint: id, ...wanted }, by.at)
-      if ('id' in wanted && keys.length === 0) throw unknownLetter(wanted.id)
-      const replayed = keys.length
+      const context = { db: c.var.db, retries: c.env.RETRIES, now: () => by.at }
+      const replayed = await replay({ endpoint: id, ...wanted }, context)
+      if ('id' in wanted && replayed === 0) throw unknownLetter(wanted.id)
       const which = 'id' in wanted ? { deadLetter: wanted.id } : { since: formatTime(wanted.since) }
       const detail = { name: endpoint.name, ...which, replayed }
       await noteMade(c.var.db, by, { action: 'webhook.replay', target: id, detail })
-      await queue(c, keys)
       return { replayed, more: replayed === REPLAYED_MAX }
     },
   }),
@@ -215,18 +212,6 @@ function refuseDisabled({ id, name, disabled }: KnownEndpoint): void {
     message: `${name} is disabled: all that is sent to it is given up at once`,
     detail: { id },
   })
-}
-
-/** What does not arrive there, the sweep sends when it is overdue. */
-async function queue(c: Context<AppEnv>, keys: readonly DeliveryKey[]): Promise<void> {
-  try {
-    await sendAll(
-      c.env.RETRIES,
-      keys.map(({ endpoint, eventId }) => ({ body: { endpoint, eventId } })),
-    )
-  } catch (error) {
-    logError({ message: 'replayed deliveries were not queued', count: keys.length }, error)
-  }
 }
 
 function unknownLetter(id: number): RegistryError {

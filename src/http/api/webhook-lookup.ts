@@ -1,7 +1,8 @@
 /** Finds the webhooks that operations are about: those of this API, and those of the WEBHOOKS variable. */
 import type { Context } from 'hono'
-import { endpointStatements, type KnownEndpoint, readEndpoints } from '../../events/endpoints.ts'
+import { endpointQueries, endpointsOf, type KnownEndpoint } from '../../events/endpoints.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { readRows } from '../../store/database.ts'
 import type { WebhookRow } from '../../store/webhooks.ts'
 import type { AppEnv } from '../context.ts'
 
@@ -11,13 +12,11 @@ export interface Webhook {
   row: WebhookRow | null
 }
 
-/** First those of the variable, in its order; then the others by name. */
+/** Reads all webhooks: those of the variable in its order, then the others by name. */
 export async function readWebhooks(c: Context<AppEnv>): Promise<Webhook[]> {
-  // As in loadEndpoints: a batch cannot tell which rows each of its results has.
-  const [webhooks, states] = await c.var.db.batch<never>(endpointStatements(c.var.db))
-  const rows: WebhookRow[] = webhooks?.results ?? []
+  const [rows, states] = await readRows(c.var.db, endpointQueries(c.var.db))
   const rowOf = new Map(rows.map((row) => [row.id, row]))
-  return readEndpoints(rows, states?.results ?? [], c.var.settings, Date.now()).map((endpoint) => ({
+  return endpointsOf(rows, states, c.var.settings, Date.now()).map((endpoint) => ({
     endpoint,
     row: rowOf.get(endpoint.id) ?? null,
   }))

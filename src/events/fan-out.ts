@@ -32,8 +32,9 @@ async function deliverFirst(
   messages: readonly EventMessage[],
   context: EventContext,
 ): Promise<void> {
-  const { db, now } = context
-  const { ids, endpoints, eventsFor } = await findWantedEvents(messages, context)
+  const { db, now, onEvent } = context
+  const { ids, events, endpoints, eventsFor } = await findWantedEvents(messages, context)
+  for (const event of events) await onEvent?.(event)
   const plans = endpoints.map((endpoint) => ({
     endpoint,
     deliveries: firstDeliveries(endpoint, eventsFor(endpoint), now),

@@ -12,6 +12,8 @@ import { type EventMessage, eventIdOf, storedEvent } from './messages.ts'
 export interface WantedEvents {
   /** Of all events of the batch. */
   ids: string[]
+  /** Those that are not settled, in the order in which they happened. */
+  events: RegistryEvent[]
   endpoints: KnownEndpoint[]
   /** The events that the endpoint wants and has no delivery of, in the order in which they happened. */
   eventsFor(endpoint: KnownEndpoint): RegistryEvent[]
@@ -35,6 +37,7 @@ export async function findWantedEvents(
   const events = unsettledEventsOf(messages, recorded)
   return {
     ids,
+    events,
     endpoints: endpointsOf(webhooks, states, settings, now()),
     eventsFor: (endpoint) =>
       events.filter(

@@ -1,22 +1,19 @@
 /** Manifests: pulling (OCI distribution spec, end-3), pushing (end-7) and deleting (end-9). */
 import type { Context } from 'hono'
 import { entityTag, noneMatch } from '../lib/conditional.ts'
-import { type Digest, parseDigest } from '../oci/digest.ts'
-import { RegistryError } from '../oci/errors.ts'
+import type { Digest } from '../oci/digest.ts'
 import { parseTag } from '../oci/name.ts'
-import { findManifestByDigest, removeManifest, type StoredManifest } from '../store/manifests.ts'
-import { removeTag } from '../store/tags.ts'
+import { findManifestByDigest, type StoredManifest } from '../store/manifests.ts'
 import { type AppEnv, factory } from './context.ts'
-import { announce, announceCascade, eventOf, manifestUrl, notePull } from './events.ts'
+import { cascadeOf, deleteManifest, deleteTag } from './delete-manifest.ts'
+import { announce, manifestUrl, notePull } from './events.ts'
 import { allow } from './guard.ts'
-import { inUse } from './in-use.ts'
 import { location } from './locations.ts'
 import { readManifestBytes, resolvePlatform } from './manifest-content.ts'
-import { digestKey, noteDeleted, readNearest } from './nearest.ts'
-import { preconditionFailed, preconditionsOf } from './preconditions.ts'
+import { parseReference, unknownManifest } from './manifest-reference.ts'
+import { digestKey, readNearest } from './nearest.ts'
 import { pushManifest } from './push-manifest.ts'
-import { settled } from './settled.ts'
-import { changingTags, noteTagDeleted, readTag } from './tag-reads.ts'
+import { readTag } from './tag-reads.ts'
 
 export const manifests = factory
   .createApp()
@@ -55,41 +52,12 @@ export const manifests = factory
     return c.body(null, 201)
   })
   .delete('/', allow('delete'), async (c) => {
-    const db = c.get('db')
-    const repository = c.get('repository')
     const reference = parseReference(c.get('reference'))
-    if ('tag' in reference) {
-      const event = eventOf(c, 'delete', { tag: reference.tag })
-      const removing = removeTag(db, repository, reference.tag, event, preconditionsOf(c))
-      const [outcome] = await Promise.all([
-        settled(c, changingTags(c, removing)),
-        noteTagDeleted(c, reference.tag),
-      ])
-      if (outcome === 'unknown') throw unknownManifest(reference)
-      if (outcome === 'precondition failed') throw preconditionFailed(reference)
-      announce(c, [event])
-      return c.body(null, 202)
-    }
-    const { digest } = reference
-    const event = eventOf(c, 'delete', { digest, kind: 'manifest' })
-    const removing = removeManifest(db, repository, digest, event, preconditionsOf(c))
-    const [outcome] = await Promise.all([
-      settled(c, changingTags(c, removing)),
-      noteDeleted(c, digestKey(repository, digest)),
-    ])
-    if (outcome === 'unknown') throw unknownManifest(reference)
-    if (outcome === 'precondition failed') throw preconditionFailed(reference)
-    if (outcome === 'in use') throw await inUse(c, 'manifest', digest)
-    announceCascade(c, event)
+    const cascade = cascadeOf(c, reference)
+    if ('tag' in reference) await deleteTag(c, reference)
+    else await deleteManifest(c, reference, cascade)
     return c.body(null, 202)
   })
-
-type Reference = { digest: Digest } | { tag: string }
-
-/** A tag has no colon, a digest has one: what looks like a digest must be one. */
-function parseReference(reference: string): Reference {
-  return reference.includes(':') ? { digest: parseDigest(reference) } : { tag: parseTag(reference) }
-}
 
 function readDigest(c: Context<AppEnv>, digest: Digest): Promise<StoredManifest | null> {
   const repository = c.get('repository')
@@ -118,10 +86,4 @@ function cacheHeaders(digest: Digest): Record<string, string> {
     ETag: entityTag(digest),
     'Cache-Control': 'no-transform',
   }
-}
-
-function unknownManifest(reference: Reference): RegistryError {
-  return new RegistryError('MANIFEST_UNKNOWN', {
-    detail: 'tag' in reference ? { Tag: reference.tag } : { Digest: reference.digest },
-  })
 }

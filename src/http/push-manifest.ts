@@ -26,6 +26,7 @@ import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
 import type { AppEnv } from './context.ts'
 import { eventOf, manifestUrl } from './events.ts'
+import { fallbackEntries } from './fallback-entries.ts'
 import { preconditionFailed, preconditionsOf } from './preconditions.ts'
 import { settled } from './settled.ts'
 import { changingTags } from './tag-reads.ts'
@@ -214,6 +215,7 @@ async function store(
     subject: manifest.subject?.digest ?? null,
     annotations,
     ...requiredReferences(manifest),
+    entries: fallbackEntries(manifest),
     tags,
     events,
     path,

@@ -2,7 +2,6 @@
 
 import type { Digest } from '../oci/digest.ts'
 import type { Database } from './database.ts'
-import { type ContentRow, type ManifestContent, toContent } from './manifests.ts'
 
 export interface Referrer {
   digest: Digest
@@ -14,15 +13,23 @@ export interface Referrer {
   size: number
 }
 
-/** A page ends before the annotations on it, which every client of the subject gets, take more characters than this. */
+/** A page ends before the annotations on it, which every client of the subject gets, take more characters than this; so do its fallback entries. */
 const PAGE_ANNOTATIONS = 2 * 1024 * 1024
 
 export interface ReferrersPage {
   referrers: Referrer[]
-  /** Whether the page ended early, because of its size: more follow, although there are fewer than asked for. */
-  full: boolean
-  /** The manifest under the tag of the referrers tag schema, where clients of older registries kept such a list. */
-  fallback: ManifestContent | null
+  /** Entries of the index under the tag of the referrers tag schema, where clients of older registries kept such a list. */
+  fallback: FallbackEntry[]
+  /** The digest that the page ends with because of its size: more follow, although there are fewer than asked for. */
+  end: Digest | undefined
+  /** Whether the entries of what the tag names now are not kept yet: `fallback` is not right. */
+  isUnread: boolean
+}
+
+export interface FallbackEntry {
+  digest: Digest
+  /** JSON text. */
+  descriptor: string
 }
 
 interface ReferrerRow {
@@ -31,6 +38,10 @@ interface ReferrerRow {
   artifact_type: string | null
   annotations: string | null
   size: number
+  beyond: 0 | 1
+}
+
+interface FallbackRow extends FallbackEntry {
   beyond: 0 | 1
 }
 
@@ -52,14 +63,28 @@ const list = (filter: string) => `
       )
     )`
 
+/** At most 10,000 entries stand under a tag, in the order of digests. */
+const listFallback = (filter: string) => `
+    SELECT digest, before >= ?5 AS beyond, CASE WHEN before < ?5 THEN descriptor END AS descriptor
+    FROM (
+      SELECT *, sum(length(descriptor)) OVER (ORDER BY digest) - length(descriptor) AS before
+      FROM (
+        SELECT entries.digest, entries.descriptor FROM repositories
+        JOIN fallback_entries AS entries ON entries.repository_id = repositories.id
+        WHERE repositories.name = ?1 AND entries.tag = ?2 AND entries.digest > ?3 ${filter}
+        ORDER BY entries.digest LIMIT ?4
+      )
+    )`
+
 const SQL = {
   list: list(''),
   listOfType: list('AND manifests.artifact_type = ?6'),
-  fallback: `
-    SELECT manifests.payload, manifests.storage_key FROM repositories
+  fallback: listFallback(''),
+  fallbackOfType: listFallback('AND entries.artifact_type = ?6'),
+  unread: `
+    SELECT 1 AS found FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
-    JOIN manifests ON manifests.repository_id = tags.repository_id AND manifests.digest = tags.digest
-    WHERE repositories.name = ?1 AND tags.name = ?2`,
+    WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.entries_of IS NOT tags.digest`,
 } as const
 
 export interface ReferrersQuery {
@@ -72,31 +97,41 @@ export interface ReferrersQuery {
   limit: number
 }
 
-/** One page in the order of digests, and the fallback tag's manifest, in one round trip. */
+/** One page in the order of digests, of both lists, in one round trip. */
 export async function listReferrers(
   db: Database,
   repository: string,
   { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
 ): Promise<ReferrersPage> {
-  const page = [repository, subject, last, limit, PAGE_ANNOTATIONS]
-  const [listed, fallen] = await db.batch([
-    artifactType === null
-      ? db.prepare(SQL.list).bind(...page)
-      : db.prepare(SQL.listOfType).bind(...page, artifactType),
-    db.prepare(SQL.fallback).bind(repository, fallbackTag),
+  const page = [last, limit, PAGE_ANNOTATIONS, ...(artifactType === null ? [] : [artifactType])]
+  const [list, fallback] =
+    artifactType === null ? [SQL.list, SQL.fallback] : [SQL.listOfType, SQL.fallbackOfType]
+  const [listed, fallen, unread] = await db.batch([
+    db.prepare(list).bind(repository, subject, ...page),
+    db.prepare(fallback).bind(repository, fallbackTag, ...page),
+    db.prepare(SQL.unread).bind(repository, fallbackTag),
   ])
-  const rows = (listed?.results ?? []) as ReferrerRow[]
-  const within = rows.filter(({ beyond }) => beyond === 0)
-  const [tagged] = (fallen?.results ?? []) as ContentRow[]
+  const own = within((listed?.results ?? []) as ReferrerRow[])
+  const kept = within((fallen?.results ?? []) as FallbackRow[])
+  const [end] = [own.end, kept.end].filter((one) => one !== undefined).sort()
   return {
-    referrers: within.map(({ media_type, artifact_type, digest, annotations, size }) => ({
+    referrers: own.rows.map(({ media_type, artifact_type, digest, annotations, size }) => ({
       digest,
       mediaType: media_type,
       artifactType: artifact_type,
       annotations,
       size,
     })),
-    full: within.length < rows.length,
-    fallback: tagged ? toContent(tagged) : null,
+    fallback: kept.rows,
+    end,
+    isUnread: unread?.results.length !== 0,
   }
+}
+
+/** The rows that the size of a page has room for, and the last one's digest where others follow. */
+function within<Row extends { digest: Digest; beyond: 0 | 1 }>(
+  all: readonly Row[],
+): { rows: Row[]; end: Digest | undefined } {
+  const rows = all.filter(({ beyond }) => beyond === 0)
+  return { rows, end: rows.length < all.length ? rows.at(-1)?.digest : undefined }
 }

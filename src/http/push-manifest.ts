@@ -37,6 +37,9 @@ const TAGS_AT_MOST = 64
 /** A referrers list repeats the annotations of every manifest on it. */
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
+/** More of them take more than the 200,000 characters that an event may have, whatever is in them: they are not written to find that out. */
+const REFERENCES_TOLD = 2000
+
 export interface PushReference {
   /** What the path names. */
   path: { tag: string } | { digest: Digest }
@@ -88,7 +91,8 @@ function eventsOf(c: Context<AppEnv>, { bytes, digest, manifest, tags }: Push): 
   const { mediaType } = manifest
   const url = manifestUrl(c, digest)
   const references = referencesOf(manifest)
-  const target = { mediaType, size: bytes.length, digest, url, references }
+  const told = references.length > REFERENCES_TOLD ? { truncated: true as const } : { references }
+  const target = { mediaType, size: bytes.length, digest, url, ...told }
   const [first, ...others] = tags
   if (first === undefined) return [eventOf(c, 'push', target)]
   const tagged = (tag: string) => eventOf(c, 'push', { ...target, tag })

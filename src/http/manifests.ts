@@ -6,11 +6,11 @@ import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MANIFEST_LIMIT_BYTES } from '../oci/manifest.ts'
 import { parseTag } from '../oci/name.ts'
-import { deleteManifest } from '../registry/delete-manifest.ts'
+import { deleteManifest, type ManifestDeletion } from '../registry/delete-manifest.ts'
 import { deleteTag } from '../registry/delete-tag.ts'
 import { pullManifest } from '../registry/pull-manifest.ts'
 import { pushManifest } from '../registry/push-manifest.ts'
-import { parseManifestReference } from '../registry/reference.ts'
+import { type ManifestReference, parseManifestReference } from '../registry/reference.ts'
 import { type AppEnv, factory } from './context.ts'
 import { allow, stillAllowed } from './guard.ts'
 import { location } from './locations.ts'
@@ -61,10 +61,11 @@ export const manifests = factory
   })
   .delete('/', allow('delete'), async (c) => {
     const reference = parseManifestReference(c.get('reference'))
+    const cascade = cascadeOf(c, reference)
     const context = registryContext(c)
     await ('tag' in reference
       ? deleteTag(context, reference.tag, preconditionsOf(c))
-      : deleteManifest(context, reference.digest, preconditionsOf(c)))
+      : deleteManifest(context, { ...reference, cascade, preconditions: preconditionsOf(c) }))
     return c.body(null, 202)
   })
 
@@ -80,6 +81,20 @@ async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>
   throw new RegistryError('MANIFEST_INVALID', {
     status: 413,
     message: `the manifest is too large: ${MANIFEST_LIMIT_BYTES} bytes are the most`,
+  })
+}
+
+/** @throws {RegistryError} status 400 for any `?cascade=` but the one there is, and for one with a tag */
+function cascadeOf(c: Context<AppEnv>, reference: ManifestReference): ManifestDeletion['cascade'] {
+  const [value, ...more] = c.req.queries('cascade') ?? []
+  if (value === undefined) return 'tags'
+  if (value === 'unreachable' && more.length === 0 && 'digest' in reference) return value
+  throw new RegistryError('UNSUPPORTED', {
+    status: 400,
+    message:
+      'tag' in reference
+        ? 'cascade: a delete of a tag deletes nothing but the tag'
+        : 'cascade: expected "unreachable", once',
   })
 }
 

@@ -37,7 +37,7 @@ export interface Platform {
   'os.features'?: string[]
 }
 
-const DESCRIPTOR_FIELDS = knownFields(
+export const DESCRIPTOR_FIELDS = knownFields(
   'mediaType',
   'digest',
   'size',

@@ -39,13 +39,15 @@ export function knownFields(...names: string[]): KnownFields {
  */
 export function readObject(value: Json, path: string, known: KnownFields): Fields {
   if (!isFields(value)) throw invalidField(path, 'expected an object')
-  for (const key of Object.keys(value)) {
-    const name = known.get(foldCase(key))
-    if (name !== undefined && name !== key) {
-      throw invalidField(childPath(path, key), `ambiguous: expected "${name}"`)
-    }
-  }
+  for (const key of Object.keys(value)) knownName(key, path, known)
   return value
+}
+
+/** @returns whether the object at `path` may have a field of that name; it is refused where it is known in another case */
+export function knownName(key: string, path: string, known: KnownFields): boolean {
+  const name = known.get(foldCase(key))
+  if (name === undefined || name === key) return name !== undefined
+  throw invalidField(childPath(path, key), `ambiguous: expected "${name}"`)
 }
 
 export function readArray(value: Json, path: string, limit: number): readonly Json[] {

@@ -3,7 +3,12 @@
  * Docker manifest list. What parses here has one meaning only (CVE-2021-41190). Fields that no spec names are ignored,
  * and the bytes, never this parsed form, are what a registry stores and serves.
  */
-import { type Descriptor, readDescriptor, readTypedDescriptor } from './descriptor.ts'
+import {
+  DESCRIPTOR_FIELDS,
+  type Descriptor,
+  readDescriptor,
+  readTypedDescriptor,
+} from './descriptor.ts'
 import { type Json, RegistryError } from './errors.ts'
 import {
   type Fields,
@@ -13,10 +18,8 @@ import {
   optionalMediaType,
   optionalString,
   optionalStringMap,
-  readArray,
-  readObject,
 } from './fields.ts'
-import { parseStrictJson } from './json.ts'
+import type { Span } from './json-spans.ts'
 import {
   isImageMediaType,
   isIndexMediaType,
@@ -26,6 +29,7 @@ import {
   MEDIA_TYPE_OCI_MANIFEST,
   parseMediaType,
 } from './media-types.ts'
+import { Source } from './source.ts'
 
 export type { Descriptor, Platform } from './descriptor.ts'
 
@@ -81,11 +85,30 @@ export function parseManifest(
       status: 413,
     })
   }
-  const fields = readObject(parseStrictJson(bytes), '', MANIFEST_FIELDS)
+  const source = new Source(bytes)
+  const spans = source.fields(source.whole, '', MANIFEST_FIELDS)
+  const fields = readFields(source, spans)
   const mediaType = decideMediaType(fields, parseMediaType(contentType ?? ''))
   if (member(fields, 'schemaVersion') !== 2) throw invalidField('schemaVersion', 'expected 2')
-  return isIndexMediaType(mediaType) ? readIndex(fields, mediaType) : readImage(fields, mediaType)
+  const list = (name: string, read: typeof readDescriptor) =>
+    readEntries(source, spans.get(name), name, read)
+  return isIndexMediaType(mediaType)
+    ? readIndex(fields, mediaType, list)
+    : readImage(fields, mediaType, list)
 }
+
+/** All but the lists, whose entries are read one by one, and what is refused whatever it holds: those are null. */
+function readFields(source: Source, spans: ReadonlyMap<string, Span>): Fields {
+  const read = (name: string, span: Span): Json => {
+    if (name === 'layers' || name === 'manifests' || name === 'fsLayers') return null
+    const isDescriptor = name === 'config' || name === 'subject'
+    return isDescriptor ? source.object(span, name, DESCRIPTOR_FIELDS) : source.field(span, name)
+  }
+  return Object.fromEntries([...spans].map(([name, span]) => [name, read(name, span)]))
+}
+
+/** Reads a list of the manifest. */
+type ReadList = (name: string, read: typeof readDescriptor) => Descriptor[]
 
 /** The header and the body must not disagree; where both are silent the shape of an OCI manifest decides. */
 function decideMediaType(fields: Fields, header: string): string {
@@ -122,7 +145,7 @@ function inferMediaType(fields: Fields): string {
   throw invalidField('mediaType', 'required where neither config nor manifests tells the type')
 }
 
-function readImage(fields: Fields, mediaType: string): Manifest {
+function readImage(fields: Fields, mediaType: string, list: ReadList): Manifest {
   refuse(fields, 'manifests', mediaType)
   const config = member(fields, 'config')
   if (config === undefined) throw invalidField('config', 'required')
@@ -132,14 +155,12 @@ function readImage(fields: Fields, mediaType: string): Manifest {
     kind: 'image',
     mediaType,
     config: configDescriptor,
-    layers: readEntries(fields, 'layers').map((layer, index) =>
-      readDescriptor(layer, `layers[${index}]`),
-    ),
+    layers: list('layers', readDescriptor),
     manifests: [],
   }
 }
 
-function readIndex(fields: Fields, mediaType: string): Manifest {
+function readIndex(fields: Fields, mediaType: string, list: ReadList): Manifest {
   refuse(fields, 'config', mediaType)
   refuse(fields, 'layers', mediaType)
   return {
@@ -147,9 +168,7 @@ function readIndex(fields: Fields, mediaType: string): Manifest {
     kind: 'index',
     mediaType,
     layers: [],
-    manifests: readEntries(fields, 'manifests').map((entry, index) =>
-      readTypedDescriptor(entry, `manifests[${index}]`),
-    ),
+    manifests: list('manifests', readTypedDescriptor),
   }
 }
 
@@ -173,6 +192,21 @@ function readCommon(
 }
 
 /** A list; Go writes null for an empty one, and old content leaves it out. */
-function readEntries(fields: Fields, name: string): readonly Json[] {
-  return readArray(member(fields, name) ?? [], name, ENTRY_LIMIT)
+function readEntries(
+  source: Source,
+  list: Span | undefined,
+  name: string,
+  read: typeof readDescriptor,
+): Descriptor[] {
+  if (list === undefined) return []
+  const entries = source.items(list, ENTRY_LIMIT)
+  if (entries === null) {
+    if (source.field(list, name) === null) return []
+    throw invalidField(name, 'expected an array')
+  }
+  if (entries.length > ENTRY_LIMIT) throw invalidField(name, `more than ${ENTRY_LIMIT} entries`)
+  return entries.map((entry, index) => {
+    const path = `${name}[${index}]`
+    return read(source.object(entry, path, DESCRIPTOR_FIELDS), path)
+  })
 }

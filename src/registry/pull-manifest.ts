@@ -64,7 +64,9 @@ async function platformImage(
   tag: string,
 ): Promise<StoredManifest> {
   const { databases, repository } = context
-  const child = platformChild(parseManifest(await readBytes(context, stored), stored.mediaType))
+  const child = platformChild(
+    parseManifest(await readManifestBytes(context, stored), stored.mediaType),
+  )
   const image =
     child && (await findManifestByDigest(databases.of(repository), repository, child.digest))
   if (image) return image
@@ -74,11 +76,11 @@ async function platformImage(
   })
 }
 
-async function readBytes(
+/** The bytes as they were pushed. */
+export async function readManifestBytes(
   context: RegistryContext,
-  stored: StoredManifest,
+  { content, size }: StoredManifest,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { content, size } = stored
   if ('payload' in content) return Uint8Array.from(new TextEncoder().encode(content.payload))
   return readObject(context, content.storageKey, size)
 }

@@ -20,11 +20,15 @@ import {
 } from './check-references.ts'
 import { mayPull, type RegistryContext } from './context.ts'
 import { announce, eventOf, manifestUrl } from './events.ts'
+import { fallbackEntries } from './list-referrers.ts'
 import { type ManifestReference, preconditionFailed } from './reference.ts'
 import { changeTags } from './tags.ts'
 
 /** Each is a header of the answer, and Python's client takes 100 of those; the spec asks for 10 tags at least. */
 const TAGS_AT_MOST = 64
+
+/** More of them take more than an event may have, whatever is in them: they are not written to find that out. */
+const REFERENCES_TOLD = 2000
 
 /** A referrers list repeats the annotations of every manifest on it. */
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
@@ -101,7 +105,8 @@ function eventsOf(
 ): Events {
   const { mediaType } = manifest
   const references = referencesOf(manifest)
-  const told = haveRoomFor(references, tags.length) ? { references } : { truncated: true as const }
+  const haveRoom = references.length <= REFERENCES_TOLD && haveRoomFor(references, tags.length)
+  const told = haveRoom ? { references } : { truncated: true as const }
   const target = { mediaType, size, digest, url: manifestUrl(context, digest), ...told }
   const [first, ...others] = tags
   if (first === undefined) return [eventOf(context, 'push', target)]
@@ -131,6 +136,7 @@ async function store(
     subject: manifest.subject?.digest ?? null,
     annotations: referrerAnnotations(manifest),
     ...requiredReferences(manifest),
+    entries: fallbackEntries(manifest),
     tags,
     events,
     path: push.reference,

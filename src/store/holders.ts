@@ -3,7 +3,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { Database } from './database.ts'
 
 /** Told of at most: holders, and tags of each. */
-const TOLD = 20
+export const TOLD = 20
 
 const holders = (table: string, column: string) => `
     WITH RECURSIVE
@@ -28,6 +28,18 @@ const holders = (table: string, column: string) => `
 const SQL = {
   ofManifest: holders('manifest_children', 'child_digest'),
   ofBlob: holders('manifest_blobs', 'blob_digest'),
+  above: `
+    WITH RECURSIVE walk (repository_id, digest) AS (
+      SELECT id, ?2 FROM repositories WHERE name = ?1
+      UNION
+      SELECT walk.repository_id, parent.manifest_digest FROM walk
+      CROSS JOIN manifest_children AS parent
+        ON parent.repository_id = walk.repository_id AND parent.child_digest = walk.digest
+      LIMIT ?3)
+    SELECT digest, (SELECT json_group_array(name) FROM (
+      SELECT name FROM tags WHERE tags.repository_id = walk.repository_id
+        AND tags.digest = walk.digest LIMIT ${TOLD})) AS tags
+    FROM walk WHERE digest <> ?2`,
 } as const
 
 export interface Holder {
@@ -55,4 +67,18 @@ export async function findHolders(
     tags: JSON.parse(tags),
     tagged: tagged === 1,
   }))
+}
+
+/** The indexes that lead to a manifest, directly or through others, up to `limit` of them. */
+export async function findAbove(
+  db: Database,
+  repository: string,
+  digest: Digest,
+  limit: number,
+): Promise<Pick<Holder, 'digest' | 'tags'>[]> {
+  const { results } = await db
+    .prepare(SQL.above)
+    .bind(repository, digest, limit + 1)
+    .all<{ digest: Digest; tags: string }>()
+  return results.map(({ digest, tags }) => ({ digest, tags: JSON.parse(tags) }))
 }

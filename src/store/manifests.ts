@@ -6,7 +6,7 @@
 import { NO_PRECONDITIONS, type Preconditions } from '../lib/conditional.ts'
 import type { Digest } from '../oci/digest.ts'
 import { applyChange, isForeignKeyError } from './change.ts'
-import type { Database } from './database.ts'
+import type { Database, Statement } from './database.ts'
 import { type OutboxEvent, recordEventIf, recordTagEvents } from './outbox.ts'
 import { checkPreconditions, isPreconditionError } from './preconditions.ts'
 import { TOMBSTONE_GRACE_MS } from './tombstones.ts'
@@ -73,6 +73,8 @@ export async function findManifestByTag(
   return fromRow(await db.prepare(SQL.findByTag).bind(repository, tag).first<ManifestRow>())
 }
 
+export type RemoveOutcome = 'deleted' | 'unknown' | 'in use' | 'precondition failed'
+
 /**
  * Removes a manifest and the tags that point at it. Each tag that goes has an event of its own.
  * @returns 'in use' where an index of the repository refers to it: the schema refuses, and nothing is changed
@@ -83,20 +85,36 @@ export async function removeManifest(
   digest: Digest,
   event: OutboxEvent,
   preconditions: Preconditions = NO_PRECONDITIONS,
-): Promise<'deleted' | 'unknown' | 'in use' | 'precondition failed'> {
+): Promise<RemoveOutcome> {
+  const { checks, changes } = removalOf(db, repository, digest, event, preconditions)
   try {
-    const outcome = await applyChange(db, event.id, [
-      recordEventIf(db, event, { repository, manifest: digest }),
-      ...checkPreconditions(db, event, repository, { digest }, preconditions),
-      recordTagEvents(db, event, digest),
-      db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
-      db.prepare(SQL.remove).bind(repository, digest),
-    ])
+    const outcome = await applyChange(db, event.id, [...checks, ...changes])
     return outcome === 'nothing' ? 'unknown' : 'deleted'
   } catch (error) {
     if (isForeignKeyError(error)) return 'in use'
     if (isPreconditionError(error)) return 'precondition failed'
     throw error
+  }
+}
+
+/** The statements of a removal: its event with what it is conditional on, and what it changes. */
+export function removalOf(
+  db: Database,
+  repository: string,
+  digest: Digest,
+  event: OutboxEvent,
+  preconditions: Preconditions,
+): { checks: Statement[]; changes: Statement[] } {
+  return {
+    checks: [
+      recordEventIf(db, event, { repository, manifest: digest }),
+      ...checkPreconditions(db, event, repository, { digest }, preconditions),
+    ],
+    changes: [
+      recordTagEvents(db, event, digest),
+      db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
+      db.prepare(SQL.remove).bind(repository, digest),
+    ],
   }
 }
 

@@ -4,9 +4,12 @@
  */
 
 import type { Preconditions } from '../lib/conditional.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
+import { isFallbackTag } from '../oci/fallback-tag.ts'
 import { applyChange, isForeignKeyError } from './change.ts'
 import type { Database } from './database.ts'
+import { keepEntries } from './fallback-entries.ts'
 import type { StoredManifest } from './manifests.ts'
 import { type OutboxEvent, recordEvent } from './outbox.ts'
 import { checkPreconditions, isPreconditionError, type Subject } from './preconditions.ts'
@@ -39,6 +42,8 @@ export interface NewManifest extends StoredManifest {
   blobs: readonly Reference[]
   /** Manifests of the repository; what is none there may be a blob that holds one. */
   children: readonly ManifestReference[]
+  /** Of an OCI index; [] for anything else. A tag of the referrers tag schema keeps them. */
+  entries: readonly Descriptor[]
   tags: readonly string[]
   /** Whether tags that name another manifest may be moved to this one. */
   mayMoveTags: boolean
@@ -208,6 +213,11 @@ export async function putManifest(
     const tags = JSON.stringify(manifest.tags)
     const tag = manifest.mayMoveTags ? SQL.tag : SQL.tagOnce
     statements.push(db.prepare(tag).bind(repository, digest, tags, now))
+  }
+  // Of several such tags, which no client sets, the others are read when they are asked for.
+  const fallback = manifest.tags.find(isFallbackTag)
+  if (fallback !== undefined) {
+    statements.push(...keepEntries(db, repository, fallback, digest, manifest.entries))
   }
   if (storageKey !== null) statements.push(buryUnlessTaken(db, storageKey, now))
   const apply = async (): Promise<PutOutcome> => {

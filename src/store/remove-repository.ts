@@ -7,6 +7,7 @@ import { withRetries } from '../lib/retry.ts'
 import { isForeignKeyError } from './change.ts'
 import type { Database, Statement } from './database.ts'
 import { eventJson, type OutboxEvent } from './outbox.ts'
+import { removeListed } from './remove-listed.ts'
 import { TOMBSTONE_GRACE_MS } from './tombstones.ts'
 
 /** Manifests, or blobs, that a step removes at most. */
@@ -37,13 +38,6 @@ const SQL = {
     FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
     WHERE repositories.name = ?1 AND tags.digest IN (SELECT value FROM json_each(?2))`,
-  tellOfManifests: `
-    INSERT INTO events (id, at, action, repository, event, due_at)
-    SELECT ?3 || '/' || digest, ?4, 'delete', ?1,
-      json_set(?5, '$.id', ?3 || '/' || digest, '$.target.digest', digest, '$.target.kind', 'manifest'), ?4
-    FROM repositories
-    JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND digest IN (SELECT value FROM json_each(?2))`,
   tellOfBlobs: `
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?3 || '/' || digest, ?4, 'delete', ?1,
@@ -51,17 +45,6 @@ const SQL = {
     FROM repositories
     JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
     WHERE repositories.name = ?1 AND digest IN (SELECT value FROM json_each(?2))`,
-  buryManifests: `
-    INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
-    SELECT manifests.storage_key, ?3 FROM repositories
-    JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND manifests.digest IN (SELECT value FROM json_each(?2))
-      AND manifests.storage_key IS NOT NULL`,
-  removeManifests: `
-    DELETE FROM manifests
-    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
-      AND digest IN (SELECT value FROM json_each(?2))
-    RETURNING digest`,
   unlinkBlobs: `
     DELETE FROM repository_blobs
     WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
@@ -113,7 +96,7 @@ export async function removeRepository(
     const blobs = manifests.length > 0 ? [] : await digestsOf(db, SQL.blobs, repository)
     if (manifests.length > 0) {
       removed.manifests += await removeEntries(db, () =>
-        manifestStatements(db, repository, manifests, makeEvent()),
+        manifestStatements(db, manifests, makeEvent()),
       )
     } else if (blobs.length > 0) {
       removed.blobs += await removeEntries(db, () =>
@@ -147,16 +130,13 @@ async function removeEntries(db: Database, statements: () => Statement[]): Promi
 
 function manifestStatements(
   db: Database,
-  repository: string,
   digests: readonly string[],
   event: OutboxEvent,
 ): Statement[] {
   const list = JSON.stringify(digests)
   return [
     tell(db, SQL.tellOfTags, list, event),
-    tell(db, SQL.tellOfManifests, list, event),
-    db.prepare(SQL.buryManifests).bind(repository, list, Date.now() + TOMBSTONE_GRACE_MS),
-    db.prepare(SQL.removeManifests).bind(repository, list),
+    ...removeListed(db, event, digests, Date.parse(event.timestamp)),
   ]
 }
 

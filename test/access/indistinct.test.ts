@@ -91,15 +91,19 @@ describe('the administration API', () => {
     const some = outside.filter(({ sender }) => sender.shows === 'password')
     expect(some.length).toBeGreaterThan(10)
     for (const { authorization, environment } of some) {
-      for (const [method, body] of [
-        ['GET', undefined],
-        ['PATCH', '{"visibility":"public"}'],
+      for (const [method, tail, body] of [
+        ['GET', '', undefined],
+        ['GET', '/manifests', undefined],
+        ['PATCH', '', '{"visibility":"public"}'],
       ] as const) {
         const headers = { Authorization: authorization ?? '', 'Content-Type': 'application/json' }
         const init = body === undefined ? { headers } : { headers, body }
         const [there, gone] = await Promise.all(
           [THERE, GONE].map(async (name) =>
-            everything(await send(method, `/api/v1/repositories/${name}`, init, environment), name),
+            everything(
+              await send(method, `/api/v1/repositories/${name}${tail}`, init, environment),
+              name,
+            ),
           ),
         )
         expect(there).toBe(gone)

@@ -150,6 +150,12 @@ const CALLS: readonly Call[] = [
   },
   {
     office: 'somebody',
+    route: `GET ${REPOSITORY.route}/manifests`,
+    path: `${REPOSITORY.path}/manifests`,
+    status: (one) => (bits(one, 'none/app') & PULL ? 200 : 404),
+  },
+  {
+    office: 'somebody',
     route: `PATCH ${REPOSITORY.route}`,
     path: REPOSITORY.path,
     body: { visibility: 'private' },

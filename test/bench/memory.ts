@@ -1,5 +1,6 @@
 /**
- * `npm run bench:memory`: how much memory uploads take, and that it does not grow with the blob. Each case runs in a fresh Berth
+ * `npm run bench:memory`: how much memory uploads take, and that it does not grow with the blob; and how much a manifest takes more
+ * than a blob (manifest-memory.ts). Each case runs in a fresh Berth
  * and ends with the peak resident set of its workerd process (VmHWM, counted by the kernel). That process holds everything on
  * the server's side: the Worker, the upload Durable Objects, and Miniflare's R2 and D1 simulators; production's isolate holds
  * the first two only. The client, the blobs' generator and Miniflare's Node process are not counted.
@@ -11,6 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FloorClient } from './floor.ts'
 import { GeneratedBlob } from './generated-blob.ts'
+import { manifestTable, measureManifests } from './manifest-memory.ts'
 import { findWorkerd, memoryOf } from './process-memory.ts'
 import { RegistryClient } from './registry-client.ts'
 import { startServer } from './server-process.ts'
@@ -76,7 +78,7 @@ interface Measured extends Case {
   bar?: number
 }
 
-const USAGE = `npm run bench:memory -- [--json] [--only ${Object.keys(WAYS).join('|')}] [--scale FACTOR]
+const USAGE = `npm run bench:memory -- [--json] [--only ${Object.keys(WAYS).join('|')}|manifests] [--scale FACTOR]
   FACTOR  of all sizes, from 0.01 to 1`
 
 const { values } = parseArgs({
@@ -91,7 +93,8 @@ if (!(scale >= 0.01 && scale <= 1)) throw new Error(`--scale ${values.scale}\n${
 const ways = (['streamed', 'single', 'floor'] as const).filter(
   (way) => values.only === undefined || values.only === way,
 )
-if (ways.length === 0) throw new Error(`--only ${values.only}\n${USAGE}`)
+const withManifests = values.only === undefined || values.only === 'manifests'
+if (ways.length === 0 && !withManifests) throw new Error(`--only ${values.only}\n${USAGE}`)
 
 const results: Measured[] = []
 for (const way of ways) {
@@ -101,7 +104,12 @@ for (const way of ways) {
     results.push(first, { ...second, ratio: second.peak / first.peak, bar })
   }
 }
-console.log(values.json ? JSON.stringify({ scale, cases: results }, null, 2) : asTable(results))
+const manifests = withManifests ? await measureManifests() : []
+if (values.json) console.log(JSON.stringify({ scale, cases: results, manifests }, null, 2))
+else {
+  if (results.length > 0) console.log(asTable(results))
+  if (manifests.length > 0) console.log(manifestTable(manifests))
+}
 
 async function measure(way: Way, { uploads, size }: Case): Promise<Measured> {
   const blobs = Array.from({ length: uploads }, () => {

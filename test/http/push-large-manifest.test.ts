@@ -115,3 +115,29 @@ describe('a manifest of more than 64 KiB', () => {
     await expectStoredAgain()
   })
 })
+
+describe('the event of a manifest that refers to very much', () => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar'
+
+  it.each([
+    [1000, undefined],
+    [2001, true],
+  ])('lists %d references, or says that they are left out', async (count, truncated) => {
+    const config = await pushBlob('push/large', randomBytes(10))
+    const layers = Array.from({ length: count }, () => ({ mediaType, digest, size: 1 }))
+    body = imageManifest(config, [], { layers })
+    expect((await put(bindings)).status).toBe(201)
+    const row = await env.DB.prepare('SELECT event FROM events ORDER BY seq DESC LIMIT 1').first<{
+      event: string
+    }>()
+    const { target } = JSON.parse(row?.event ?? '')
+    expect(target.truncated).toBe(truncated)
+    expect(target.references?.length).toBe(truncated ? undefined : count + 1)
+  })
+
+  it('would be too large with 2,000 of the shortest that there are', () => {
+    const shortest = { mediaType: '', digest, size: 1 }
+    expect(JSON.stringify(Array(2000).fill(shortest)).length).toBeGreaterThan(200_000)
+  })
+})

@@ -1,5 +1,6 @@
 /** Referrers: OCI distribution spec, end-12, and the tags that clients of older registries kept instead. */
-import { beforeAll, describe, expect, it } from 'vitest'
+import { env } from 'cloudflare:workers'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Env } from '../../src/http/context.ts'
 import { type Digest, digestOf, hexOf } from '../../src/oci/digest.ts'
 import {
@@ -7,6 +8,7 @@ import {
   MEDIA_TYPE_OCI_INDEX,
   MEDIA_TYPE_OCI_MANIFEST,
 } from '../../src/oci/media-types.ts'
+import { counted } from '../support/counting.ts'
 import {
   bindings,
   bytesOf,
@@ -296,5 +298,111 @@ describe('the tag of the referrers tag schema', () => {
     const index = bytesOf(JSON.stringify({ schemaVersion: 2, manifests: [old] }))
     await putManifest(REPOSITORY, `sha512-${'a'.repeat(64)}`, index, MEDIA_TYPE_OCI_INDEX)
     expect((await list(pathOf(digest))).manifests).toEqual([old])
+  })
+
+  describe('keeps the entries of its index', () => {
+    const anyEntry = (n: number, extra: Partial<Entry> = {}): Entry => ({
+      mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+      digest: `sha256:${n.toString(16).padStart(64, '0')}`,
+      size: n,
+      ...extra,
+    })
+    let target: Digest
+    let made = 0
+
+    beforeEach(() => {
+      made += 1
+      target = `sha256:${made.toString(16).padStart(64, 'f')}`
+    })
+
+    /** Makes what is stored of the tag's manifest unreadable. */
+    async function spoil(): Promise<void> {
+      await env.DB.prepare(
+        `UPDATE manifests SET payload = 'no JSON' WHERE payload IS NOT NULL
+        AND digest IN (SELECT digest FROM tags WHERE name = ?1)`,
+      )
+        .bind(`sha256-${hexOf(target)}`)
+        .run()
+    }
+
+    const listed = async () => (await list(pathOf(target))).manifests
+
+    it('so that a list reads no manifest', async () => {
+      const entries = [anyEntry(1, { annotations: { a: '\u0000"é語' } }), anyEntry(2)]
+      await putFallback(target, entries)
+      await spoil()
+      const counts = await counted(async () => expect(await listed()).toEqual(entries))
+      expect(counts).toMatchObject({ d1: 1, r2Reads: 0 })
+    })
+
+    it('as it is moved, and until it is deleted', async () => {
+      await putFallback(target, [anyEntry(1), anyEntry(2), anyEntry(3)])
+      const moved = [anyEntry(2), anyEntry(3, { artifactType: SBOM }), anyEntry(4)]
+      await putFallback(target, moved)
+      expect(await listed()).toEqual(moved)
+      await putFallback(target, [anyEntry(1)])
+      expect(await listed()).toEqual([anyEntry(1)])
+      await putManifest(REPOSITORY, `sha256-${hexOf(target)}`, subject.bytes)
+      expect(await listed()).toEqual([])
+      await putFallback(target, [anyEntry(1)])
+      await send('DELETE', `/v2/${REPOSITORY}/manifests/sha256-${hexOf(target)}`)
+      expect(await listed()).toEqual([])
+      const left = env.DB.prepare('SELECT 1 FROM fallback_entries WHERE tag = ?1')
+      expect(await left.bind(`sha256-${hexOf(target)}`).first()).toBeNull()
+    })
+
+    it('of a tag from before, as soon as it is asked for', async () => {
+      await putFallback(target, [anyEntry(1), anyEntry(2)])
+      const tag = `sha256-${hexOf(target)}`
+      await env.DB.batch([
+        env.DB.prepare('UPDATE tags SET entries_of = NULL WHERE name = ?1').bind(tag),
+        env.DB.prepare('DELETE FROM fallback_entries WHERE tag = ?1').bind(tag),
+      ])
+      expect(await listed()).toEqual([anyEntry(1), anyEntry(2)])
+      await spoil()
+      const counts = await counted(async () => expect(await listed()).toHaveLength(2))
+      expect(counts.d1).toBe(1)
+    })
+
+    it('of a tag that an older version of the registry has moved, too', async () => {
+      await putFallback(target, [anyEntry(1)])
+      await putFallback(target, [anyEntry(2)])
+      const tag = `sha256-${hexOf(target)}`
+      const before = `SELECT digest FROM tag_history WHERE name = ?1 ORDER BY id LIMIT 1`
+      await env.DB.prepare(`UPDATE tags SET digest = (${before}) WHERE name = ?1`).bind(tag).run()
+      expect(await listed()).toEqual([anyEntry(1)])
+    })
+
+    it('up to 10,000 of them, and of a digest that comes twice the last one', async () => {
+      const entries = Array.from({ length: 9_999 }, (_, n) => anyEntry(n))
+      const last = anyEntry(0, { artifactType: SBOM })
+      expect((await putFallback(target, [...entries, last])).status).toBe(201)
+      const found: Entry[] = []
+      for (let path = `${pathOf(target)}?n=1000`; ; ) {
+        const { manifests, link } = await list(path)
+        found.push(...manifests)
+        if (link === null) break
+        path = /^<([^>]+)>; rel="next"$/.exec(link)?.[1] ?? ''
+      }
+      expect(found).toEqual([last, ...entries.slice(1)])
+    })
+
+    it('but not what makes one large; and a page ends before they take more than 2 MiB', async () => {
+      const padding = 'x'.repeat(250_000)
+      const entries = Array.from({ length: 11 }, (_, n) =>
+        anyEntry(n, { annotations: { padding } }),
+      )
+      const large = anyEntry(11, {
+        artifactType: SBOM,
+        annotations: { padding: 'x'.repeat(270_000) },
+      })
+      const { annotations: _, ...small } = large
+      expect((await putFallback(target, [...entries, large])).status).toBe(201)
+      const first = await list(pathOf(target))
+      expect(first.manifests).toEqual(entries.slice(0, 9))
+      const second = await list(/^<([^>]+)>/.exec(first.link ?? '')?.[1] ?? '')
+      expect(second.manifests).toEqual([...entries.slice(9), small])
+      expect(second.link).toBeNull()
+    })
   })
 })

@@ -122,6 +122,27 @@ describe('parseStrictJson', () => {
   })
 })
 
+describe('the same keys in many objects', () => {
+  const members = (value: string) =>
+    Array.from({ length: 300 }, (_, n) => `"k${n}":${value}`).join()
+  const inner = `{${members('0')}}`
+
+  it('are the keys of each', () => {
+    const text = `{${members(inner)},"k300":[${inner},${inner}]}`
+    expect(parseStrictJson(bytes(text))).toEqual(JSON.parse(text))
+  })
+
+  it.each(['k0', 'k150', 'k299'])('are found where one comes twice: %s', (key) => {
+    for (const text of [
+      `{${members(inner)},"${key}":0}`,
+      `[${inner},{${members('0')},"${key}":0}]`,
+    ]) {
+      const message = refusal('MANIFEST_INVALID', () => parseStrictJson(bytes(text)))
+      expect(message).toContain(`duplicate key "${key}"`)
+    }
+  })
+})
+
 describe('4 MiB of anything takes less than two seconds', () => {
   const inputs: [string, () => string][] = [
     ['arrays in arrays', () => '['.repeat(4 * MEBIBYTE)],

@@ -5,7 +5,7 @@ import { signingKey } from '../../src/store/signing-keys.ts'
 import { anyDigest, count, db, storedManifest } from './support.ts'
 
 describe('listReferrers', () => {
-  it('is of a subject, a type and a repository, with the manifest of the fallback tag', async () => {
+  it('is of a subject, a type and a repository, with the entries of the fallback tag', async () => {
     const subject = anyDigest()
     const one = await storedManifest('refer', {
       subject,
@@ -15,7 +15,10 @@ describe('listReferrers', () => {
     const two = await storedManifest('refer', { subject, artifactType: 'a/y' })
     await storedManifest('refer', { subject: anyDigest() })
     await storedManifest('refer/other', { subject })
-    await storedManifest('refer', { tags: ['fallback'], content: { payload: 'the list' } })
+    const tag = `sha256-${'a'.repeat(64)}`
+    const entry = { mediaType: 'a/b', digest: anyDigest(), size: 1 }
+    await storedManifest('refer', { tags: [tag], entries: [entry] })
+    await storedManifest('refer', { tags: ['untouched'], entries: [entry] })
     const query: ReferrersQuery = {
       subject,
       fallbackTag: 'none',
@@ -25,7 +28,7 @@ describe('listReferrers', () => {
     }
 
     const { referrers, fallback } = await listReferrers(db, 'refer', query)
-    expect(fallback).toBeNull()
+    expect(fallback).toEqual([])
     expect(referrers).toEqual(
       [one, two].map(({ digest, mediaType, artifactType, annotations, size }) => ({
         digest,
@@ -42,8 +45,11 @@ describe('listReferrers', () => {
     expect(await digests({ artifactType: 'a/y' })).toEqual([two.digest])
     expect(await digests({ limit: 1 })).toEqual([one.digest])
     expect(await digests({ last: one.digest })).toEqual([two.digest])
-    const tagged = await listReferrers(db, 'refer', { ...query, fallbackTag: 'fallback' })
-    expect(tagged.fallback).toEqual({ payload: 'the list' })
+    const tagged = await listReferrers(db, 'refer', { ...query, fallbackTag: tag })
+    const fallen = [{ digest: entry.digest, descriptor: JSON.stringify(entry) }]
+    expect(tagged).toMatchObject({ fallback: fallen, isUnread: false })
+    const other = await listReferrers(db, 'refer', { ...query, fallbackTag: 'untouched' })
+    expect(other).toMatchObject({ fallback: [], isUnread: true })
   })
 })
 

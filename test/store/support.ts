@@ -43,6 +43,7 @@ export function anyManifest(extra: Partial<NewManifest> = {}): NewManifest {
     annotations: null,
     blobs: [],
     children: [],
+    entries: [],
     tags: [],
     mayMoveTags: true,
     preconditions: NO_PRECONDITIONS,

@@ -7,6 +7,7 @@ import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
 import { events } from './events.ts'
 import { grants } from './grants.ts'
+import { manifests } from './manifests.ts'
 import { openApiDocument } from './openapi.ts'
 import type { Operation } from './operation.ts'
 import { repositories } from './repositories.ts'
@@ -22,6 +23,7 @@ export const operations: readonly Operation[] = [
   ...tokens,
   ...grants,
   ...trustRules,
+  ...manifests,
   ...repositories,
   ...tokenKeys,
   ...audit,
@@ -45,7 +47,10 @@ api.get('/openapi.json', allow('none'), (c) =>
   c.json(openApiDocument(operations, prefixedPath(c.var.settings, '/api/v1'))),
 )
 
-/** In Hono's syntax. The name of a repository has slashes, and may stand last alone. */
+/**
+ * In Hono's syntax. The name of a repository has slashes. As in path.ts, what may follow it is split off from the end: a GET of
+ * `x/manifests` is the list of `x`, although a repository may be called so. That operation comes before those of the whole path.
+ */
 function routeOf(path: string): string {
   return path.replace('{repository}', ':repository{.+}').replace(/\{(\w+)\}/g, ':$1')
 }

@@ -5,17 +5,14 @@ import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { removeRepository } from '../../registry/remove-repository.ts'
 import { setVisibility } from '../../registry/repository-visibility.ts'
-import {
-  findRepository,
-  publicAmong,
-  type RepositoryFacts,
-} from '../../store/repository-visibility.ts'
+import { publicAmong, type RepositoryFacts } from '../../store/repository-visibility.ts'
 import { listVisibleRepositories } from '../../store/visible-repositories.ts'
 import type { AppEnv } from '../context.ts'
 import { requireDeletes } from '../guard.ts'
 import { registryContext } from '../registry-context.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
+import { findPullable } from './repository-lookup.ts'
 import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
 
 const visibility = v.pipe(
@@ -83,7 +80,10 @@ export const repositories = [
     method: 'get',
     path: '/repositories/{repository}',
     summary: 'Get a repository',
-    description: 'Its name stands in the path as it is, with its slashes.',
+    description:
+      'Its name stands in the path as it is, with its slashes. Where the last segment is `manifests`, and is not all of the name, ' +
+      'the path is that of the list of manifests of the repository before it, as in `/v2/`: the list of ' +
+      'repositories shows those that are called so.',
     access: 'signed-in',
     request: v.object({ params: byName }),
     status: 200,
@@ -143,14 +143,6 @@ export const repositories = [
 function requireAdmin(c: Context<AppEnv>, name: string): void {
   if (c.var.caller.rights.on(name).has('admin')) return
   throw new RegistryError('DENIED', { message: `this takes the action admin on ${name}` })
-}
-
-/** @throws {RegistryError} NAME_UNKNOWN, whether the repository does not exist or the caller may not know that it does */
-async function findPullable(c: Context<AppEnv>, name: string): Promise<RepositoryFacts> {
-  const mayPull = c.var.caller.rights.on(name).has('pull')
-  const facts = mayPull ? await findRepository(c.var.db, name) : null
-  if (facts !== null) return facts
-  throw new RegistryError('NAME_UNKNOWN', { detail: { name } })
 }
 
 async function show(

@@ -29,7 +29,7 @@ describe('the OpenAPI document', () => {
       operations.map(({ method, path }) => `${method} ${path}`).toSorted(),
     )
     expect(new Set(operations.map(({ id }) => id)).size).toBe(operations.length)
-    expect(described).toHaveLength(34)
+    expect(described).toHaveLength(35)
   })
 
   it('refers to nothing that it does not have', async () => {

@@ -1,0 +1,67 @@
+/** The manifests of a repository, whether a tag names them or not. */
+import * as v from 'valibot'
+import { integer, time } from '../../lib/schemas.ts'
+import { isDigest } from '../../oci/digest.ts'
+import { listManifests, TAGS_LISTED } from '../../store/list-manifests.ts'
+import { operation } from './operation.ts'
+import { page } from './pages.ts'
+import { findPullable } from './repository-lookup.ts'
+import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
+
+const digest = v.pipe(v.string(), v.check(isDigest, 'not a digest'))
+
+const manifest = named(
+  'Manifest',
+  v.object({
+    digest,
+    mediaType: v.string(),
+    artifactType: v.nullable(v.string()),
+    size: v.pipe(integer, v.description('Bytes')),
+    subject: v.pipe(
+      v.nullable(digest),
+      v.description('The digest that it refers to as its subject'),
+    ),
+    pushedAt: v.pipe(time, v.description('When it was last pushed')),
+    tags: v.pipe(v.array(v.string()), v.description(`Up to ${TAGS_LISTED}`)),
+    tagged: v.pipe(
+      v.nullable(v.boolean()),
+      v.description(
+        'Whether a tag leads to it, its own or that of an index above it; null where so many ' +
+          'indexes are above it that not all were looked at',
+      ),
+    ),
+  }),
+)
+
+export const manifests = [
+  operation({
+    id: 'listManifests',
+    method: 'get',
+    path: '/repositories/{repository}/manifests',
+    summary: 'List the manifests of a repository, untagged ones too, by digest',
+    description: 'For who may pull from it. `last` is the digest that the page before ended with.',
+    access: 'signed-in',
+    request: v.object({
+      params: v.strictObject({ repository: repositoryName }),
+      query: v.strictObject({ n: pageSize, last: v.optional(digest) }),
+    }),
+    status: 200,
+    answer: v.object({ manifests: v.array(manifest) }),
+    errors: [404],
+    async handle({ params: { repository }, query: { n, last = '' } }, c) {
+      await findPullable(c, repository)
+      const found = await page(
+        c,
+        n,
+        (limit) => listManifests(c.var.db, repository, last, limit),
+        (one) => ({ last: one.digest }),
+      )
+      return {
+        manifests: found.map(({ pushedAt, ...one }) => ({
+          ...one,
+          pushedAt: formatTime(pushedAt),
+        })),
+      }
+    },
+  }),
+]

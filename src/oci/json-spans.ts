@@ -1,0 +1,150 @@
+/** Looks into JSON that the scan let pass: where its values stand, so that only what is wanted is built. */
+import type { Json } from './errors.ts'
+
+export const QUOTE = 0x22
+export const COMMA = 0x2c
+export const COLON = 0x3a
+export const BACKSLASH = 0x5c
+export const OPEN_BRACKET = 0x5b
+export const CLOSE_BRACKET = 0x5d
+export const OPEN_BRACE = 0x7b
+export const CLOSE_BRACE = 0x7d
+export const ZERO = 0x30
+
+/** Bytes that are decoded at once: while it is decoded, text that is not Latin takes several times as many. */
+export const PIECE = 16 * 1024
+
+/** Where a value stands: from its first byte up to the one behind its last. */
+export interface Span {
+  start: number
+  end: number
+}
+
+/** -1 for what is no hex digit. */
+export function hexValue(byte = 0): number {
+  if (isDigit(byte)) return byte - ZERO
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1
+}
+
+export function isDigit(byte = 0): boolean {
+  return byte >= ZERO && byte <= ZERO + 9
+}
+
+export function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
+/** Made once: to make one takes longer than to read a key. */
+const DECODER = new TextDecoder()
+
+export function buildJson(bytes: Uint8Array, { start, end }: Span): Json {
+  if (end - start <= PIECE) return JSON.parse(DECODER.decode(bytes.subarray(start, end)))
+  const decoder = new TextDecoder()
+  let text = ''
+  for (let at = start; at < end; at += PIECE) {
+    text += decoder.decode(bytes.subarray(at, Math.min(at + PIECE, end)), { stream: true })
+  }
+  return JSON.parse(text)
+}
+
+/** The string whose opening quote is at `start`. There may be a quarter of a million: ASCII is read without a decoder. */
+export function textAt(bytes: Uint8Array, start: number): string {
+  const end = endOfString(bytes, start)
+  let raw = ''
+  let isEscaped = false
+  for (let at = start + 1; at < end - 1; at += 1) {
+    const byte = bytes[at] ?? 0
+    if (byte >= 0x80) return String(buildJson(bytes, { start, end }))
+    isEscaped ||= byte === BACKSLASH
+    raw += String.fromCharCode(byte)
+  }
+  return isEscaped ? JSON.parse(`"${raw}"`) : raw
+}
+
+/** The one value of the text. */
+export function wholeSpan(bytes: Uint8Array): Span {
+  const start = skipSpace(bytes, 0)
+  return { start, end: endOfValue(bytes, start) }
+}
+
+/** The members of an object: where the key's quote is, and the value. */
+export function* membersOf(
+  bytes: Uint8Array,
+  { start }: Span,
+): Generator<{ key: number; value: Span }> {
+  let at = skipSpace(bytes, start + 1)
+  while (bytes[at] !== CLOSE_BRACE) {
+    const key = at
+    const colon = skipSpace(bytes, endOfString(bytes, key))
+    const from = skipSpace(bytes, colon + 1)
+    const value = { start: from, end: endOfValue(bytes, from) }
+    yield { key, value }
+    at = skipComma(bytes, value.end)
+  }
+}
+
+/** The items of an array. */
+export function* itemsOf(bytes: Uint8Array, { start }: Span): Generator<Span> {
+  let at = skipSpace(bytes, start + 1)
+  while (bytes[at] !== CLOSE_BRACKET) {
+    const item = { start: at, end: endOfValue(bytes, at) }
+    yield item
+    at = skipComma(bytes, item.end)
+  }
+}
+
+/** Whether no more than `depth` arrays and objects stand within each other, the value itself being the first. */
+export function isShallow(bytes: Uint8Array, { start, end }: Span, depth: number): boolean {
+  let open = 0
+  for (let at = start; at < end; ) {
+    const byte = bytes[at]
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) open += 1
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) open -= 1
+    if (open > depth) return false
+    at = byte === QUOTE ? endOfString(bytes, at) : at + 1
+  }
+  return true
+}
+
+/** Where the string that begins at `start` ends: behind its closing quote. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let at = start + 1
+  while (bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
+  return at + 1
+}
+
+function endOfValue(bytes: Uint8Array, start: number): number {
+  let open = 0
+  let at = start
+  for (;;) {
+    const byte = bytes[at]
+    if (byte === QUOTE) at = endOfString(bytes, at)
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      open += 1
+      at += 1
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      open -= 1
+      at += 1
+    } else if (open === 0) {
+      // A number or a word: it ends where something else begins.
+      while (at < bytes.length && !isSpace(bytes[at]) && !isDelimiter(bytes[at])) at += 1
+    } else at += 1
+    if (open === 0) return at
+  }
+}
+
+function isDelimiter(byte: number | undefined): boolean {
+  return byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET
+}
+
+function skipSpace(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (isSpace(bytes[at])) at += 1
+  return at
+}
+
+function skipComma(bytes: Uint8Array, from: number): number {
+  const at = skipSpace(bytes, from)
+  return bytes[at] === COMMA ? skipSpace(bytes, at + 1) : at
+}

@@ -3,7 +3,8 @@ import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { Descriptor, Manifest } from '../oci/manifest.ts'
 import { isNonDistributable, manifestTypeOf } from '../oci/media-types.ts'
-import { findContent, type ManifestReference, type Reference } from '../store/put-manifest.ts'
+import { findContent } from '../store/find-content.ts'
+import type { ManifestReference, Reference } from '../store/put-manifest.ts'
 import { mayPull, type RegistryContext } from './context.ts'
 
 export function referencesOf({ config, layers, manifests }: Manifest): Descriptor[] {

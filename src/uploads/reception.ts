@@ -1,6 +1,7 @@
 /** One chunk on its way in: reads what the client sends, into buffers that are saved whenever it goes silent, and says how it ended. */
 import { BodyReader } from './body-reader.ts'
 import { RENEW_MS } from './buffer-pool.ts'
+import type { Chunk, SessionAnswer } from './chunk.ts'
 import { ChunkBuffers, type ChunkContext } from './chunk-buffers.ts'
 
 /** A client that is silent for so long is gone. */
@@ -116,5 +117,27 @@ export class Reception {
   #stop(why: 'cut off' | 'interrupted'): void {
     this.#stopped ??= why
     this.#reader?.cancel()
+  }
+}
+
+/** What the client is answered. The offsets are those before the chunk, and after what was taken of it. */
+export function answerOf(
+  outcome: Outcome,
+  { length }: Pick<Chunk, 'length'>,
+  { before, after: offset }: { before: number; after: number },
+): SessionAnswer {
+  switch (outcome) {
+    case 'ended':
+      return { kind: 'unknown' }
+    case 'crowded':
+      return { kind: 'crowded' }
+    case 'interrupted':
+      return { kind: 'range invalid', offset }
+    case 'complete': {
+      const isWhole = length === null || length === offset - before
+      return { kind: isWhole ? 'open' : 'size invalid', offset }
+    }
+    default:
+      return { kind: 'size invalid', offset }
   }
 }

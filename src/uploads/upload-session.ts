@@ -21,7 +21,7 @@ import {
 } from './chunk.ts'
 import { completeUpload } from './complete.ts'
 import { PartPipeline } from './part-pipeline.ts'
-import { type Outcome, Reception } from './reception.ts'
+import { answerOf, type Outcome, Reception } from './reception.ts'
 import { DISCARD_AGAIN_MS, IDLE_TTL_MS, SessionAlarm, UPLOAD_TTL_MS } from './session-alarm.ts'
 import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
@@ -132,7 +132,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     const room = this.#store.limits.parts * PART_BYTES - offset
     const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, room)
     const outcome = await this.#take(chunk.body, limit, request)
-    return this.#answerOf(outcome, chunk, this.#state.offset - offset)
+    return answerOf(outcome, chunk, { before: offset, after: this.#state.offset })
   }
 
   async #take(
@@ -146,22 +146,6 @@ export class UploadSession extends DurableObject<UploadEnv> {
       return await this.#reception.run(body, limit)
     } finally {
       this.#reception = undefined
-    }
-  }
-
-  #answerOf(outcome: Outcome, { length }: Chunk, received: number): SessionAnswer {
-    const { offset } = this.#state
-    switch (outcome) {
-      case 'ended':
-        return { kind: 'unknown' }
-      case 'crowded':
-        return { kind: 'crowded' }
-      case 'interrupted':
-        return { kind: 'range invalid', offset }
-      case 'complete':
-        return { kind: length === null || length === received ? 'open' : 'size invalid', offset }
-      default:
-        return { kind: 'size invalid', offset }
     }
   }
 

@@ -3,13 +3,13 @@ import type { Digest } from '../../src/oci/digest.ts'
 import { newStorageKey } from '../../src/store/blob-store.ts'
 import { unlinkBlob } from '../../src/store/blobs.ts'
 import type { Database } from '../../src/store/database.ts'
+import { findContent } from '../../src/store/find-content.ts'
 import {
   findManifestByDigest,
   findManifestByTag,
   removeManifest,
 } from '../../src/store/manifests.ts'
 import {
-  findContent,
   type ManifestReference,
   type NewManifest,
   putManifest,

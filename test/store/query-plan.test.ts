@@ -44,6 +44,7 @@ import {
 import { endpointStates, saveEndpointStates } from '../../src/store/endpoint-states.ts'
 import { readEvents, scanEvents } from '../../src/store/event-feed.ts'
 import { forgetFailedLogins, noteFailedLogin } from '../../src/store/failed-logins.ts'
+import { findContent } from '../../src/store/find-content.ts'
 import type { Principal } from '../../src/store/grants.ts'
 import { findHolders } from '../../src/store/holders.ts'
 import { rulesOfIssuer } from '../../src/store/issuer-rules.ts'
@@ -76,7 +77,7 @@ import {
   settleEvents,
   unsettledEvents,
 } from '../../src/store/outbox.ts'
-import { findContent, putManifest } from '../../src/store/put-manifest.ts'
+import { putManifest } from '../../src/store/put-manifest.ts'
 import { listReferrers } from '../../src/store/referrers.ts'
 import { nextEpoch, registryId, takeNewId } from '../../src/store/registry.ts'
 import { removeUnreachable } from '../../src/store/remove-unreachable.ts'

@@ -5,6 +5,7 @@ import { prefixedPath } from '../locations.ts'
 import { account } from './account.ts'
 import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
+import { deadLetters } from './dead-letters.ts'
 import { events } from './events.ts'
 import { grants } from './grants.ts'
 import { manifests } from './manifests.ts'
@@ -29,6 +30,7 @@ export const operations: readonly Operation[] = [
   ...audit,
   ...webhooks,
   ...webhookDeliveries,
+  ...deadLetters,
   ...events,
 ]
 

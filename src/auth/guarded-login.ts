@@ -1,6 +1,7 @@
 /** An attempt to log in, before which the guards of the client's address and of the account's name are asked. */
 import { RegistryError } from '../oci/errors.ts'
 import type { AuthContext } from './auth-settings.ts'
+import type { LoginGuard } from './login-guard.ts'
 
 /**
  * A name bears so many times the failures that an address does: whoever guesses is slowed at its own address first, and only many
@@ -17,50 +18,87 @@ const NAME_LENGTH = 65
  * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` where the attempt may not be made yet
  */
 export async function guarded(
-  { logins, settings, address }: AuthContext,
+  context: AuthContext,
   name: string | null,
   attempt: () => Promise<boolean>,
 ): Promise<boolean> {
-  const max = settings.loginFailuresMax
-  const network = address === '' ? null : networkOf(address)
-  const byAddress = network === null ? null : logins.getByName(`address:${network}`)
-  const byName = name === null ? null : logins.getByName(`account:${name.slice(0, NAME_LENGTH)}`)
-  const askAddress = async (waits: boolean) => byAddress?.attempt(max, waits) ?? 0
-  // Where no addresses are told, the name's count has to do alone.
-  const askName = async (waits: boolean) =>
-    (network === null
-      ? byName?.attempt(max, waits)
-      : byName?.attemptFrom(network, max * NAME_FACTOR, waits)) ?? 0
-  let [addressAnswer, nameAnswer] = await Promise.all([askAddress(false), askName(false)])
-  if (addressAnswer > 0 || isWait(nameAnswer)) {
-    // A client that has to wait does not lock accounts, nor a locked account its clients.
-    if (addressAnswer === 0) await byAddress?.takeBack()
-    if (nameAnswer === 0) await byName?.takeBack()
-    // Who waits for others goes one way, the address first: else two could wait for each other.
-    addressAnswer = await askAddress(true)
-    if (addressAnswer > 0) throw tooMany(addressAnswer, 'from this address')
-    nameAnswer = await askName(true)
-    if (isWait(nameAnswer)) {
-      await byAddress?.takeBack()
-      throw tooMany(nameAnswer, 'with this name from elsewhere')
-    }
-  }
+  const guards = guardsOf(context, name)
+  const isKnown = (await admit(guards)) === 'known'
   let right = false
   try {
     right = await attempt()
   } finally {
-    const isKnown = nameAnswer === 'known' && network !== null
-    await (right
-      ? Promise.all([
-          byAddress?.takeBack(),
-          isKnown ? byName?.remember(network) : byName?.forget(network),
-        ])
-      : Promise.all([byAddress?.failed(), isKnown ? null : byName?.failed()]))
+    await (right ? noteRight(guards, isKnown) : noteWrong(guards, isKnown))
   }
   return right
 }
 
-function isWait(answer: number | 'known'): answer is number {
+/** Whom an attempt asks. null: not told, or not what is guessed at. */
+interface Guards {
+  /** Failures of an address before it has to wait. */
+  max: number
+  network: string | null
+  byAddress: DurableObjectStub<LoginGuard> | null
+  byName: DurableObjectStub<LoginGuard> | null
+}
+
+function guardsOf({ logins, settings, address }: AuthContext, name: string | null): Guards {
+  const network = address === '' ? null : networkOf(address)
+  return {
+    max: settings.loginFailuresMax,
+    network,
+    byAddress: network === null ? null : logins.getByName(`address:${network}`),
+    byName: name === null ? null : logins.getByName(`account:${name.slice(0, NAME_LENGTH)}`),
+  }
+}
+
+/** Milliseconds to wait; 'known' where the name has logged in from this network before. */
+type NameAnswer = number | 'known'
+
+async function askAddress({ max, byAddress }: Guards, waits: boolean): Promise<number> {
+  return (await byAddress?.attempt(max, waits)) ?? 0
+}
+
+async function askName({ max, network, byName }: Guards, waits: boolean): Promise<NameAnswer> {
+  if (byName === null) return 0
+  // Where no addresses are told, the name's count has to do alone.
+  if (network === null) return byName.attempt(max, waits)
+  return byName.attemptFrom(network, max * NAME_FACTOR, waits)
+}
+
+/** Counts the attempt. @throws {RegistryError} TOOMANYREQUESTS */
+async function admit(guards: Guards): Promise<NameAnswer> {
+  const [ofAddress, ofName] = await Promise.all([askAddress(guards, false), askName(guards, false)])
+  if (!isWait(ofAddress) && !isWait(ofName)) return ofName
+  // A client that has to wait does not lock accounts, nor a locked account its clients.
+  if (ofAddress === 0) await guards.byAddress?.takeBack()
+  if (ofName === 0) await guards.byName?.takeBack()
+  return admitInTurn(guards)
+}
+
+/** Who waits for others goes one way, the address first: else two could wait for each other. */
+async function admitInTurn(guards: Guards): Promise<NameAnswer> {
+  const ofAddress = await askAddress(guards, true)
+  if (isWait(ofAddress)) throw tooMany(ofAddress, 'from this address')
+  const ofName = await askName(guards, true)
+  if (!isWait(ofName)) return ofName
+  await guards.byAddress?.takeBack()
+  throw tooMany(ofName, 'with this name from elsewhere')
+}
+
+async function noteRight({ network, byAddress, byName }: Guards, isKnown: boolean): Promise<void> {
+  const isRemembered = isKnown && network !== null
+  await Promise.all([
+    byAddress?.takeBack(),
+    isRemembered ? byName?.remember(network) : byName?.forget(network),
+  ])
+}
+
+async function noteWrong({ byAddress, byName }: Guards, isKnown: boolean): Promise<void> {
+  await Promise.all([byAddress?.failed(), isKnown ? null : byName?.failed()])
+}
+
+function isWait(answer: NameAnswer): answer is number {
   return answer !== 'known' && answer > 0
 }
 

@@ -60,9 +60,13 @@ function readerOf(variables: Readonly<Record<string, string | undefined>>): Read
     try {
       return setting.parse(text, read)
     } catch (error) {
-      if (error instanceof SettingError) throw error
-      throw new SettingError(setting.variable, error instanceof Error ? error.message : `${error}`)
+      throw settingError(setting.variable, error)
     }
   }
   return read
+}
+
+function settingError(variable: string, error: unknown): SettingError {
+  if (error instanceof SettingError) return error
+  return new SettingError(variable, error instanceof Error ? error.message : String(error))
 }

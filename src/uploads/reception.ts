@@ -287,7 +287,7 @@ export class Reception {
 
   #stop(why: 'cut off' | 'interrupted'): void {
     this.#stopped ??= why
-    this.#reader?.cancel()
+    void this.#reader?.cancel()
   }
 
   async #borrowPart(): Promise<Buffer | undefined> {

@@ -10,7 +10,7 @@ import { type Json, RegistryError } from './errors.ts'
 export const JSON_DEPTH_LIMIT = 32
 
 /** Values and keys in all. An index of 10,000 entries with platforms and annotations has some 150,000; 4 MiB have room for 1.4 million `{}`. */
-export const JSON_VALUE_LIMIT = 250_000
+const JSON_VALUE_LIMIT = 250_000
 
 const QUOTE = 0x22
 const COMMA = 0x2c

@@ -6,7 +6,7 @@
 import type { Database, Statement } from './database.ts'
 
 /** An event that no consumer settled is sent again after so long: a queue has usually delivered it by then. */
-export const FIRST_SWEEP_AFTER_MS = 30_000
+const FIRST_SWEEP_AFTER_MS = 30_000
 
 /** What is larger is written without the references: they are all that makes an event large, and the manifest has them, too. */
 const LARGEST_EVENT_CHARACTERS = 200_000

@@ -15,6 +15,7 @@ const COMPARE_TIMES = [
   'test/auth/timing.test.ts',
   'test/events/pull-events.test.ts',
   'test/events/retries.test.ts',
+  'test/store/referrers.test.ts',
   'test/uploads/parts-in-flight.test.ts',
   'test/uploads/session.test.ts',
 ]

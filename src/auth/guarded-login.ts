@@ -24,14 +24,23 @@ export async function guarded(
 ): Promise<boolean> {
   const guards = guardsOf(context, name)
   const isKnown = (await admit(guards)) === 'known'
-  let right = false
+  let outcome: Outcome = 'failed'
   try {
-    right = await attempt()
+    if (await attempt()) outcome = 'right'
+  } catch (error) {
+    // Refused before the password was looked at. What breaks off anywhere else counts as failed.
+    if (error instanceof RegistryError) outcome = 'not made'
+    throw error
   } finally {
-    await (right ? noteRight(guards, isKnown) : noteWrong(guards, isKnown))
+    await Promise.all([
+      outcome === 'failed' ? guards.byAddress?.failed() : guards.byAddress?.takeBack(),
+      settleName(guards, isKnown, outcome),
+    ])
   }
-  return right
+  return outcome === 'right'
 }
+
+type Outcome = 'right' | 'failed' | 'not made'
 
 /** Whom an attempt asks. null: not told, or not what is guessed at. */
 interface Guards {
@@ -86,16 +95,15 @@ async function admitInTurn(guards: Guards): Promise<NameAnswer> {
   throw tooMany(ofName, 'with this name from elsewhere')
 }
 
-async function noteRight({ network, byAddress, byName }: Guards, isKnown: boolean): Promise<void> {
-  const isRemembered = isKnown && network !== null
-  await Promise.all([
-    byAddress?.takeBack(),
-    isRemembered ? byName?.remember(network) : byName?.forget(network),
-  ])
-}
-
-async function noteWrong({ byAddress, byName }: Guards, isKnown: boolean): Promise<void> {
-  await Promise.all([byAddress?.failed(), isKnown ? null : byName?.failed()])
+async function settleName(
+  { network, byName }: Guards,
+  isKnown: boolean,
+  outcome: Outcome,
+): Promise<void> {
+  if (isKnown)
+    return outcome === 'right' && network !== null ? byName?.remember(network) : undefined
+  if (outcome === 'right') return byName?.forget(network)
+  return outcome === 'failed' ? byName?.failed() : byName?.takeBack()
 }
 
 function isWait(answer: NameAnswer): answer is number {

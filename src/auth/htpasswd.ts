@@ -13,8 +13,11 @@ const COST_MIN = 4
 /** bcryptjs takes more than a second for a higher one, of the CPU time that a request has. */
 const COST_MAX = 14
 
+/** A slash stands between an account and its access token; with the name `oidc` comes an ID token. */
+const NOBODYS_NAME = /^oidc$|\//
+
 /**
- * @throws {Error} naming the first line that is no entry, or whose hash takes too long. It does not show the line, which may hold
+ * @throws {Error} naming the first line that is no entry, or whose name or hash is not taken. It does not show the line, which may hold
  * a password, as docker/distribution does.
  */
 export function parseHtpasswd(text: string): Htpasswd {
@@ -25,11 +28,15 @@ export function parseHtpasswd(text: string): Htpasswd {
     const colon = entry.indexOf(':')
     // Nobody has the empty name, which stands for anonymous here.
     if (colon < 1) throw new Error(`htpasswd: invalid entry at line ${index + 1}: not name:hash`)
+    const name = entry.slice(0, colon)
+    if (NOBODYS_NAME.test(name)) {
+      throw new Error(`htpasswd: the name at line ${index + 1} is oidc or has a slash`)
+    }
     const hash = entry.slice(colon + 1)
     if (costOf(hash) > COST_MAX) {
       throw new Error(`htpasswd: the bcrypt cost at line ${index + 1} is higher than ${COST_MAX}`)
     }
-    users.set(entry.slice(0, colon), hash)
+    users.set(name, hash)
   }
   return users
 }

@@ -1,8 +1,11 @@
-/** Who sent a request, once that is proved: by a password, an access token, an ID token, or by saying nothing at all. */
+/**
+ * Who sent a request, once that is proved: by a password, an access token, an ID token, the login of a program that embeds the
+ * registry, or by saying nothing at all.
+ */
 import type { Rights } from './rights.ts'
 
 export interface Identity {
-  kind: 'admin' | 'account' | 'htpasswd' | 'token' | 'trust' | 'anonymous'
+  kind: 'admin' | 'account' | 'htpasswd' | 'token' | 'trust' | 'embedded' | 'anonymous'
   /**
    * The name in logs, events and upload ids: `admin`; an account's or htpasswd user's name; `<account>/<token name>`;
    * `oidc:<issuer's host and path>:<sub>`; '' for anonymous.

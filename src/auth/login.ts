@@ -21,6 +21,7 @@ import { Memory } from '../store/memory.ts'
 import { hashAccessToken, isAccessToken } from './access-tokens.ts'
 import type { AuthContext, AuthSettings } from './auth-settings.ts'
 import { guarded, networkOf } from './guarded-login.ts'
+import { HashTurns } from './hash-turns.ts'
 import { verifyHtpasswd } from './htpasswd.ts'
 import type { Identity } from './identity.ts'
 import { KnownCredentials } from './known-credentials.ts'
@@ -42,6 +43,8 @@ type PasswordHolder = Identity & { verifier: string }
 const WRONG_CREDENTIALS = 'wrong user name, password or access token'
 
 const known = new KnownCredentials()
+
+const hashTurns = new HashTurns()
 
 /** Whether a database was found to have an account. */
 const peopled = new Memory<true>(Number.POSITIVE_INFINITY)
@@ -110,10 +113,14 @@ async function loginByPassword(
   const holder = await passwordHolder(context, user)
   const entry = holder && (await known.entryOf(holder.verifier, password))
   if (entry !== null && known.has(entry)) return holder
-  const right = await guarded(context, user, () => isPasswordOf(holder, password, context.settings))
-  if (!right || entry === null) return null
-  known.add(entry)
-  return holder
+  const isFound = () => entry !== null && known.has(entry)
+  const check = async () => {
+    const right = await isPasswordOf(holder, password, context.settings)
+    if (right && entry !== null) known.add(entry)
+    return right
+  }
+  const right = await guarded(context, user, () => hashTurns.take(check, isFound))
+  return right ? holder : null
 }
 
 /** Nobody guesses a token: a wrong one counts for the address alone, lest one that expired somewhere locks its owner out. */

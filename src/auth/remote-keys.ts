@@ -21,7 +21,15 @@ const RETRY_MS = 5000
 /** Longer than a fetch can take: whoever leads one may be gone before it ends, and another request then takes over. */
 const LEASE_MS = 12_000
 
-const KeySet = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) })
+const Key = v.looseObject({ kty: v.string() })
+
+/** What is no key does not make the others useless (RFC 7517, 5). */
+const KeySet = v.object({
+  keys: v.pipe(
+    v.array(v.unknown()),
+    v.transform((keys) => keys.filter((key) => v.is(Key, key))),
+  ),
+})
 
 export class RemoteKeys {
   readonly #load: () => Promise<unknown>

@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import type { SettingVariables } from '../http/setting-names.ts'
+import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
 import { lockState } from './state-lock.ts'
 
 const HOST = '127.0.0.1'
@@ -103,6 +104,8 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
   }
 }
 
+const FIRST_HOURLY_MS = 2 * 60_000
+
 /** Miniflare runs no cron triggers by itself. Returns what ends them. */
 async function startCron(miniflare: Miniflare, sweepMs: number): Promise<() => void> {
   const worker = await miniflare.getWorker('berth')
@@ -115,8 +118,10 @@ async function startCron(miniflare: Miniflare, sweepMs: number): Promise<() => v
     }
   }
   const timers = [
-    setInterval(run('* * * * *'), sweepMs),
-    setInterval(run('17 * * * *'), 60 * 60_000),
+    setInterval(run(EVERY_MINUTE), sweepMs),
+    // A registry on a laptop may never run for an hour.
+    setTimeout(run(EVERY_HOUR), FIRST_HOURLY_MS),
+    setInterval(run(EVERY_HOUR), 60 * 60_000),
   ]
   return () => timers.forEach(clearInterval)
 }

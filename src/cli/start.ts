@@ -47,7 +47,8 @@ async function start(): Promise<void> {
  */
 async function accessOf(registry: LocalRegistry, publicUrl: string | undefined): Promise<string> {
   const prefix = URL.parse(publicUrl ?? '')?.pathname.replace(/\/+$/, '') ?? ''
-  const answer = await fetch(new URL(`${prefix}/v2/`, registry.url))
+  // Put together as text: a path that begins with two slashes, which is refused, would name another host.
+  const answer = await fetch(`${registry.url.origin}${prefix}/v2/`)
   if (answer.status === 503) {
     const { errors }: { errors: { message: string }[] } = await answer.json()
     await registry.stop()

@@ -17,6 +17,8 @@ export interface EventContext {
   settings: EventSettings
   /** Milliseconds since the epoch; Date.now but for tests. */
   now: () => number
+  /** Hears of each event before the endpoints do. Where it throws, the event comes again. */
+  onEvent?: (event: RegistryEvent) => Promise<void>
 }
 
 /** An invocation may have six connections open, and D1 needs one. */

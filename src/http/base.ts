@@ -12,9 +12,9 @@ export const base = factory
   .get('/version', allow('any'), (c) => c.json({}))
   .get('/healthz', allow('none'), (c) => c.json({ status: 'ok' }))
   .get('/readyz', allow('none'), async (c) => {
-    const { BUCKET, DB } = c.env
+    const { DB } = c.env
     const failures = await probe({
-      r2: () => BUCKET.head('readyz'),
+      r2: () => c.get('hooks').blobs.size('readyz'),
       d1: () => DB.prepare('SELECT count(*) FROM repositories WHERE id = 0').first(),
     })
     return c.json(failures, Object.keys(failures).length === 0 ? 200 : 503, {

@@ -8,8 +8,10 @@ import type { LoginGuard } from '../auth/login-guard.ts'
 import type { EventContext } from '../events/lanes.ts'
 import type { EventMessage, RetryMessage } from '../events/messages.ts'
 import type { Usage } from '../lib/usage.ts'
+import type { Policy } from '../registry/policy.ts'
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
+import type { Grant } from '../store/grants.ts'
 import type { UploadSession } from '../uploads/upload-session.ts'
 import type { Route } from './path.ts'
 import { RememberingRouter } from './remembering-router.ts'
@@ -17,8 +19,13 @@ import type { SettingVariables } from './setting-names.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** What wrangler.toml binds to the Worker, and the operator's variables. */
-export interface Env extends SettingVariables {
+export interface Env extends Bindings {
   BUCKET: R2Bucket
+}
+
+/** The same where a program that embeds the registry may have another blob store. */
+export interface Bindings extends SettingVariables {
+  BUCKET?: R2Bucket
   DB: D1Database
   UPLOADS: DurableObjectNamespace<UploadSession>
   LOGINS: DurableObjectNamespace<LoginGuard>
@@ -30,11 +37,29 @@ export interface Env extends SettingVariables {
   RATE_LIMIT?: RateLimit
 }
 
+/** Who sends a request, by the login of a program that embeds the registry. */
+export interface EmbeddedCaller {
+  /** In logs and events; not ''. */
+  name: string
+  grants: readonly Grant[]
+}
+
+/** What a program that embeds the registry fills in; see create-registry.ts. */
+export interface Hooks {
+  blobs: BlobStore
+  /** Before `/v2/`; null where PUBLIC_URL says it. */
+  prefix: string | null
+  /** Instead of the registry's own login. */
+  authenticate: ((request: Request) => Promise<EmbeddedCaller | null>) | null
+  policy: Policy | null
+}
+
 export interface AppEnv {
-  Bindings: Env
+  Bindings: Bindings
   /** Taken with `c.get`: `c.var` copies all of them at each use. */
   Variables: {
     settings: Settings
+    hooks: Hooks
     /** What this request asks of the services behind it. */
     usage: Usage
     /** The bound D1 database; what is asked of it counts. */
@@ -79,7 +104,7 @@ export function authContext(c: Context<AppEnv>): AuthContext {
   return { db: c.get('db'), logins: c.env.LOGINS, settings, address }
 }
 
-export function eventContext(env: Env): EventContext {
+export function eventContext(env: Bindings): EventContext {
   const { DB: db, EVENTS: events, RETRIES: retries } = env
   return { db, events, retries, settings: readSettings(env), now: Date.now }
 }

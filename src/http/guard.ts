@@ -4,10 +4,12 @@ import { type Authentication, authenticate } from '../auth/authenticate.ts'
 import { type Caller, callerByIdentity } from '../auth/caller.ts'
 import { type Challenge, missing, unauthorized } from '../auth/challenge.ts'
 import { anonymousIdentity } from '../auth/login.ts'
+import { Rights } from '../auth/rights.ts'
 import type { Scope } from '../auth/scopes.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { isRepositoryName } from '../oci/name.ts'
-import { type AppEnv, authContext, factory } from './context.ts'
+import { requireAllowed } from '../registry/policy.ts'
+import { type AppEnv, authContext, type EmbeddedCaller, factory } from './context.ts'
 import { absoluteUrl } from './locations.ts'
 
 /**
@@ -18,9 +20,12 @@ export type Access = 'none' | 'any' | 'pull' | 'push' | 'delete' | 'catalog' | '
 
 const CATALOG: Scope = { type: 'registry', name: 'catalog', actions: ['*'] }
 
+/** For so long a right that was checked is taken to last. */
+const RIGHT_LASTS_MS = 10_000
+
 /**
  * Lets a request through to its handler only with the right to `access`, and refuses deletes where they are switched off.
- * The right is checked once, when the request begins; and before all else: who may not delete is not told whether others may,
+ * The right is checked when the request begins, and before all else: who may not delete is not told whether others may,
  * and who may not pull is not told what there is.
  */
 export function allow(access: Access) {
@@ -28,8 +33,30 @@ export function allow(access: Access) {
     if (access === 'none') return next()
     c.set('caller', await admit(c, access))
     if (access === 'delete') requireDeletes(c)
+    if (access === 'pull' || access === 'push' || access === 'delete') {
+      await requireAllowed(c.get('hooks').policy, {
+        action: access,
+        repository: c.get('repository'),
+        reference: c.get('reference'),
+        subject: c.get('caller').subject,
+      })
+    }
     await next()
   })
+}
+
+/**
+ * Checks the right once more where the request's body took long: whoever lost it meanwhile must not move a tag. Not for blobs, whose
+ * body may outlast the bearer token by which it is sent.
+ * @param since when the body began to be read
+ * @throws {RegistryError} as the guard does
+ */
+export async function stillAllowed(
+  c: Context<AppEnv>,
+  access: Access,
+  since: number,
+): Promise<void> {
+  if (Date.now() - since >= RIGHT_LASTS_MS) c.set('caller', await admit(c, access))
 }
 
 /** @throws {RegistryError} UNSUPPORTED where the operator switched deletes off */
@@ -74,12 +101,24 @@ async function authenticateHere(
   c: Context<AppEnv>,
   challenge: (extra: Partial<Challenge>) => RegistryError,
 ): Promise<Authentication> {
+  const { authenticate: login } = c.get('hooks')
+  if (login !== null) return embeddedCaller(await login(c.req.raw))
   try {
     return await authenticate(c.req.header('Authorization') ?? null, authContext(c))
   } catch (error) {
     if (!(error instanceof RegistryError) || error.status !== 401) throw error
     throw challenge({ message: error.message })
   }
+}
+
+function embeddedCaller(known: EmbeddedCaller | null): Authentication {
+  if (known === null) return 'no credentials'
+  const { name: subject, grants } = known
+  const rights = new Rights(grants)
+  return callerByIdentity(
+    { kind: 'embedded', subject, rights, verifier: null, session: null },
+    'basic',
+  )
 }
 
 /**
@@ -143,7 +182,9 @@ function mountSource(c: Context<AppEnv>): Scope[] {
 /** Where bearer tokens are had; null where Basic is asked for: by the operator's choice, and by the administration API. */
 function tokenEndpoint(c: Context<AppEnv>, access: Access): Challenge['tokens'] {
   const { tokenAuth, challenge, tokenService } = c.get('settings')
-  if (access === 'signed-in' || access === 'admin') return null
+  if (access === 'signed-in' || access === 'admin' || c.get('hooks').authenticate !== null) {
+    return null
+  }
   if (tokenAuth !== null) return { realm: tokenAuth.realm, service: tokenAuth.service }
   if (challenge === 'basic') return null
   return { realm: absoluteUrl(c, '/token'), service: tokenService }

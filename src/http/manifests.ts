@@ -12,7 +12,7 @@ import { pullManifest } from '../registry/pull-manifest.ts'
 import { pushManifest } from '../registry/push-manifest.ts'
 import { parseManifestReference } from '../registry/reference.ts'
 import { type AppEnv, factory } from './context.ts'
-import { allow } from './guard.ts'
+import { allow, stillAllowed } from './guard.ts'
 import { location } from './locations.ts'
 import { preconditionsOf } from './preconditions.ts'
 import { registryContext } from './registry-context.ts'
@@ -44,12 +44,14 @@ export const manifests = factory
   })
   .put('/', allow('push'), async (c) => {
     const tags = [...new Set(c.req.queries('tag') ?? [])].map(parseTag)
+    const reference = parseManifestReference(c.get('reference'))
+    const bytes = await readManifest(c)
     const { digest, subject } = await pushManifest(registryContext(c), {
-      reference: parseManifestReference(c.get('reference')),
+      bytes,
+      contentType: c.req.header('Content-Type'),
+      reference,
       tags,
       preconditions: preconditionsOf(c),
-      contentType: c.req.header('Content-Type'),
-      read: () => readManifest(c),
     })
     c.header('Location', location(c, `/v2/${c.get('repository')}/manifests/${digest}`))
     c.header('Docker-Content-Digest', digest)
@@ -67,10 +69,14 @@ export const manifests = factory
   })
 
 async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>> {
+  const since = Date.now()
   const declared = Number(c.req.header('Content-Length') ?? 0)
   const bytes =
     declared > MANIFEST_LIMIT_BYTES ? null : await readBody(c.req.raw.body, MANIFEST_LIMIT_BYTES)
-  if (bytes !== null) return bytes
+  if (bytes !== null) {
+    await stillAllowed(c, 'push', since)
+    return bytes
+  }
   throw new RegistryError('MANIFEST_INVALID', {
     status: 413,
     message: `the manifest is too large: ${MANIFEST_LIMIT_BYTES} bytes are the most`,

@@ -28,9 +28,6 @@ import {
   unknownUpload,
 } from './upload-requests.ts'
 
-/** R2 writes an object of up to 5 GiB in one go. */
-const SINGLE_WRITE_BYTES = 4.9 * 1024 ** 3
-
 /** POST: a blob in one request, a mount, or a new upload. */
 export const uploads = factory.createApp().post('/', allow('push'), async (c) => {
   const mount = c.req.query('mount')
@@ -110,7 +107,7 @@ async function finishUpload(
 function isWhole(c: Context<AppEnv>, { body, start, length }: Chunk, digest: Digest): boolean {
   if (body === null) return isDigestOfNothing(digest)
   const isKnown = length !== null && c.req.header('Content-Length') !== undefined
-  return isKnown && length <= SINGLE_WRITE_BYTES && (start ?? 0) === 0
+  return isKnown && length <= c.get('blobStore').limits.wholeBytes && (start ?? 0) === 0
 }
 
 async function pushWhole(

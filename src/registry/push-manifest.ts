@@ -8,6 +8,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { type Manifest, parseManifest } from '../oci/manifest.ts'
 import { newStorageKey } from '../store/blob-store.ts'
 import type { ManifestContent } from '../store/manifests.ts'
+import { haveRoomFor } from '../store/outbox.ts'
 import { INLINE_MANIFEST_BYTES, type PutOutcome, putManifest } from '../store/put-manifest.ts'
 import { registryId } from '../store/registry.ts'
 import { buryOnError } from '../store/tombstones.ts'
@@ -29,8 +30,8 @@ const TAGS_AT_MOST = 64
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
 export interface ManifestPush {
-  /** Reads the manifest, 4 MiB at most. */
-  read: () => Promise<Uint8Array<ArrayBuffer>>
+  /** The manifest as it came, 4 MiB at most. */
+  bytes: Uint8Array<ArrayBuffer>
   /** The Content-Type header. */
   contentType: string | undefined
   /** What the request names; a tag is set, too. */
@@ -51,9 +52,8 @@ export async function pushManifest(
   context: RegistryContext,
   push: ManifestPush,
 ): Promise<PushedManifest> {
-  const { reference } = push
+  const { bytes, reference } = push
   const tags = tagsOf(push)
-  const bytes = await push.read()
   const digest = await digestOf(
     bytes,
     'digest' in reference ? algorithmOf(reference.digest) : 'sha256',
@@ -71,7 +71,7 @@ export async function pushManifest(
   const events = eventsOf(context, { digest, size: bytes.length, manifest, tags })
   const outcome = await changeTags(
     context,
-    store(context, { push, bytes, digest, manifest, tags, events }),
+    store(context, { push, digest, manifest, tags, events }),
   )
   if (outcome !== 'stored') throw await refusal(context, outcome, push, manifest, tags)
   announce(context, events)
@@ -101,7 +101,8 @@ function eventsOf(
 ): Events {
   const { mediaType } = manifest
   const references = referencesOf(manifest)
-  const target = { mediaType, size, digest, url: manifestUrl(context, digest), references }
+  const told = haveRoomFor(references, tags.length) ? { references } : { truncated: true as const }
+  const target = { mediaType, size, digest, url: manifestUrl(context, digest), ...told }
   const [first, ...others] = tags
   if (first === undefined) return [eventOf(context, 'push', target)]
   const tagged = (tag: string) => eventOf(context, 'push', { ...target, tag })
@@ -110,7 +111,6 @@ function eventsOf(
 
 interface Checked {
   push: ManifestPush
-  bytes: Uint8Array<ArrayBuffer>
   digest: Digest
   manifest: Manifest
   tags: readonly string[]
@@ -119,14 +119,14 @@ interface Checked {
 
 async function store(
   context: RegistryContext,
-  { push, bytes, digest, manifest, tags, events }: Checked,
+  { push, digest, manifest, tags, events }: Checked,
 ): Promise<PutOutcome> {
   const { databases, repository, by } = context
   return putManifest(databases.of(repository), repository, {
     digest,
     mediaType: manifest.mediaType,
-    size: bytes.length,
-    content: await storeContent(context, bytes, digest),
+    size: push.bytes.length,
+    content: await storeContent(context, push.bytes, digest),
     artifactType: manifest.artifactType ?? null,
     subject: manifest.subject?.digest ?? null,
     annotations: referrerAnnotations(manifest),

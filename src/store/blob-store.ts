@@ -30,7 +30,20 @@ export interface ObjectPage {
 
 export type BlobBody = ReadableStream<Uint8Array> | Uint8Array
 
+/** What a store takes at once. */
+export interface BlobStoreLimits {
+  /** Bytes of an object that is written whole. */
+  wholeBytes: number
+  /** Bytes of a part, but of the last: parts are no smaller. */
+  partBytes: number
+  /** Parts of an object. */
+  parts: number
+  /** Keys that one call removes. */
+  removedKeys: number
+}
+
 export interface BlobStore {
+  readonly limits: BlobStoreLimits
   /** The object's bytes, or those of `range` (which must lie within the object); null where there is no such object. */
   read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>
   /** The object's size in bytes; null where there is no such object. */
@@ -42,7 +55,7 @@ export interface BlobStore {
   write(key: string, body: BlobBody, digest: Digest): Promise<boolean>
   /** Up to 1,000 objects whose keys begin with `prefix`, in the order of keys, from the one after `after` on. */
   list(prefix: string, after: string): Promise<ObjectPage>
-  /** Deletes objects, at most 1,000; a key without an object is no error. */
+  /** Deletes objects, at most `limits.removedKeys`; a key without an object is no error. */
   remove(keys: readonly string[]): Promise<void>
 
   /** Begins an object that is written in parts, each of the same size but the last; returns the upload's id. */

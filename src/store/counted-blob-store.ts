@@ -1,13 +1,22 @@
 /** A blob store that counts what a request asks of it. */
 import type { Usage } from '../lib/usage.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { BlobBody, BlobStore, ByteRange, ObjectPage, Part } from './blob-store.ts'
+import type {
+  BlobBody,
+  BlobStore,
+  BlobStoreLimits,
+  ByteRange,
+  ObjectPage,
+  Part,
+} from './blob-store.ts'
 
 export class CountedBlobStore implements BlobStore {
+  readonly limits: BlobStoreLimits
   readonly #store: BlobStore
   readonly #usage: Usage
 
   constructor(store: BlobStore, usage: Usage) {
+    this.limits = store.limits
     this.#store = store
     this.#usage = usage
   }

@@ -120,6 +120,14 @@ export function eventJson(event: OutboxEvent): string {
   return json.length <= LARGEST_EVENT_CHARACTERS ? json : JSON.stringify(truncated(event))
 }
 
+/**
+ * Whether so many events of one change may each have the references. Together they take no more room than one event: 64 tags would
+ * else write a large list 64 times.
+ */
+export function haveRoomFor(references: readonly unknown[], events: number): boolean {
+  return JSON.stringify(references).length * events <= LARGEST_EVENT_CHARACTERS
+}
+
 /** The event without its references, which says that they are left out. */
 export function truncated<Event extends Pick<OutboxEvent, 'target'>>(event: Event): Event {
   const { references, ...target } = event.target

@@ -1,12 +1,28 @@
 /** The blob store's driver for R2. Error numbers are those of R2's Workers API ("Error codes"). */
 import { algorithmOf, type Digest, hexOf } from '../oci/digest.ts'
-import type { BlobBody, BlobStore, ByteRange, ObjectPage, Part } from './blob-store.ts'
+import type {
+  BlobBody,
+  BlobStore,
+  BlobStoreLimits,
+  ByteRange,
+  ObjectPage,
+  Part,
+} from './blob-store.ts'
 
 const CHECKSUM_MISMATCH = 10037
 const NO_SUCH_UPLOAD = 10024
 const NO_SUCH_PART = 10025
 
+/** R2, "Limits": a single write takes 5 GiB, of which a little is left to R2. */
+export const R2_LIMITS: BlobStoreLimits = {
+  wholeBytes: 4.9 * 1024 ** 3,
+  partBytes: 5 * 1024 ** 2,
+  parts: 10_000,
+  removedKeys: 1000,
+}
+
 export class R2BlobStore implements BlobStore {
+  readonly limits = R2_LIMITS
   readonly #bucket: R2Bucket
 
   constructor(bucket: R2Bucket) {
@@ -76,6 +92,12 @@ export class R2BlobStore implements BlobStore {
       if (!isR2Error(error, NO_SUCH_UPLOAD)) throw error
     }
   }
+}
+
+/** The blob store of the bucket that is bound as BUCKET. */
+export function bucketOf({ BUCKET }: { BUCKET?: R2Bucket }): R2BlobStore {
+  if (BUCKET !== undefined) return new R2BlobStore(BUCKET)
+  throw new Error('no bucket is bound as BUCKET')
 }
 
 /** R2 gives its error number at the end of the message: `put: … (10037)`. */

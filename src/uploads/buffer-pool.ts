@@ -4,11 +4,8 @@
  * past the 128 MB that an isolate has.
  */
 
-/** R2 takes parts from 5 MiB, all equal but the last. */
+/** All parts but an object's last have just this size: what the stores take at least (BlobStore.limits). */
 export const PART_BYTES = 5 * 1024 * 1024
-
-/** R2 takes 10,000 parts: 48.8 GiB. */
-export const BLOB_BYTES_AT_MOST = 10_000 * PART_BYTES
 
 const KIB = 1024
 
@@ -30,8 +27,13 @@ export const PIECES_AT_MOST = 208
 export const RENEW_MS = 500
 const LOST_MS = 15_000
 
-/** Code of one Durable Object cannot continue another one's request, so whoever waits asks again. */
+/**
+ * Code of one Durable Object cannot continue another one's request, so whoever waits asks again: the first in the line often, those
+ * behind them seldom. A thousand that ask every 10 ms would take all of the isolate's time.
+ */
 const ASK_AGAIN_MS = 10
+const ASK_OFTEN = 8
+const ASK_AGAIN_AT_LATEST_MS = 250
 
 /** A ticket whose holder did not ask for so long is dropped: its object was torn down. */
 const TICKET_LOST_MS = 1000
@@ -75,7 +77,7 @@ export class BufferPool {
     this.#tickets[size].push(ticket)
     const deadline = ticket.askedAt + patienceMs
     while (ticket.askedAt < deadline) {
-      await scheduler.wait(ASK_AGAIN_MS)
+      await scheduler.wait(pauseAt(this.#tickets[size].indexOf(ticket)))
       ticket.askedAt = Date.now()
       if (!this.#tickets[size].includes(ticket)) this.#tickets[size].push(ticket)
       const turn = this.#nextTicket(size) === ticket ? this.#take(size) : undefined
@@ -149,6 +151,12 @@ export class BufferPool {
       if (renewedAt < oldest) this.#lent.delete(buffer)
     }
   }
+}
+
+/** For how long whoever is at this place of the line does not ask. */
+function pauseAt(place: number): number {
+  const pause = ASK_AGAIN_MS * (1 + Math.floor(Math.max(place, 0) / ASK_OFTEN))
+  return Math.min(pause, ASK_AGAIN_AT_LATEST_MS)
 }
 
 function costOf(size: Size): number {

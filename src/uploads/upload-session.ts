@@ -8,9 +8,10 @@ import type { EventMessage } from '../events/messages.ts'
 import { logError } from '../lib/log.ts'
 import { algorithmOf, type Digest } from '../oci/digest.ts'
 import { type CommitContext, commitBlob, isThere } from '../registry/commit-blob.ts'
-import { R2BlobStore } from '../store/r2-blob-store.ts'
+import type { BlobStore } from '../store/blob-store.ts'
+import { bucketOf } from '../store/r2-blob-store.ts'
 import { buryUnlessTaken } from '../store/tombstones.ts'
-import { BLOB_BYTES_AT_MOST, bufferPool, PART_BYTES } from './buffer-pool.ts'
+import { bufferPool, PART_BYTES } from './buffer-pool.ts'
 import {
   type Chunk,
   type Closing,
@@ -26,7 +27,7 @@ import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
 
 export interface UploadEnv {
-  BUCKET: R2Bucket
+  BUCKET?: R2Bucket
   DB: D1Database
   EVENTS: Queue<EventMessage>
 }
@@ -44,15 +45,21 @@ const TAKE_OVER_AFTER_MS = 5000
 const SETTLE_MS = 30_000
 
 export class UploadSession extends DurableObject<UploadEnv> {
-  readonly #store = new R2BlobStore(this.env.BUCKET)
+  readonly #store: BlobStore
   readonly #state = new SessionState(this.ctx.storage)
   readonly #turns = new Turns()
   readonly #alarm = new SessionAlarm(this.ctx.storage)
-  readonly #pipeline = new PartPipeline(this.#store, this.#state)
+  readonly #pipeline: PartPipeline
   /** The chunk that is being received. */
   #reception: Reception | undefined
   /** Of the finished object, as far as it was checked: a commit that failed is tried again without reading the object back. */
   #completed: Digest | undefined
+
+  constructor(ctx: DurableObjectState, env: UploadEnv, store: BlobStore = bucketOf(env)) {
+    super(ctx, env)
+    this.#store = store
+    this.#pipeline = new PartPipeline(store, this.#state)
+  }
 
   /** PATCH: takes a chunk. */
   append(request: SessionRequest, chunk: Chunk): Promise<SessionAnswer> {
@@ -122,7 +129,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (chunk.body === null) return { kind: 'open', offset }
     // Where the client says that a part will be full, the store is told before it is.
     if (offset + (chunk.length ?? 0) >= PART_BYTES) this.#pipeline.begin()
-    const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, BLOB_BYTES_AT_MOST - offset)
+    const room = this.#store.limits.parts * PART_BYTES - offset
+    const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, room)
     const outcome = await this.#take(chunk.body, limit, request)
     return this.#answerOf(outcome, chunk, this.#state.offset - offset)
   }

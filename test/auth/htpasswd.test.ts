@@ -35,6 +35,8 @@ describe('an htpasswd file', () => {
       'htpasswd: invalid entry at line 4: not name:hash',
     ],
     ['no name', ':b', 'htpasswd: invalid entry at line 1: not name:hash'],
+    ["an access token's name", 'a:b\na/b:c', 'htpasswd: the name at line 2 is oidc or has a slash'],
+    ['the name for ID tokens', 'oidc:b', 'htpasswd: the name at line 1 is oidc or has a slash'],
     [
       'a hash that takes too long',
       `a:$2b$14$${'.'.repeat(53)}\nb:$2b$15$${'.'.repeat(53)}`,

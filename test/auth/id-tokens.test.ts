@@ -609,6 +609,12 @@ describe("an issuer's keys", () => {
     await isRefused(await forgeHmac({ ...HEADER, alg: 'HS256' }, claims({ iss: issuer }), secret))
   })
 
+  it('may stand beside what is no key', async () => {
+    const issuer = await newIssuer('no-keys', key)
+    answers.set(`${issuer}/keys`, { keys: [null, 'one', { kid: 'two' }, await publicJwk(key)] })
+    await isAccepted(issuer, key)
+  })
+
   it('are found below a path, with or without a slash at its end', async () => {
     for (const issuer of ['https://path.test/realm/', 'https://path.test/realm']) {
       await env.DB.batch(rule(issuer, issuer, 'berth', { repository_owner: 'octo' }, []))

@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { guarded, NAME_FACTOR } from '../../src/auth/guarded-login.ts'
 import type { LoginGuard } from '../../src/auth/login-guard.ts'
+import { RegistryError } from '../../src/oci/errors.ts'
 import { contextOf, FAILURES_MAX, newName, repeat } from './login-support.ts'
 
 const SECOND = 1000
@@ -289,6 +290,15 @@ describe('a guarded attempt', () => {
       await expect(guarded(contextOf({}, ''), name, broken)).rejects.toThrow('broken')
     }
     await expect(guarded(contextOf({}, ''), name, wrong)).rejects.toMatchObject({ status: 429 })
+  })
+
+  it('that is refused before the password is looked at does not count', async () => {
+    const name = newName()
+    const refused = () => Promise.reject(new RegistryError('UNAVAILABLE'))
+    for (let times = 0; times < 2 * FAILURES_MAX; times += 1) {
+      await expect(guarded(contextOf({}, ''), name, refused)).rejects.toMatchObject({ status: 503 })
+    }
+    expect(await guarded(contextOf({}, ''), name, wrong)).toBe(false)
   })
 
   it('under a very long name is counted apart from every account', async () => {

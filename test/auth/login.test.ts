@@ -312,6 +312,16 @@ describe('what a login costs', () => {
     }
   })
 
+  it('of many at once with one right password: one hash', async () => {
+    const name = await newAccount(await hashPassword(PASSWORD))
+    const statuses: number[] = []
+    const hashes = await hashesDuring(async () => {
+      statuses.push(...(await repeat(8, 8, () => statusOf(context, name, PASSWORD))))
+    })
+    expect(statuses).toEqual(Array(8).fill(200))
+    expect(hashes).toBe(1)
+  })
+
   it('of an access token: no hash, and no question to the guard', async () => {
     const name = await newAccount()
     const { secret } = await newToken(name)

@@ -689,6 +689,35 @@ describe('?tag=', () => {
     expect(last.status).toBe(status === 201 ? 200 : 404)
   })
 
+  it.each([
+    [2, false],
+    [3, true],
+  ])('of %i tags, the events of a large list leave it out: %s', async (count, isLeftOut) => {
+    const layers = Array.from({ length: 500 }, () =>
+      descriptor(MEDIA_TYPE_OCI_LAYER_NONDISTRIBUTABLE_GZIP, ABSENT),
+    )
+    const repository = `push/told-${count}`
+    const empty = await pushBlob(repository, bytesOf('{}'))
+    const config = descriptor(MEDIA_TYPE_OCI_CONFIG, empty)
+    const bytes = bytesOf(JSON.stringify({ ...valid(), config, layers }))
+    const query = Array.from({ length: count }, (_, i) => `tag=t${i}`).join('&')
+    const response = await putManifest(repository, `${await digestOf(bytes)}?${query}`, bytes)
+    expect(response.status).toBe(201)
+    const { results } = await env.DB.prepare(
+      `SELECT event ->> '$.target.truncated' AS truncated, json_array_length(event, '$.target.references') AS told, length(event) AS length
+      FROM events WHERE repository = ?1 AND event ->> '$.target.tag' IS NOT NULL`,
+    )
+      .bind(repository)
+      .all<{ truncated: number | null; told: number | null; length: number }>()
+    expect(results).toHaveLength(count)
+    for (const event of results) {
+      expect(event).toMatchObject(
+        isLeftOut ? { truncated: 1, told: null } : { truncated: null, told: 501 },
+      )
+    }
+    expect(results.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(200_000)
+  })
+
   it.each(['', '.x', 'a/b', UNKNOWN, 't'.repeat(129)])(
     'that is no tag (%.20s) is 400, and sets none',
     async (tag) => {

@@ -24,6 +24,12 @@ describe('a presigned URL', () => {
     )
   })
 
+  it('has everything encoded but the unreserved characters', async () => {
+    const url = new URL('https://examplebucket.s3.amazonaws.com/test.txt')
+    const signed = await presignGet(url, { ...CREDENTIALS, keyId: "a!'()*~b" }, OPTIONS)
+    expect(signed).toContain('&X-Amz-Credential=a%21%27%28%29%2A~b%2F20130524%2F')
+  })
+
   it('depends on the key, the time, the port and all the rest', async () => {
     const url = new URL('https://account.r2.cloudflarestorage.com/bucket/blobs/1')
     const variants = [

@@ -105,6 +105,12 @@ describe('npm start', () => {
     ['a value that is none', { PORT: '0' }, ['--var', 'CATALOG_PAGE_MAX:0'], 'CATALOG_PAGE_MAX'],
     ['no credentials at all', { PORT: '0' }, ['--var', 'OPEN_ACCESS:false'], 'ADMIN_PASSWORD'],
     ['and how to set it', { PORT: '0' }, ['--var', 'OPEN_ACCESS:false'], '-- --var NAME:value'],
+    [
+      'a path of two slashes',
+      { PORT: '0' },
+      ['--var', 'PUBLIC_URL:https://a.test//b'],
+      'PUBLIC_URL',
+    ],
     ['an unknown option', { PORT: '0' }, ['--verbose'], 'usage: npm start'],
   ])('ends with an error that names the cause: %s', async (_, environment, args, message) => {
     const run = npmStart({ STATE: temporaryFolder(), ...environment }, ...args)

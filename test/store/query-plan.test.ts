@@ -129,7 +129,7 @@ async function planOf(sql: string): Promise<string[]> {
  */
 function isSlow(step: string): boolean {
   return (
-    /^SCAN (?!CONSTANT ROW$|walk$|holder$|[a-z_]+ (?:EXISTS )?VIRTUAL TABLE|\(subquery)/.test(
+    /^SCAN (?!CONSTANT ROW$|walk$|holder$|page$|[a-z_]+ (?:EXISTS )?VIRTUAL TABLE|\(subquery)/.test(
       step,
     ) || /TEMP B-TREE/.test(step)
   )

@@ -2,8 +2,10 @@
  * The Worker under test: Berth, with bindings that count what is asked of them. The upload session runs in the same isolate,
  * so its calls are counted with those of the Worker.
  */
+
+import type { Env } from '../../src/http/context.ts'
 import worker from '../../src/index.ts'
-import { UploadSession as Session, type UploadEnv } from '../../src/uploads/upload-session.ts'
+import { UploadSession as Session } from '../../src/uploads/upload-session.ts'
 import { meterBindings, meterStorage } from '../cost/meter.ts'
 import { countBindings } from './counting.ts'
 import { watchQueue } from './session-queue.ts'
@@ -11,12 +13,12 @@ import { watchQueue } from './session-queue.ts'
 export { LoginGuard } from '../../src/index.ts'
 
 /** Of each environment one, as the runtime gives all objects of an isolate the same: what is remembered of it is remembered once. */
-const counting = new WeakMap<UploadEnv, UploadEnv>()
+const counting = new WeakMap<Env, Env>()
 
 let newest: DurableObjectState | undefined
 
 export class UploadSession extends Session {
-  constructor(ctx: DurableObjectState, env: UploadEnv) {
+  constructor(ctx: DurableObjectState, env: Env) {
     const known = counting.get(env) ?? watchQueue(meterBindings(countBindings(env)))
     counting.set(env, known)
     super(meterStorage(ctx), known)

@@ -8,7 +8,8 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { commitBlob, findBlob, unlinkBlob } from '../../src/store/blobs.ts'
-import { BLOB_BYTES_AT_MOST, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { R2_LIMITS } from '../../src/store/r2-blob-store.ts'
+import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import type { Chunk, SessionRequest } from '../../src/uploads/chunk.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'
@@ -18,6 +19,7 @@ import { randomBytes } from '../support/registry.ts'
 import { chunkOf, newSession, type SessionStub, storedKeys } from './support.ts'
 
 const REPOSITORY = 'sessions/app'
+const BLOB_BYTES_AT_MOST = R2_LIMITS.parts * PART_BYTES
 const SOURCE = randomBytes(2 * PART_BYTES + 1000)
 const NOTHING = { body: null, start: null, length: 0 }
 const WRONG = await digestOf(new Uint8Array(3))

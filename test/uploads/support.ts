@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import type { BlobBody, BlobStore, ObjectPage, Part } from '../../src/store/blob-store.ts'
+import { R2_LIMITS } from '../../src/store/r2-blob-store.ts'
 import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
 import type { Chunk } from '../../src/uploads/chunk.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'
@@ -62,6 +63,7 @@ export async function storedKeys(): Promise<string[]> {
 
 /** A blob store as strict as R2: equal parts, newest etags only, and it reads a body some time after it was given it. */
 export class MemoryBlobStore implements BlobStore {
+  readonly limits = R2_LIMITS
   readonly objects = new Map<string, Uint8Array<ArrayBuffer>>()
   /** The uploads in parts that were begun and neither completed nor given up. */
   readonly uploads = new Map<string, Map<number, { etag: string; bytes: Uint8Array }>>()

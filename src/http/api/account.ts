@@ -8,7 +8,16 @@ const callerAccount = named(
   'Caller',
   v.object({
     subject: v.pipe(v.string(), v.description('An account, or <account>/<token>')),
-    kind: v.picklist(['open', 'admin', 'account', 'htpasswd', 'token', 'trust', 'anonymous']),
+    kind: v.picklist([
+      'open',
+      'admin',
+      'account',
+      'htpasswd',
+      'token',
+      'trust',
+      'embedded',
+      'anonymous',
+    ]),
     isAdministrator: v.boolean(),
     pullable: v.pipe(
       v.nullable(v.array(repositoryPattern)),

@@ -1,0 +1,81 @@
+/**
+ * The registry as a part of another Worker: `berth/registry`. It takes the bindings that wrangler.toml of this package names, and the
+ * migrations in its folder `migrations/`.
+ */
+import { createApp } from './app.ts'
+import { LoginGuard } from './auth/login-guard.ts'
+import { consumeEvents } from './events/consumer.ts'
+import type { RegistryEvent } from './events/event.ts'
+import { type Bindings, type EmbeddedCaller, eventContext, type Hooks } from './http/context.ts'
+import { runJobsOf } from './maintenance/jobs.ts'
+import type { PolicyRequest } from './registry/policy.ts'
+import type { BlobStore } from './store/blob-store.ts'
+import { bucketOf } from './store/r2-blob-store.ts'
+import { UploadSession } from './uploads/upload-session.ts'
+
+export interface RegistryOptions<Env extends Bindings = Bindings> {
+  /** The path before `/v2/`, such as `/registry`. By default that of PUBLIC_URL. */
+  prefix?: string
+  /** Where bytes lie. By default the R2 bucket that is bound as BUCKET. */
+  blobs?: (env: Env) => BlobStore
+  /**
+   * Who sends a request, instead of the registry's own accounts; null for anonymous, which is asked for a name and a password (Basic).
+   * The grants of `anonymous` in the database are open to all callers.
+   */
+  authenticate?: (request: Request, env: Env) => Promise<EmbeddedCaller | null>
+  /** What is refused although the caller has the right: null to allow, else what the client is told. */
+  policy?: (request: PolicyRequest, env: Env) => Promise<string | null>
+  /**
+   * Hears of each event beside the webhooks: at least once, and in any order. Where it throws, the event comes again.
+   */
+  onEvent?: (event: RegistryEvent, env: Env) => Promise<void>
+}
+
+/** What a Worker exports, and the classes of the Durable Objects that it binds as UPLOADS and LOGINS. */
+export interface Registry<Env extends Bindings = Bindings> {
+  fetch: (request: Request, env: Env, ctx: ExecutionContext) => Promise<Response>
+  queue: (batch: MessageBatch, env: Env) => Promise<void>
+  scheduled: (controller: ScheduledController, env: Env) => Promise<void>
+  UploadSession: new (ctx: DurableObjectState, env: Env) => UploadSession
+  LoginGuard: typeof LoginGuard
+}
+
+export function createRegistry<Env extends Bindings = Bindings>(
+  options: RegistryOptions<Env> = {},
+): Registry<Env> {
+  const { prefix = null, blobs = bucketOf, authenticate, policy, onEvent } = options
+  const known = new WeakMap<Bindings, Hooks>()
+  const app = createApp((env) => {
+    const hooks = known.get(env)
+    if (hooks !== undefined) return hooks
+    throw new Error('the app was called with an environment that createRegistry did not see')
+  })
+  const remember = (env: Env) => {
+    if (known.has(env)) return
+    known.set(env, {
+      blobs: blobs(env),
+      prefix,
+      authenticate: authenticate === undefined ? null : (request) => authenticate(request, env),
+      policy: policy === undefined ? null : (request) => policy(request, env),
+    })
+  }
+  return {
+    fetch: async (request, env, ctx) => {
+      remember(env)
+      return app.fetch(request, env, ctx)
+    },
+    queue: (batch, env) =>
+      consumeEvents(batch, {
+        ...eventContext(env),
+        ...(onEvent === undefined ? {} : { onEvent: (event) => onEvent(event, env) }),
+      }),
+    scheduled: ({ cron, scheduledTime: now }, env) =>
+      runJobsOf(cron, { db: env.DB, blobs: blobs(env), events: eventContext(env), now }),
+    UploadSession: class extends UploadSession {
+      constructor(ctx: DurableObjectState, env: Env) {
+        super(ctx, env, blobs(env))
+      }
+    },
+    LoginGuard,
+  }
+}

@@ -9,7 +9,7 @@ export type ClaimConditions = Readonly<Record<string, string>>
 
 export type Claims = Readonly<Record<string, Json>>
 
-export const CONDITIONS_MAX = 16
+const CONDITIONS_MAX = 16
 const NAME_CHARACTERS = 128
 const PATTERN_CHARACTERS = 512
 

@@ -19,7 +19,7 @@ export const FOREIGN_ALGORITHMS = [
 ] as const
 
 /** How far the clocks of two machines may be apart. */
-export const LEEWAY_SECONDS = 30
+const LEEWAY_SECONDS = 30
 
 /** Room for a chain of certificates in the header. */
 const TOKEN_CHARACTERS = 32 * 1024

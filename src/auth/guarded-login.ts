@@ -1,6 +1,7 @@
 /** An attempt to log in, before which the guards of the client's address and of the account's name are asked. */
 import { RegistryError } from '../oci/errors.ts'
 import type { AuthContext } from './auth-settings.ts'
+import type { LoginGuard } from './login-guard.ts'
 
 /**
  * A name bears so many times the failures that an address does: whoever guesses is slowed at its own address first, and only many
@@ -17,36 +18,13 @@ const NAME_LENGTH = 65
  * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` where the attempt may not be made yet
  */
 export async function guarded(
-  { logins, settings, address }: AuthContext,
+  context: AuthContext,
   name: string | null,
   attempt: () => Promise<boolean>,
 ): Promise<boolean> {
-  const max = settings.loginFailuresMax
-  const network = address === '' ? null : networkOf(address)
-  const byAddress = network === null ? null : logins.getByName(`address:${network}`)
-  const byName = name === null ? null : logins.getByName(`account:${name.slice(0, NAME_LENGTH)}`)
-  const askAddress = async (waits: boolean) => byAddress?.attempt(max, waits) ?? 0
-  // Where no addresses are told, the name's count has to do alone.
-  const askName = async (waits: boolean) =>
-    (network === null
-      ? byName?.attempt(max, waits)
-      : byName?.attemptFrom(network, max * NAME_FACTOR, waits)) ?? 0
-  let [addressAnswer, nameAnswer] = await Promise.all([askAddress(false), askName(false)])
-  if (addressAnswer > 0 || isWait(nameAnswer)) {
-    // A client that has to wait does not lock accounts, nor a locked account its clients.
-    if (addressAnswer === 0) await byAddress?.takeBack()
-    if (nameAnswer === 0) await byName?.takeBack()
-    // Who waits for others goes one way, the address first: else two could wait for each other.
-    addressAnswer = await askAddress(true)
-    if (addressAnswer > 0) throw tooMany(addressAnswer, 'from this address')
-    nameAnswer = await askName(true)
-    if (isWait(nameAnswer)) {
-      await byAddress?.takeBack()
-      throw tooMany(nameAnswer, 'with this name from elsewhere')
-    }
-  }
-  const isKnown = nameAnswer === 'known' && network !== null
-  let outcome: 'right' | 'failed' | 'not made' = 'failed'
+  const guards = guardsOf(context, name)
+  const isKnown = (await admit(guards)) === 'known'
+  let outcome: Outcome = 'failed'
   try {
     if (await attempt()) outcome = 'right'
   } catch (error) {
@@ -54,25 +32,81 @@ export async function guarded(
     if (error instanceof RegistryError) outcome = 'not made'
     throw error
   } finally {
-    await settle(outcome)
+    await Promise.all([
+      outcome === 'failed' ? guards.byAddress?.failed() : guards.byAddress?.takeBack(),
+      settleName(guards, isKnown, outcome),
+    ])
   }
   return outcome === 'right'
+}
 
-  async function settle(outcome: 'right' | 'failed' | 'not made'): Promise<void> {
-    await Promise.all([
-      outcome === 'failed' ? byAddress?.failed() : byAddress?.takeBack(),
-      settleName(),
-    ])
+type Outcome = 'right' | 'failed' | 'not made'
 
-    async function settleName(): Promise<void> {
-      if (isKnown) return outcome === 'right' ? byName?.remember(network) : undefined
-      if (outcome === 'right') return byName?.forget(network)
-      return outcome === 'failed' ? byName?.failed() : byName?.takeBack()
-    }
+/** Whom an attempt asks. null: not told, or not what is guessed at. */
+interface Guards {
+  /** Failures of an address before it has to wait. */
+  max: number
+  network: string | null
+  byAddress: DurableObjectStub<LoginGuard> | null
+  byName: DurableObjectStub<LoginGuard> | null
+}
+
+function guardsOf({ logins, settings, address }: AuthContext, name: string | null): Guards {
+  const network = address === '' ? null : networkOf(address)
+  return {
+    max: settings.loginFailuresMax,
+    network,
+    byAddress: network === null ? null : logins.getByName(`address:${network}`),
+    byName: name === null ? null : logins.getByName(`account:${name.slice(0, NAME_LENGTH)}`),
   }
 }
 
-function isWait(answer: number | 'known'): answer is number {
+/** Milliseconds to wait; 'known' where the name has logged in from this network before. */
+type NameAnswer = number | 'known'
+
+async function askAddress({ max, byAddress }: Guards, waits: boolean): Promise<number> {
+  return (await byAddress?.attempt(max, waits)) ?? 0
+}
+
+async function askName({ max, network, byName }: Guards, waits: boolean): Promise<NameAnswer> {
+  if (byName === null) return 0
+  // Where no addresses are told, the name's count has to do alone.
+  if (network === null) return byName.attempt(max, waits)
+  return byName.attemptFrom(network, max * NAME_FACTOR, waits)
+}
+
+/** Counts the attempt. @throws {RegistryError} TOOMANYREQUESTS */
+async function admit(guards: Guards): Promise<NameAnswer> {
+  const [ofAddress, ofName] = await Promise.all([askAddress(guards, false), askName(guards, false)])
+  if (!isWait(ofAddress) && !isWait(ofName)) return ofName
+  // A client that has to wait does not lock accounts, nor a locked account its clients.
+  if (ofAddress === 0) await guards.byAddress?.takeBack()
+  if (ofName === 0) await guards.byName?.takeBack()
+  return admitInTurn(guards)
+}
+
+/** Who waits for others goes one way, the address first: else two could wait for each other. */
+async function admitInTurn(guards: Guards): Promise<NameAnswer> {
+  const ofAddress = await askAddress(guards, true)
+  if (isWait(ofAddress)) throw tooMany(ofAddress, 'from this address')
+  const ofName = await askName(guards, true)
+  if (!isWait(ofName)) return ofName
+  await guards.byAddress?.takeBack()
+  throw tooMany(ofName, 'with this name from elsewhere')
+}
+
+async function settleName(
+  { network, byName }: Guards,
+  isKnown: boolean,
+  outcome: Outcome,
+): Promise<void> {
+  if (isKnown)
+    return outcome === 'right' && network !== null ? byName?.remember(network) : undefined
+  if (outcome === 'right') return byName?.forget(network)
+  return outcome === 'failed' ? byName?.failed() : byName?.takeBack()
+}
+
+function isWait(answer: NameAnswer): answer is number {
   return answer !== 'known' && answer > 0
 }
 

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { addressProblem } from '../lib/outgoing-address.ts'
 import { plainObject } from '../lib/schemas.ts'
 import { FOREIGN_ALGORITHMS } from './foreign-tokens.ts'
-import { parseBundle, type TrustedKeys } from './trusted-keys.ts'
+import { parseBundle, type TrustedKeys } from './key-bundle.ts'
 
 export interface TokenService extends TrustedKeys {
   /** The URL that clients are sent to for a token. */

@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+import type { SettingVariables } from '../http/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
 import { lockState } from './state-lock.ts'
 
@@ -19,7 +20,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
 /** What only a registry on one's own machine may have. */
-const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' }
+const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' } satisfies SettingVariables
 
 export interface LocalOptions {
   /** 0, the default, takes any free port. */

@@ -1,6 +1,6 @@
 /** `npm start`: a registry on http://localhost:5000, with everything embedded, kept in `.wrangler/` over restarts. */
 import { parseArgs } from 'node:util'
-import { misspeltSetting, SETTING_NAMES } from '../http/setting-names.ts'
+import { isSettingName, misspeltSetting } from '../http/setting-names.ts'
 import { type LocalRegistry, startLocal } from './local.ts'
 
 const USAGE = `usage: npm start -- [--var NAME:value ...]
@@ -78,7 +78,7 @@ function readVariables(pairs: readonly string[]): Record<string, string> {
 }
 
 function checkName(name: string): void {
-  if (SETTING_NAMES.some((known) => known === name)) return
+  if (isSettingName(name)) return
   const meant = misspeltSetting(name)
   const advice = meant === null ? 'README.md lists those that there are' : `did you mean ${meant}?`
   throw new Error(`there is no variable ${name}: ${advice}`)

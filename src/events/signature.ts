@@ -72,7 +72,7 @@ export async function sign(
   return signatures.join(' ')
 }
 
-async function signatureOf(secret: string, content: Uint8Array): Promise<string> {
+async function signatureOf(secret: string, content: BufferSource): Promise<string> {
   const bytes = secretBytes(secret)
   if (bytes === null) throw new Error('not a webhook secret')
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }

@@ -14,8 +14,10 @@ export interface BlobRedirect {
 }
 
 interface RedirectVariables {
-  keyId: string | undefined
-  secret: string | undefined
+  /** '' for none. */
+  keyId: string
+  /** '' for none. */
+  secret: string
   minMebibytes: number
   /** Whether the URL may be one of plain http. */
   allowHttp: boolean
@@ -25,7 +27,7 @@ const MIB = 1024 * 1024
 
 /** @throws {Error} which says what is taken */
 export function parseBlobRedirect(text: string, variables: RedirectVariables): BlobRedirect {
-  const { keyId = '', secret = '', minMebibytes, allowHttp } = variables
+  const { keyId, secret, minMebibytes, allowHttp } = variables
   const url = URL.parse(text)
   const plain = url !== null && url.search + url.hash + url.username === ''
   if (!plain || !(url.protocol === 'https:' || (allowHttp && url.protocol === 'http:'))) {

@@ -50,9 +50,11 @@ export function matchPath(pathname: string, prefix: string): Target {
   const fixed = FIXED_ROUTES.get(path)
   if (fixed !== undefined) return target(fixed)
   if (isApiPath(path)) return target(path)
-  if (!path.startsWith('/v2/')) return target('/unknown')
+  return path.startsWith('/v2/') ? matchSegments(path.split('/').slice(2)) : target('/unknown')
+}
 
-  const segments = path.slice('/v2/'.length).split('/')
+/** What stands behind `/v2/`: a name, which may have several segments, and what is asked of it. */
+function matchSegments(segments: readonly string[]): Target {
   const [third, second, last] = [segments.at(-3), segments.at(-2), segments.at(-1) ?? '']
   const nameBefore = (count: number) => segments.slice(0, -count).join('/')
   if (second === 'tags' && last === 'list') return target('/tags', nameBefore(2))

@@ -1,47 +1,27 @@
-/** The variables that an operator may set. Each is optional; README.md, "Configuration", has the meanings. */
+/** The variables that an operator may set, each of them optional, as settings-table.ts has them. */
 import { nearestName } from '../lib/nearest-name.ts'
+import type { Setting, VariableOf } from '../lib/setting.ts'
+import { SETTINGS } from './settings-table.ts'
 
-export const SETTING_NAMES = [
-  'PUBLIC_URL',
-  'TRUST_FORWARDED',
-  'RELATIVE_LOCATIONS',
-  'RESPONSE_HEADERS',
-  'CATALOG_PAGE_MAX',
-  'TAGS_PAGE_MAX',
-  'REFERRERS_PAGE_MAX',
-  'DELETE_ENABLED',
-  'OPEN_ACCESS',
-  'ALLOWED_HOSTS',
-  'ADMIN_PASSWORD',
-  'HTPASSWD',
-  'TOKEN_AUTH',
-  'TOKEN_SERVICE',
-  'TOKEN_TTL_SECONDS',
-  'CHALLENGE',
-  'LOGIN_FAILURES_MAX',
-  'CORS_ORIGINS',
-  'ALLOW_LOOPBACK',
-  'LOG_REQUESTS',
-  'METRICS_TOKEN',
-  'WEBHOOKS',
-  'WEBHOOK_HOSTS',
-  'WEBHOOK_RETRY',
-  'EVENT_DAYS',
-  'TAG_READS',
-  'TAG_HOLD_SECONDS',
-  'BLOB_REDIRECT',
-  'BLOB_REDIRECT_MIN_MIB',
-  'BLOB_REDIRECT_KEY_ID',
-  'BLOB_REDIRECT_SECRET',
-] as const
-
-export type SettingName = (typeof SETTING_NAMES)[number]
+export type SettingName = VariableOf<typeof SETTINGS>
 
 /** The variables as they are bound. */
 export type SettingVariables = { [Name in SettingName]?: string }
 
+/** The row of each variable once: two settings may come from one. */
+export const SETTING_ROWS: ReadonlyMap<SettingName, Setting<SettingName, unknown>> = new Map(
+  Object.values<Setting<SettingName, unknown>>(SETTINGS)
+    .flatMap((row) => [row, ...(row.parts ?? [])])
+    .map((row) => [row.variable, row]),
+)
+
+const SETTING_NAMES = [...SETTING_ROWS.keys()]
+
 /** Of a name that is no variable's, the variable's that it is nearly; null for all others. */
 export function misspeltSetting(name: string): SettingName | null {
-  if (SETTING_NAMES.some((known) => known === name)) return null
-  return nearestName(name, SETTING_NAMES)
+  return isSettingName(name) ? null : nearestName(name, SETTING_NAMES)
+}
+
+export function isSettingName(name: string): boolean {
+  return SETTING_NAMES.some((known) => known === name)
 }

@@ -7,6 +7,14 @@
  * be answered otherwise than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only a list of
  * hosts helps.
  */
+import { flag, setting } from './setting.ts'
+
+export const allowLoopback = setting({
+  variable: 'ALLOW_LOOPBACK',
+  ...flag(false),
+  meaning:
+    'Outgoing requests (to issuers and webhooks) may go to this machine and over http. `npm start` sets it; it is for tests only.',
+})
 
 export interface AddressOptions {
   /** Whether this machine may be called too, and over http. */

@@ -15,7 +15,7 @@ function isUtcTime(text: string): boolean {
 }
 
 /** Keys that v.record passes over, so that what they stand for would be lost. */
-export const PASSED_OVER = ['__proto__', 'constructor', 'prototype']
+const PASSED_OVER = ['__proto__', 'constructor', 'prototype']
 
 /** Goes before v.record, and before objects without required keys: an array is an object, too, in JavaScript and to the library. */
 export function plainObject(message = 'Invalid input: expected object') {

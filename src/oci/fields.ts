@@ -7,7 +7,7 @@ import { type Json, RegistryError } from './errors.ts'
 export type Fields = { readonly [key: string]: Json }
 
 /** Characters of a media type with its parameters. RFC 6838 has 127 on each side of the slash. */
-export const MEDIA_TYPE_LIMIT = 512
+const MEDIA_TYPE_LIMIT = 512
 
 // Wider than RFC 6838, 4.2, as clients write what they like (`doc`) and no registry refused it: any text without control characters and
 // markup; anything in ASCII among the parameters (application/vnd.dev.sigstore.bundle+json;version=0.1).

@@ -98,11 +98,9 @@ export function* itemsOf(bytes: Uint8Array, { start }: Span): Generator<Span> {
 export function isShallow(bytes: Uint8Array, { start, end }: Span, depth: number): boolean {
   let open = 0
   for (let at = start; at < end; ) {
-    const byte = bytes[at]
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) open += 1
-    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) open -= 1
+    open += nestingOf(bytes[at])
     if (open > depth) return false
-    at = byte === QUOTE ? endOfString(bytes, at) : at + 1
+    at = bytes[at] === QUOTE ? endOfString(bytes, at) : at + 1
   }
   return true
 }
@@ -115,23 +113,28 @@ function endOfString(bytes: Uint8Array, start: number): number {
 }
 
 function endOfValue(bytes: Uint8Array, start: number): number {
+  const first = nestingOf(bytes[start])
+  if (first === 0 && bytes[start] !== QUOTE) return endOfWord(bytes, start)
   let open = 0
   let at = start
-  for (;;) {
-    const byte = bytes[at]
-    if (byte === QUOTE) at = endOfString(bytes, at)
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      open += 1
-      at += 1
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      open -= 1
-      at += 1
-    } else if (open === 0) {
-      // A number or a word: it ends where something else begins.
-      while (at < bytes.length && !isSpace(bytes[at]) && !isDelimiter(bytes[at])) at += 1
-    } else at += 1
-    if (open === 0) return at
-  }
+  do {
+    open += nestingOf(bytes[at])
+    at = bytes[at] === QUOTE ? endOfString(bytes, at) : at + 1
+  } while (open > 0)
+  return at
+}
+
+/** What a byte outside of strings adds to the number of open arrays and objects. */
+function nestingOf(byte: number | undefined): number {
+  if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return 1
+  return byte === CLOSE_BRACE || byte === CLOSE_BRACKET ? -1 : 0
+}
+
+/** A number or a word ends where something else begins. */
+function endOfWord(bytes: Uint8Array, start: number): number {
+  let at = start
+  while (at < bytes.length && !isSpace(bytes[at]) && !isDelimiter(bytes[at])) at += 1
+  return at
 }
 
 function isDelimiter(byte: number | undefined): boolean {

@@ -37,14 +37,13 @@ export function requiredReferences(manifest: Manifest): RequiredReferences {
 export async function checkReferences(context: RegistryContext, manifest: Manifest): Promise<void> {
   const { databases, repository } = context
   const { blobs, children } = requiredReferences(manifest)
-  const digests = [...new Set([...blobs, ...children].map(({ digest }) => digest))]
+  const digests = [...new Set(digestsOf([...blobs, ...children]))]
   if (digests.length === 0) return
   const found = await findContent(databases.of(repository), repository, digests)
-  const isMissing = new Set<Digest>()
-  for (const { digest } of blobs) {
-    if (typeof found.get(digest)?.blobSize !== 'number') isMissing.add(digest)
-  }
-  for (const { digest } of children) if (!found.has(digest)) isMissing.add(digest)
+  const isMissing = new Set<Digest>([
+    ...digestsOf(blobs).filter((digest) => typeof found.get(digest)?.blobSize !== 'number'),
+    ...digestsOf(children).filter((digest) => !found.has(digest)),
+  ])
   if (isMissing.size > 0) {
     throw new RegistryError('MANIFEST_BLOB_UNKNOWN', {
       message: 'the repository does not have what the manifest refers to',
@@ -52,19 +51,29 @@ export async function checkReferences(context: RegistryContext, manifest: Manife
     })
   }
   for (const blob of blobs) checkSize(context, blob, found.get(blob.digest)?.blobSize)
-  for (const { digest, size, mediaType } of children) {
-    const { manifest = null, blobSize } = found.get(digest) ?? {}
-    checkSize(context, { digest, size }, manifest?.size ?? blobSize)
-    if (manifest !== null && manifest.mediaType !== mediaType) {
-      const truth = mayPull(context)
-        ? `it was pushed as ${manifest.mediaType}`
-        : 'which is not its type'
-      throw new RegistryError('MANIFEST_INVALID', {
-        message: `mediaType: the descriptor of ${digest} says ${mediaType}, ${truth}`,
-        detail: digest,
-      })
-    }
+  for (const child of children) {
+    const { manifest = null, blobSize } = found.get(child.digest) ?? {}
+    checkSize(context, child, manifest?.size ?? blobSize)
+    if (manifest !== null) checkType(context, child, manifest.mediaType)
   }
+}
+
+function digestsOf(references: readonly Reference[]): Digest[] {
+  return references.map(({ digest }) => digest)
+}
+
+/** The right to push does not include the right to read types. */
+function checkType(
+  context: RegistryContext,
+  { digest, mediaType }: ManifestReference,
+  actual: string,
+): void {
+  if (actual === mediaType) return
+  const truth = mayPull(context) ? `it was pushed as ${actual}` : 'which is not its type'
+  throw new RegistryError('MANIFEST_INVALID', {
+    message: `mediaType: the descriptor of ${digest} says ${mediaType}, ${truth}`,
+    detail: digest,
+  })
 }
 
 /** The right to push does not include the right to read sizes. */

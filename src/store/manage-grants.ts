@@ -137,7 +137,7 @@ export function mergeGrants(grants: readonly Grant[]): Grant[] {
   return [...merged].map(([pattern, actions]) => ({ pattern, actions }))
 }
 
-export function sortActions(actions: readonly Action[]): Action[] {
+function sortActions(actions: readonly Action[]): Action[] {
   return ACTIONS.filter((action) => actions.includes(action))
 }
 

@@ -55,21 +55,34 @@ export async function removeUnreachable(
       return { reachedBy: tagged.slice(0, TOLD).map((one) => ({ ...one, tagged: true })) }
     }
     if (above.length >= CASCADE_AT_MOST) return 'too many'
-    const digests = above.map((one) => one.digest)
     const removal = removalOf(db, repository, digest, event, preconditions)
-    try {
-      const outcome = await applyChange(db, event.id, [
-        ...removal.checks,
-        ...removeAbove(db, event, digests),
-        ...removal.changes,
-      ])
-      return outcome === 'nothing' ? 'unknown' : 'deleted'
-    } catch (error) {
-      if (isPreconditionError(error)) return 'precondition failed'
-      if (!isForeignKeyError(error) && !isTaggedError(error)) throw error
-    }
+    const outcome = await removeTogether(
+      db,
+      event,
+      removal,
+      above.map((one) => one.digest),
+    )
+    if (outcome !== 'changing') return outcome
   }
   return 'changing'
+}
+
+/** @returns `changing` where a tag or another index has come since the indexes were found */
+async function removeTogether(
+  db: Database,
+  event: OutboxEvent,
+  { checks, changes }: ReturnType<typeof removalOf>,
+  above: readonly Digest[],
+): Promise<'deleted' | 'unknown' | 'precondition failed' | 'changing'> {
+  try {
+    const statements = [...checks, ...removeAbove(db, event, above), ...changes]
+    const outcome = await applyChange(db, event.id, statements)
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
+  } catch (error) {
+    if (isPreconditionError(error)) return 'precondition failed'
+    if (isForeignKeyError(error) || isTaggedError(error)) return 'changing'
+    throw error
+  }
 }
 
 function removeAbove(db: Database, event: OutboxEvent, digests: readonly Digest[]): Statement[] {

@@ -105,7 +105,7 @@ export class PartPipeline {
     if (this.#state.phase === 'open') await this.#addToHash(source, algorithm)
     // Cancelled meanwhile: the part goes with the store's upload.
     if (this.#state.phase === 'open') add(written.value)
-    this.#commits.shift()
+    void this.#commits.shift()
   }
 
   /** A part is hashed after it was written, so that the hash never runs ahead of what is committed. */

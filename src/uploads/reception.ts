@@ -116,7 +116,7 @@ export class Reception {
 
   #stop(why: 'cut off' | 'interrupted'): void {
     this.#stopped ??= why
-    this.#reader?.cancel()
+    void this.#reader?.cancel()
   }
 }
 

@@ -25,7 +25,7 @@ export interface Outgoing {
 }
 
 /** docker copies layers in 32 KiB pieces; twice that keeps the client's own share of a 64 MiB push at a few milliseconds. */
-export const SLICE = 64 * 1024
+const SLICE = 64 * 1024
 
 /** What is larger comes on a connection of its own: next to it, that is nothing. */
 const LARGE_BODY = 1024 * 1024

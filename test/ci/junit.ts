@@ -25,26 +25,45 @@ export function testCases(xml: string): TestCase[] {
   const cases: TestCase[] = []
   let current: TestCase | undefined
   let inOutput = false
-  for (const [text, cdata, closing, element = '', attributes = '', selfClosed] of xml.matchAll(
-    TOKEN,
-  )) {
-    if (element === '') {
-      if (current !== undefined && inOutput) current.output += cdata ?? decodeEntities(text)
-    } else if (element === 'testcase') {
-      if (closing === '') {
-        const { name = '', status = '' } = attributesOf(attributes)
-        current = { name, outcome: outcomeOf(status) ?? 'passed', output: '' }
-        cases.push(current)
-      }
-      if (closing === '/' || selfClosed === '/') current = undefined
+  for (const { element, attributes, begins, ends, text } of tokensOf(xml)) {
+    if (element === 'system-out') inOutput = !ends
+    else if (element === 'testcase') {
+      if (begins) cases.push(testCaseOf(attributesOf(attributes)))
+      current = ends ? undefined : cases.at(-1)
     } else if (current !== undefined) {
-      if (element === 'system-out') inOutput = closing === '' && selfClosed === ''
-      else if (closing === '' && current.outcome !== 'failed') {
-        current.outcome = outcomeOf(element) ?? current.outcome
-      }
+      if (inOutput) current.output += text
+      if (begins) note(current, element)
     }
   }
   return cases
+}
+
+interface Token {
+  /** '' for text. */
+  element: string
+  attributes: string
+  begins: boolean
+  ends: boolean
+  /** '' for a tag. */
+  text: string
+}
+
+function* tokensOf(xml: string): Generator<Token> {
+  for (const [whole, cdata, closing, element, attributes = '', selfClosed] of xml.matchAll(TOKEN)) {
+    const ends = closing === '/' || selfClosed === '/'
+    const text = element === undefined ? (cdata ?? decodeEntities(whole)) : ''
+    yield { element: element ?? '', attributes, begins: closing === '', ends, text }
+  }
+}
+
+function testCaseOf({ name = '', status = '' }: Record<string, string>): TestCase {
+  return { name, outcome: outcomeOf(status) ?? 'passed', output: '' }
+}
+
+/** A failure stays one, whatever else stands in the test case. */
+function note(testCase: TestCase, element: string): void {
+  if (testCase.outcome === 'failed') return
+  testCase.outcome = outcomeOf(element) ?? testCase.outcome
 }
 
 function outcomeOf(word: string): Outcome | undefined {

@@ -212,7 +212,7 @@ export async function during(
   return proxy.exchanges.slice(length)
 }
 
-export function isMount({ url }: Exchange): boolean {
+function isMount({ url }: Exchange): boolean {
   return url.includes('mount=')
 }
 

@@ -107,7 +107,7 @@ export function endpointFor(
   return { name, url: `https://${name}.example/hook`, timeout: '100ms', ...extra }
 }
 
-export function settingsFor(
+function settingsFor(
   endpoints: readonly EndpointConfiguration[],
   extra: Partial<EventSettings> = {},
 ): EventSettings {

@@ -83,7 +83,7 @@ describe('intersectPatterns', () => {
         fc.constantFrom('a', '*', '**'),
       )
       .map(([parts, end]) => [...parts, end].join('/'))
-    fc.assert(
+    void fc.assert(
       fc.property(pattern, pattern, name, (one, other, repository) => {
         const both = intersectPatterns(one, other)
         const matches = both !== null && matchesPattern(both, repository)

@@ -117,7 +117,7 @@ describe('requests at the same time', () => {
   it('read for themselves where the shared read does not come in time, and those after them share the next', async () => {
     const tags = new HeldTags()
     const lost = aRead()
-    tags.resolve('a', 't', HOLD_MS, lost.read)
+    void tags.resolve('a', 't', HOLD_MS, lost.read)
     const manifest = aManifest()
     const waiting = tags.resolve('a', 't', HOLD_MS, async () => manifest)
     await vi.advanceTimersByTimeAsync(2000)

@@ -63,7 +63,7 @@ export interface Mode {
 
 export const NOBODY: Person = { standsFor: ['anonymous'], within: null }
 
-export function covers(where: string, name: string): boolean {
+function covers(where: string, name: string): boolean {
   const [pattern, segments] = [where.split('/'), name.split('/')]
   const star = pattern.at(-1)
   const stem = star === '*' || star === '**' ? pattern.slice(0, -1) : pattern
@@ -82,7 +82,7 @@ function sumFor(who: string, name: string, rules: readonly Rule[]): number {
 }
 
 /** The bits that a person has on a repository. */
-export function bitsOf(person: Person, name: string, rules: readonly Rule[]): number {
+function bitsOf(person: Person, name: string, rules: readonly Rule[]): number {
   const sum = person.standsFor.reduce((bits, who) => bits | sumFor(who, name, rules), 0)
   return person.within === null ? sum : sum & sumFor(person.within, name, rules)
 }
@@ -165,7 +165,7 @@ export function judgeOffice(
 }
 
 /** Only a rule for the whole registry makes an administrator: not rules for each of its parts. */
-export function rulesAll({ standsFor, within }: Person, rules: readonly Rule[]): boolean {
+function rulesAll({ standsFor, within }: Person, rules: readonly Rule[]): boolean {
   const has = (who: string) =>
     rules.some((rule) => rule.who === who && rule.where === '**' && rule.may.includes('admin'))
   return standsFor.some(has) && (within === null || has(within))

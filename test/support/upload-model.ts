@@ -82,7 +82,7 @@ export function step(state: UploadState, request: UploadRequest): [Answer, Uploa
 }
 
 /** Nothing and one byte are the same range: the field has no form for nothing. */
-export function rangeOf(length: number): string {
+function rangeOf(length: number): string {
   return `0-${Math.max(length - 1, 0)}`
 }
 

@@ -14,7 +14,7 @@ import {
   updateAccount,
 } from '../../store/accounts.ts'
 import type { AppEnv } from '../context.ts'
-import { changedBy, isAdministrator, requireAccount } from './caller.ts'
+import { changedBy, isAdministrator } from './caller.ts'
 import { NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'
 import { accountName, formatTime, named, pageSize } from './schemas.ts'
@@ -92,13 +92,12 @@ export const accounts = [
     path: '/accounts/{name}',
     summary: 'Get an account',
     description: 'For administrators, and for the account itself with its password.',
-    access: 'signed-in',
+    access: 'account',
     request: v.object({ params: byName }),
     status: 200,
     answer: account,
-    errors: [403, 404],
+    errors: [404],
     async handle({ params: { name } }, c) {
-      requireAccount(c, name)
       const found = await findAccount(c.var.db, name)
       if (found === null) throw unknownAccount(name)
       return show(found)
@@ -116,7 +115,7 @@ export const accounts = [
       'to the account: refresh tokens at once and for good, bearer tokens within 60 seconds. The ' +
       'access tokens of a disabled account are refused from the next request on, until it is ' +
       'enabled again.',
-    access: 'signed-in',
+    access: 'account',
     request: v.object({
       params: byName,
       body: v.strictObject({
@@ -126,9 +125,8 @@ export const accounts = [
     }),
     status: 200,
     answer: account,
-    errors: [403, 404],
+    errors: [404],
     async handle({ params: { name }, body: { password, disabled } }, c) {
-      requireAccount(c, name)
       if (!isAdministrator(c) && (password === null || disabled !== undefined)) {
         throw new RegistryError('DENIED', {
           message: 'of its own, an account may change the password alone',
@@ -150,13 +148,12 @@ export const accounts = [
     description:
       'For administrators, and for the account itself with its password. Refresh tokens end at once ' +
       'and for good, bearer tokens within 60 seconds. The password and the access tokens stay valid.',
-    access: 'signed-in',
+    access: 'account',
     request: v.object({ params: byName }),
     status: 204,
     answer: NO_CONTENT,
-    errors: [403, 404],
+    errors: [404],
     async handle({ params: { name } }, c) {
-      requireAccount(c, name)
       if (!(await endSession(c.var.db, changedBy(c), name))) throw unknownAccount(name)
       return null
     },

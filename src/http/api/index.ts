@@ -2,6 +2,7 @@
 import { factory } from '../context.ts'
 import { allow } from '../guard.ts'
 import { prefixedPath } from '../locations.ts'
+import { guardOf } from './access.ts'
 import { account } from './account.ts'
 import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
@@ -42,7 +43,7 @@ api.use(async function prepareApi(c, next) {
 })
 
 for (const { method, path, access, respond } of operations) {
-  api.on(method.toUpperCase(), routeOf(path), allow(access), respond)
+  api.on(method.toUpperCase(), routeOf(path), allow(guardOf(access)), respond)
 }
 
 api.get('/openapi.json', allow('none'), (c) =>

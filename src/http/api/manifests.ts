@@ -5,7 +5,6 @@ import { isDigest } from '../../oci/digest.ts'
 import { listManifests, TAGS_LISTED } from '../../store/list-manifests.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
-import { findPullable } from './repository-lookup.ts'
 import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
 
 const digest = v.pipe(v.string(), v.check(isDigest, 'not a digest'))
@@ -40,16 +39,14 @@ export const manifests = [
     path: '/repositories/{repository}/manifests',
     summary: 'List the manifests of a repository, untagged ones too, by digest',
     description: 'For who may pull from it. `last` is the digest that the page before ended with.',
-    access: 'signed-in',
+    access: 'repository-pull',
     request: v.object({
       params: v.strictObject({ repository: repositoryName }),
       query: v.strictObject({ n: pageSize, last: v.optional(digest) }),
     }),
     status: 200,
     answer: v.object({ manifests: v.array(manifest) }),
-    errors: [404],
     async handle({ params: { repository }, query: { n, last = '' } }, c) {
-      await findPullable(c, repository)
       const found = await page(
         c,
         n,

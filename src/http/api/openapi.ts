@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document of the administration API, made of the schemas that check its requests. */
 import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
 import * as v from 'valibot'
+import type { OperationAccess } from './access.ts'
 import { isOptional, type Operation } from './operation.ts'
 import { namedSchemas } from './schemas.ts'
 
@@ -80,18 +81,23 @@ const NEXT_PAGE = {
   Link: { description: 'The next page, rel="next"', schema: { type: 'string' } },
 }
 
+/** How who may not call an operation is refused, once it has signed in. */
+const REFUSALS: Record<OperationAccess, readonly number[]> = {
+  none: [],
+  'signed-in': [],
+  admin: [403],
+  account: [403],
+  'repository-pull': [404],
+  'repository-admin': [403, 404],
+  'repository-delete': [403, 404],
+}
+
 function errorsOf(
-  access: Operation['access'],
+  access: OperationAccess,
   more: readonly number[],
   hasBody: boolean,
 ): readonly number[] {
-  const always = [
-    400,
-    401,
-    429,
-    ...(access === 'admin' ? [403] : []),
-    ...(hasBody ? [413, 415] : []),
-  ]
+  const always = [400, 401, 429, ...REFUSALS[access], ...(hasBody ? [413, 415] : [])]
   return [...new Set([...always, ...more])].sort()
 }
 

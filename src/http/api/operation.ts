@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import { isUnknownKey, memberPath } from '../../lib/schemas.ts'
 import { type Json, RegistryError } from '../../oci/errors.ts'
 import type { AppEnv } from '../context.ts'
+import { type AdmittedTo, admit, type OperationAccess } from './access.ts'
 import { readJson } from './body.ts'
 
 interface Description {
@@ -18,11 +19,11 @@ interface Description {
   /** What it does, in an imperative sentence. */
   summary: string
   description?: string
-  /** Who may call it; the handler may ask for more. */
-  access: 'none' | 'signed-in' | 'admin'
+  /** Who may call it; the handler asks for more where that depends on the query or the body. */
+  access: OperationAccess
   /** Of the answer when all went well. */
   status: 200 | 201 | 204
-  /** Errors that it answers beside those that follow from the rest. */
+  /** Errors that it answers beside those that follow from the rest, the access too. */
   errors?: readonly (403 | 404 | 409)[]
 }
 
@@ -31,18 +32,26 @@ export type RequestSchema = v.GenericSchema & {
   readonly entries: Readonly<Partial<Record<'params' | 'query' | 'body', v.GenericSchema>>>
 }
 
-export interface Definition<Request extends RequestSchema, Answer extends v.GenericSchema>
-  extends Description {
+export interface Definition<
+  Access extends OperationAccess,
+  Request extends RequestSchema,
+  Answer extends v.GenericSchema,
+> extends Description {
+  access: Access
   request: Request
   /** NO_CONTENT where the answer has no body. */
   answer: Answer
-  handle: (request: v.InferOutput<Request>, c: Context<AppEnv>) => Promise<v.InferInput<Answer>>
+  handle: (
+    request: v.InferOutput<Request>,
+    c: Context<AppEnv>,
+    admitted: AdmittedTo<Access>,
+  ) => Promise<v.InferInput<Answer>>
 }
 
 export interface Operation extends Description {
   request: RequestSchema
   answer: v.GenericSchema
-  /** Reads the request, does what it asks for, and answers. */
+  /** Reads the request, asks whether the caller may send it, does what it asks for, and answers. */
   respond: (c: Context<AppEnv>) => Promise<Response>
 }
 
@@ -51,12 +60,15 @@ export const NO_CONTENT = v.null()
 const NOTHING = v.strictObject({})
 
 /** Ties the handler's types to those of the schemas. */
-export function operation<Request extends RequestSchema, Answer extends v.GenericSchema>(
-  definition: Definition<Request, Answer>,
-): Operation {
+export function operation<
+  Access extends OperationAccess,
+  Request extends RequestSchema,
+  Answer extends v.GenericSchema,
+>(definition: Definition<Access, Request, Answer>): Operation {
   const { handle, ...rest } = definition
   const respond = async (c: Context<AppEnv>): Promise<Response> => {
-    const answer = await handle(await readRequest(c, rest.request), c)
+    const request = await readRequest(c, rest.request)
+    const answer = await handle(request, c, await admit(rest.access, c))
     if (rest.status === 204) return c.body(null, 204)
     return c.body(JSON.stringify(answer), rest.status, { 'Content-Type': 'application/json' })
   }

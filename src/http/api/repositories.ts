@@ -2,17 +2,14 @@
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
-import { RegistryError } from '../../oci/errors.ts'
 import { removeRepository } from '../../registry/remove-repository.ts'
 import { setVisibility } from '../../registry/repository-visibility.ts'
 import { publicAmong, type RepositoryFacts } from '../../store/repository-visibility.ts'
 import { listVisibleRepositories } from '../../store/visible-repositories.ts'
 import type { AppEnv } from '../context.ts'
-import { requireDeletes } from '../guard.ts'
 import { registryContext } from '../registry-context.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
-import { findPullable } from './repository-lookup.ts'
 import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
 
 const visibility = v.pipe(
@@ -84,13 +81,12 @@ export const repositories = [
       'Its name stands in the path as it is, with its slashes. Where the last segment is `manifests`, and is not all of the name, ' +
       'the path is that of the list of manifests of the repository before it, as in `/v2/`: the list of ' +
       'repositories shows those that are called so.',
-    access: 'signed-in',
+    access: 'repository-pull',
     request: v.object({ params: byName }),
     status: 200,
     answer: repository,
-    errors: [404],
-    async handle({ params: { repository: name } }, c) {
-      return show(c, name, await findPullable(c, name))
+    async handle({ params: { repository: name } }, c, facts) {
+      return show(c, name, facts)
     },
   }),
 
@@ -102,14 +98,12 @@ export const repositories = [
     description:
       'For who has admin on it. Public gives anonymous a grant to pull from this very repository, ' +
       'private takes it; where a pattern makes it public, it cannot become private by itself.',
-    access: 'signed-in',
+    access: 'repository-admin',
     request: v.object({ params: byName, body: v.strictObject({ visibility }) }),
     status: 200,
     answer: repository,
-    errors: [403, 404, 409],
-    async handle({ params: { repository: name }, body }, c) {
-      const facts = await findPullable(c, name)
-      requireAdmin(c, name)
+    errors: [409],
+    async handle({ params: { repository: name }, body }, c, facts) {
       await setVisibility(registryContext(c, name), body.visibility)
       return show(c, name, facts)
     },
@@ -124,26 +118,17 @@ export const repositories = [
       'For who has admin on it. Its tags, manifests and blobs go, and the history of its tags, in steps: ' +
       'a very large repository takes several requests, until `complete` is true. Each tag, manifest and ' +
       'blob has its event. Blobs that other repositories have, too, stay there. Grants stay as they are.',
-    access: 'signed-in',
+    access: 'repository-delete',
     request: v.object({ params: byName }),
     status: 200,
     answer: removal,
-    errors: [403, 404],
     async handle({ params: { repository: name } }, c) {
-      await findPullable(c, name)
-      requireAdmin(c, name)
-      requireDeletes(c)
       // The log names it.
       c.set('repository', name)
       return removeRepository(registryContext(c))
     },
   }),
 ]
-
-function requireAdmin(c: Context<AppEnv>, name: string): void {
-  if (c.var.caller.rights.on(name).has('admin')) return
-  throw new RegistryError('DENIED', { message: `this takes the action admin on ${name}` })
-}
 
 async function show(
   c: Context<AppEnv>,

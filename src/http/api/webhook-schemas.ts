@@ -21,7 +21,7 @@ const CREDENTIAL_CHARACTERS = 6
 const OVERLAP_MAX_MS = 7 * 24 * 60 * 60_000
 const OVERLAP = 'takes a duration such as "24h", of 0s to 168h'
 
-export const webhookId = v.pipe(
+const webhookId = v.pipe(
   v.string(),
   v.regex(
     /^(?:var:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,

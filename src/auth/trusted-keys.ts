@@ -1,4 +1,4 @@
-/** Finds the key of an external token service that a token's header asks for, among those that the operator configured. */
+/** Finds the key that a token's header names, among the keys that the operator configured for an external token service. */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import {
   type CryptoKey,
@@ -16,9 +16,9 @@ import { libtrustKeyId } from './libtrust.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 export interface TrustedKeys {
-  /** Where chains of certificates may end. */
+  /** Trust anchors of certificate chains. */
   certificates: readonly X509Certificate[]
-  /** The keys of those certificates, and others given without one. */
+  /** The keys of these certificates, and keys without a certificate. */
   publicKeys: readonly KeyObject[]
   keySet: JSONWebKeySet | null
   keySetUrl: string | null
@@ -27,8 +27,8 @@ export interface TrustedKeys {
 const BUNDLE = 'PEM of certificates and public keys'
 
 /**
- * Reads PEM: certificates, and public keys without one.
- * @throws {Error} which says which block is wrong
+ * Parses PEM: certificates and public keys.
+ * @throws {Error} that says which block is wrong
  */
 export function parseBundle(pem: string): Pick<TrustedKeys, 'certificates' | 'publicKeys'> {
   const blocks = pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g)
@@ -55,7 +55,7 @@ export function parseBundle(pem: string): Pick<TrustedKeys, 'certificates' | 'pu
   return { certificates, publicKeys }
 }
 
-/** An algorithm that each type of key can be imported for; which one a token may use says its header. */
+/** An algorithm to import each type of key with. The token's header says which algorithm it uses. */
 const ALGORITHM_OF_CURVE: Record<string, string> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
@@ -74,9 +74,9 @@ function supported(key: KeyObject): KeyObject {
 }
 
 /**
- * By the chain of certificates in the header, else by the key's id. A header's own key (`jwk`) is only read for its id, which
- * is all that libtrust puts there, and its addresses (`jku`, `x5u`) are not read at all.
- * @throws where no trusted key is meant
+ * Finds the key by the certificate chain in the header, otherwise by the key id. Of a header's own key (`jwk`) only the id is read,
+ * where libtrust puts it. Its addresses (`jku`, `x5u`) are never read.
+ * @throws where no trusted key fits
  */
 export async function trustedKey(
   keys: TrustedKeys,
@@ -88,7 +88,7 @@ export async function trustedKey(
     return importSPKI(publicKey.export({ type: 'spki', format: 'pem' }).toString(), header.alg)
   }
   const kid: unknown = header.kid ?? header.jwk?.kid
-  if (typeof kid !== 'string' || kid === '') throw new Error('it names no key')
+  if (typeof kid !== 'string' || kid === '') throw new Error('the header names no key')
   const named = { alg: header.alg, kid }
   const local = await localKeys(keys)
   if (local.kids.has(kid)) return local.keyOf(named)
@@ -114,17 +114,17 @@ async function localKeys(keys: TrustedKeys): Promise<LocalKeys> {
   return local
 }
 
-/** Under the id that docker/distribution 2 gives a key, libtrust's, and the one of version 3, RFC 7638. */
+/** The key under two ids: libtrust's, for docker/distribution 2, and RFC 7638's, for version 3. */
 async function withIds(key: KeyObject): Promise<JWK[]> {
   const spki = Uint8Array.from(key.export({ type: 'spki', format: 'der' }))
   const pem = key.export({ type: 'spki', format: 'pem' }).toString()
-  // Not the KeyObject's own JWK, which workerd cannot make of RSA keys.
+  // Not the KeyObject's own JWK: workerd cannot export RSA keys as JWK.
   const jwk = await exportJWK(await importSPKI(pem, algorithmFor(key) ?? '', { extractable: true }))
   const kids = [await libtrustKeyId(spki.buffer), await calculateJwkThumbprint(jwk)]
   return kids.map((kid) => ({ ...jwk, kid }))
 }
 
-/** A certificate that was renewed with its key gives the same key again. */
+/** A certificate renewed with the same key gives that key twice. */
 function distinct(keys: readonly JWK[]): JWK[] {
   return [...new Map(keys.map((key) => [key.kid, key])).values()]
 }

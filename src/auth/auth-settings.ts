@@ -1,4 +1,4 @@
-/** What authentication needs from the settings and the bindings. */
+/** The settings and bindings that authentication needs. */
 
 import type { Database } from '../store/database.ts'
 import type { Htpasswd } from './htpasswd.ts'

@@ -1,4 +1,4 @@
-/** What all tokens signed by others have in common: they are parsed strictly, and only an asymmetric signature is accepted. */
+/** Tokens signed by others: they are parsed strictly, and only an asymmetric signature is accepted. */
 import { type CryptoKey, type JWTHeaderParameters, jwtVerify } from 'jose'
 import type { Json } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'

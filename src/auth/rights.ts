@@ -1,4 +1,4 @@
-/** What a caller may do: the sum of its grants. A token's own grants limit those of its owner. */
+/** The rights of a caller: the sum of its grants. A token's own grants limit those of its owner. */
 import {
   intersectPatterns,
   matchesPattern,

@@ -31,7 +31,7 @@ const CLAIMS = v.looseObject({
   exp: integer,
 })
 
-/** What tokens of one purpose have in common. A token is invalid for any other purpose. */
+/** The properties that all tokens of one purpose share. A token is invalid for any other purpose. */
 export interface TokenPurpose {
   /** The header's `typ` (RFC 8725, 3.11). */
   typ: 'JWT' | 'refresh+jwt'

@@ -1,15 +1,18 @@
 /**
- * Strict JSON for manifests. Two parsers that read the same bytes differently are an attack (one checks the layers,
- * another runs them), so what RFC 8259 leaves open is refused: repeated keys, invalid UTF-8, a byte order mark, lone
- * surrogates. One linear scan finds those and the depth; JSON.parse, which is native and exact, then does the grammar.
- * The scan comes first because JSON.parse takes over a second for 4 MiB of `[`.
+ * Strict JSON for manifests. Two parsers that read the same bytes differently enable attacks: one checks the layers, another runs
+ * them. So everything that RFC 8259 leaves open is refused: repeated keys, invalid UTF-8, a byte order mark, lone surrogates. One
+ * linear scan finds those and limits the depth. JSON.parse, which is native and exact, then checks the grammar. The scan comes
+ * first because JSON.parse takes over a second for 4 MiB of `[`.
  */
 import { type Json, RegistryError } from './errors.ts'
 
-/** How deep arrays and objects may nest. Real manifests stay under 6. */
+/** The maximum nesting of arrays and objects. Real manifests stay under 6. */
 export const JSON_DEPTH_LIMIT = 32
 
-/** Values and keys in all. An index of 10,000 entries with platforms and annotations has some 150,000; 4 MiB have room for 1.4 million `{}`. */
+/**
+ * The maximum number of values. An index of 10,000 entries with platforms and annotations has about 150,000; 4 MiB can hold 1.4
+ * million `{}`.
+ */
 export const JSON_VALUE_LIMIT = 250_000
 
 const QUOTE = 0x22
@@ -23,8 +26,8 @@ const CLOSE_BRACE = 0x7d
 const ARRAY = 0
 
 /**
- * Reads the one JSON value that fills `bytes`. Keys such as `__proto__` become own properties.
- * @throws {RegistryError} MANIFEST_INVALID, which says what is wrong and where
+ * Parses bytes that hold exactly one JSON value. Keys such as `__proto__` become own properties.
+ * @throws {RegistryError} MANIFEST_INVALID; its message says what is wrong and where
  */
 export function parseStrictJson(bytes: Uint8Array): Json {
   const text = decodeUtf8(bytes)
@@ -49,9 +52,11 @@ function parse(text: string): Json {
   }
 }
 
-/** Refuses deep nesting, too many values, repeated keys and lone surrogates. Broken grammar may pass: JSON.parse refuses it. */
+/**
+ * Refuses deep nesting, too many values, repeated keys and lone surrogates. It need not find every syntax error: JSON.parse does.
+ */
 function scan(text: string): void {
-  // Each depth keeps one map from a key to the last object that had it: entering an object allocates nothing.
+  // Each depth has one map from a key to the last object that had it, so that entering an object allocates nothing.
   const ownerOfKey: Map<string, number>[] = []
   const open: number[] = []
   let objects = 0
@@ -96,7 +101,7 @@ function scan(text: string): void {
     }
   }
 
-  /** A value follows each comma and each opening; an empty list counts as if it had one. */
+  /** Counts a value for each comma and each opening bracket or brace. An empty list counts as if it had one value. */
   function count(at: number): void {
     values += 1
     if (values > JSON_VALUE_LIMIT) throw invalidAt(text, at, `more than ${JSON_VALUE_LIMIT} values`)
@@ -112,7 +117,7 @@ function scan(text: string): void {
   }
 }
 
-/** Where the string that begins with the quote at `start` has its closing quote. */
+/** The index of the closing quote of the string that begins with the quote at `start`. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at += 1) {
     const unit = text.charCodeAt(at)
@@ -123,8 +128,8 @@ function endOfString(text: string, start: number): number {
 }
 
 /**
- * The value of the string between two quotes. Lone surrogates, which only an escape can bring into decoded UTF-8, are
- * refused: Go reads each of them as U+FFFD, so that two keys would be one.
+ * The value of the string between two quotes. Lone surrogates are refused: Go reads each as U+FFFD, so two different keys could
+ * become equal. In decoded UTF-8 only an escape can produce them.
  */
 function decodeString(text: string, start: number, end: number): string {
   const inner = text.slice(start + 1, end)

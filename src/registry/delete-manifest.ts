@@ -1,4 +1,4 @@
-/** Deleting a manifest by digest, and with it the tags that name it (OCI distribution spec, end-9). */
+/** Deletes a manifest by digest, and with it the tags that name it (OCI distribution spec, end-9). */
 import type { Preconditions } from '../lib/conditional.ts'
 import type { Digest } from '../oci/digest.ts'
 import { removeManifest } from '../store/manifests.ts'
@@ -9,7 +9,7 @@ import { digestKey, noteDeleted } from './read-nearest.ts'
 import { preconditionFailed, unknownManifest } from './reference.ts'
 import { changeTags } from './tags.ts'
 
-/** @throws {RegistryError} MANIFEST_UNKNOWN; UNSUPPORTED where an index refers to it; DENIED with 412 */
+/** @throws {RegistryError} MANIFEST_UNKNOWN; UNSUPPORTED if an index refers to it; DENIED with 412 */
 export async function deleteManifest(
   context: RegistryContext,
   digest: Digest,

@@ -1,10 +1,10 @@
-/** The refusal of a delete that would break an image: it names what is to be deleted first. */
+/** The error of a delete that would break an image. It names what must be deleted first. */
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findHolders } from '../store/holders.ts'
 import { mayPull, type RegistryContext } from './context.ts'
 
-/** The holders are told to callers who may pull. */
+/** Only callers with the right to pull see the holders. */
 export async function inUse(
   context: RegistryContext,
   kind: 'manifest' | 'blob',

@@ -90,7 +90,7 @@ function tooMany(
   })
 }
 
-/** The network of one client: the /64 of an IPv6 address, which it chooses freely (RFC 4291 section 2.5.1); otherwise the address. */
+/** The network of one client: the /64 of an IPv6 address, which it chooses freely (RFC 4291 section 2.5.1), or the address. */
 export function networkOf(address: string): string {
   const host = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1)
   // An IPv4-mapped address counts as IPv4.

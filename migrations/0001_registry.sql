@@ -1,7 +1,7 @@
--- What the registry knows. R2 holds the bytes, under keys that are never used twice. Every fact about them is in these tables.
+-- The state of the registry. R2 holds the bytes, under keys that are never used twice. Every fact about them is in these tables.
 -- The schema keeps the invariants: a row that a manifest refers to cannot be removed (ON DELETE RESTRICT), and triggers write
 -- the history of a tag, so no statement can forget it. Times are milliseconds since the epoch.
--- The platform splits these files into statements by rules of its own. test/node/migrations.test.ts says which shape is safe.
+-- The platform splits these files into statements by its own rules. test/node/migrations.test.ts checks for the safe shape.
 
 CREATE TABLE repositories (
   id         INTEGER PRIMARY KEY,
@@ -17,7 +17,7 @@ CREATE TABLE blobs (
   created_at  INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What a repository serves. A blob without a link here does not exist for the readers of the repository.
+-- The blobs that a repository serves. A blob without a link here does not exist for the readers of the repository.
 CREATE TABLE repository_blobs (
   repository_id INTEGER NOT NULL REFERENCES repositories (id),
   digest        TEXT    NOT NULL REFERENCES blobs (digest) ON DELETE RESTRICT,
@@ -47,8 +47,8 @@ CREATE TABLE manifests (
 CREATE INDEX manifests_by_subject ON manifests (repository_id, subject_digest, digest)
   WHERE subject_digest IS NOT NULL;
 
--- What a manifest refers to: config and layers in manifest_blobs, the manifests of an index in manifest_children. These
--- references protect their targets from deletion.
+-- The references of a manifest: config and layers in manifest_blobs, the manifests of an index in manifest_children. They protect
+-- their targets from deletion.
 CREATE TABLE manifest_blobs (
   repository_id   INTEGER NOT NULL,
   manifest_digest TEXT    NOT NULL,
@@ -97,7 +97,7 @@ CREATE TRIGGER tags_inserted AFTER INSERT ON tags BEGIN INSERT INTO tag_history 
 CREATE TRIGGER tags_moved AFTER UPDATE OF digest ON tags WHEN new.digest <> old.digest BEGIN INSERT INTO tag_history (repository_id, name, digest, changed_at) VALUES (new.repository_id, new.name, new.digest, new.updated_at); END;
 CREATE TRIGGER tags_deleted AFTER DELETE ON tags BEGIN INSERT INTO tag_history (repository_id, name, digest, changed_at) VALUES (old.repository_id, old.name, NULL, CAST(unixepoch('subsec') * 1000 AS INTEGER)); END;
 
--- R2 objects that no row names any more, and when their bytes may be deleted.
+-- R2 objects that no row names any more, and the time from which their bytes may be deleted.
 CREATE TABLE tombstones (
   storage_key  TEXT    NOT NULL PRIMARY KEY,
   delete_after INTEGER NOT NULL

@@ -1,5 +1,5 @@
--- Who may do what. A grant gives a principal actions on the repositories of a pattern. Accounts log in with a password or with
--- access tokens. CI jobs log in with an ID token that a trust rule accepts. Times are milliseconds since the epoch.
+-- Access rights. A grant gives a principal actions on the repositories of a pattern. Accounts log in with a password or with access
+-- tokens. CI jobs log in with an ID token that a trust rule accepts. Times are milliseconds since the epoch.
 
 -- The column password_hash is null for a robot, which has access tokens only.
 CREATE TABLE accounts (
@@ -10,8 +10,8 @@ CREATE TABLE accounts (
   created_at    INTEGER NOT NULL
 );
 
--- Only the SHA-256 of a secret is kept (hex). A limited token may do what its grants say and its owner may do. Any other token
--- may do all that its owner may. A limited token stays limited when its last grant is removed.
+-- Only the SHA-256 of a secret is kept (hex). A limited token may do what both its own grants and those of its owner allow. Any
+-- other token may do everything that its owner may. A limited token stays limited when its last grant is removed.
 CREATE TABLE access_tokens (
   id           TEXT    NOT NULL PRIMARY KEY,
   account_id   INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
@@ -37,8 +37,8 @@ CREATE TABLE trust_rules (
 );
 CREATE INDEX trust_rules_by_issuer ON trust_rules (issuer);
 
--- The principal is the name of an account, the id of a token or the name of a trust rule. It is empty for the kinds
--- authenticated (all who are logged in with an account) and anonymous (everybody). The column actions is a JSON array.
+-- The principal is the name of an account, the id of a token or the name of a trust rule. It is empty for the kinds authenticated
+-- (every caller with an account) and anonymous (everybody). The column actions is a JSON array.
 CREATE TABLE grants (
   id             INTEGER PRIMARY KEY,
   principal_kind TEXT    NOT NULL
@@ -50,7 +50,7 @@ CREATE TABLE grants (
   UNIQUE (principal_kind, principal, pattern)
 );
 
--- Whoever takes a name that was in use before does not get the grants of the former owner.
+-- A new account, token or rule with a reused name must not get the grants of the former one.
 CREATE TRIGGER accounts_deleted AFTER DELETE ON accounts BEGIN DELETE FROM grants WHERE principal_kind = 'account' AND principal = old.name; END;
 CREATE TRIGGER access_tokens_deleted AFTER DELETE ON access_tokens BEGIN DELETE FROM grants WHERE principal_kind = 'token' AND principal = old.id; END;
 CREATE TRIGGER trust_rules_deleted AFTER DELETE ON trust_rules BEGIN DELETE FROM grants WHERE principal_kind = 'trust' AND principal = old.name; END;

@@ -1,8 +1,9 @@
--- What happened in the registry, and which endpoints are told. The row of an event is written in the same transaction as the
--- change. The queue only carries it, so an event that the queue loses is found here again. Times are milliseconds since the epoch.
+-- The events of the registry, and their deliveries to endpoints. The row of an event is written in the same transaction as the
+-- change. The queue only carries events, so an event that the queue loses is still here. Times are milliseconds since the epoch.
 
--- Outbox and feed in one table. The column settled_at is null until every endpoint that wants the event has it, or has a row in
--- deliveries. Until then the event is sent again from due_at on. A seq is never used twice, so a reader can continue after it.
+-- Outbox and feed in one table. The column settled_at is null until every endpoint that wants the event has received it, or has a
+-- row in deliveries. Until then the event is sent again from due_at on. A seq is never used twice, so a reader can continue after
+-- it.
 CREATE TABLE events (
   seq        INTEGER PRIMARY KEY AUTOINCREMENT,
   id         TEXT    NOT NULL UNIQUE,
@@ -16,8 +17,8 @@ CREATE TABLE events (
 CREATE INDEX events_unsettled ON events (due_at) WHERE settled_at IS NULL;
 CREATE INDEX events_settled ON events (at) WHERE settled_at IS NOT NULL;
 
--- Endpoints that are managed through the administration API. Those of the variable WEBHOOKS are not here. Their id is var:NAME.
--- The column config is the endpoint as it was written, without its secrets. The column secrets is null where nothing is signed.
+-- Endpoints that are managed through the administration API. Endpoints of the variable WEBHOOKS are not here. Their id is var:NAME.
+-- The column config is the endpoint as written, without its secrets. The column secrets is null if nothing is signed.
 CREATE TABLE webhooks (
   id         TEXT    NOT NULL PRIMARY KEY,
   name       TEXT    NOT NULL UNIQUE,
@@ -36,8 +37,8 @@ CREATE TABLE endpoint_states (
   updated_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- One event for one endpoint. The column event is kept as long as the event is still to be sent, at next_at. The first try was
--- due at first_at. The columns status, ms, error and excerpt describe the last attempt.
+-- One event for one endpoint. The column event is kept until the event is sent. The next attempt is due at next_at. The first
+-- attempt was due at first_at. The columns status, ms, error and excerpt describe the last attempt.
 CREATE TABLE deliveries (
   event_id   TEXT    NOT NULL,
   endpoint   TEXT    NOT NULL,
@@ -74,8 +75,8 @@ CREATE INDEX dead_letters_by_endpoint ON dead_letters (endpoint, id);
 CREATE INDEX dead_letters_to_replay ON dead_letters (endpoint, at) WHERE replayed_at IS NULL;
 CREATE INDEX dead_letters_by_time ON dead_letters (at);
 
--- When an endpoint is deleted, everything that was kept about it is deleted too. A database made before these files were
--- rewritten has one trigger webhooks_deleted with the same three statements.
+-- Deleting an endpoint deletes all its rows. A database made before these files were rewritten has one trigger webhooks_deleted
+-- with the same three statements.
 CREATE TRIGGER webhooks_deleted_endpoint_states AFTER DELETE ON webhooks BEGIN DELETE FROM endpoint_states WHERE endpoint = old.id; END;
 CREATE TRIGGER webhooks_deleted_deliveries AFTER DELETE ON webhooks BEGIN DELETE FROM deliveries WHERE endpoint = old.id; END;
 CREATE TRIGGER webhooks_deleted_dead_letters AFTER DELETE ON webhooks BEGIN DELETE FROM dead_letters WHERE endpoint = old.id; END;

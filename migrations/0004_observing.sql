@@ -1,7 +1,7 @@
--- What /metrics reports, at a cost that does not grow with the registry: totals that triggers keep, so no statement can forget
+-- The figures of /metrics, at a cost that does not grow with the registry: totals that triggers update, so no statement can forget
 -- them, and the last run of each sweep. Times are milliseconds since the epoch.
 
--- One row. Bytes are counted as pushed: a blob that several repositories have counts once, a manifest counts in each.
+-- One row. Bytes are counted as pushed: a blob in several repositories counts once, a manifest counts in each repository.
 CREATE TABLE totals (
   id             INTEGER PRIMARY KEY CHECK (id = 1),
   repositories   INTEGER NOT NULL,
@@ -17,7 +17,7 @@ SELECT 1, (SELECT count(*) FROM repositories),
   (SELECT count(*) FROM tags),
   (SELECT count(*) FROM blobs), (SELECT ifnull(sum(size), 0) FROM blobs);
 
--- A size never changes, because it belongs to a digest. An upsert that finds its row fires none of these triggers.
+-- The size of a digest never changes. An upsert that finds its row fires none of these triggers.
 CREATE TRIGGER repositories_added AFTER INSERT ON repositories BEGIN UPDATE totals SET repositories = repositories + 1; END;
 CREATE TRIGGER repositories_removed AFTER DELETE ON repositories BEGIN UPDATE totals SET repositories = repositories - 1; END;
 CREATE TRIGGER manifests_added AFTER INSERT ON manifests BEGIN UPDATE totals SET manifests = manifests + 1, manifest_bytes = manifest_bytes + new.size; END;
@@ -27,7 +27,7 @@ CREATE TRIGGER tags_removed AFTER DELETE ON tags BEGIN UPDATE totals SET tags = 
 CREATE TRIGGER blobs_added AFTER INSERT ON blobs BEGIN UPDATE totals SET blobs = blobs + 1, blob_bytes = blob_bytes + new.size; END;
 CREATE TRIGGER blobs_removed AFTER DELETE ON blobs BEGIN UPDATE totals SET blobs = blobs - 1, blob_bytes = blob_bytes - old.size; END;
 
--- The last completed run of each sweep, and how much it did.
+-- The last completed run of each sweep, and its number of processed items.
 CREATE TABLE sweeps (
   name     TEXT    NOT NULL PRIMARY KEY,
   ended_at INTEGER NOT NULL,

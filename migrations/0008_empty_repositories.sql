@@ -1,7 +1,7 @@
--- Repositories in which nothing is left: they go by themselves. Times are milliseconds since the epoch.
+-- Empty repositories are removed automatically. Times are milliseconds since the epoch.
 
--- When to look whether a repository is empty. It has a row from the moment when its last manifest or its last blob is gone. (It is
--- made together with its first one.) The hourly job decides, and removes the row.
+-- When to check whether a repository is empty. A repository gets a row when its last manifest or its last blob is deleted. (A new
+-- repository is created together with its first one.) The hourly job checks the repository and deletes the row.
 CREATE TABLE repository_reviews (
   repository_id INTEGER PRIMARY KEY REFERENCES repositories (id) ON DELETE CASCADE,
   due_at        INTEGER NOT NULL

@@ -1,4 +1,4 @@
-/** The app: every route by the noun of its sub-app, and what all routes share. */
+/** The app: all routes, each mounted at the name of its sub-app, and the middleware that all routes share. */
 import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { api } from './http/api/index.ts'
@@ -24,14 +24,14 @@ import { parseRepositoryName } from './oci/name.ts'
 import { CountedBlobStore } from './store/counted-blob-store.ts'
 import { CountedDatabase } from './store/database.ts'
 
-/** What a program that embeds the registry fills in, for an environment; the same for the same one. */
+/** The hooks of a program that embeds the registry, for an environment. The same environment always gives the same hooks. */
 type HooksOf = (env: Bindings) => Hooks
 
-/** The registry's app. `berth/registry` makes one that is embedded; index.ts one that stands alone. */
+/** Creates the registry's app: for `berth/registry`, which embeds it, and for index.ts, which runs alone. */
 export function createApp(hooksOf: HooksOf) {
   const targets = new WeakMap<Request, Target>()
 
-  /** Read once for each request, though both the router and the handlers ask. */
+  /** Parsed once for each request, although both the router and the handlers need it. */
   const targetOf = (request: Request, env: Bindings): Target => {
     const known = targets.get(request)
     if (known !== undefined) return known
@@ -41,12 +41,12 @@ export function createApp(hooksOf: HooksOf) {
     return target
   }
 
-  /** Routing is by the noun of the path, not by the path itself: see path.ts. */
+  /** Routes by the kind of path, not by the path itself: see path.ts. */
   const routeOf = (request: Request, options?: { env?: Bindings }): string => {
     try {
       return options?.env === undefined ? '/unknown' : targetOf(request, options.env).route
     } catch (error) {
-      // The middleware reads the settings again, and there the error is rendered.
+      // The middleware reads the settings again, and the error is rendered there.
       if (error instanceof SettingError) return '/unknown'
       throw error
     }
@@ -54,7 +54,7 @@ export function createApp(hooksOf: HooksOf) {
 
   const app = factory.createApp({ getPath: routeOf })
   app.onError((error, c) => refuse(c, error))
-  // Answered, not thrown: methodNotAllowed passes over what came from an error.
+  // Returned, not thrown: methodNotAllowed ignores answers that come from an error.
   app.notFound((c) => refuse(c, unknownEndpoint()))
   app.use(logRequest)
   app.use(prepare(hooksOf, targetOf))
@@ -67,7 +67,7 @@ function settingsOf(env: Bindings, { prefix }: Hooks): Settings {
   return prefix === null ? settings : { ...settings, pathPrefix: prefix }
 }
 
-/** Names the answer, whatever it is, and puts what a handler needs within its reach. */
+/** Sets the headers of every answer, and the variables that handlers need. */
 const prepare = (hooksOf: HooksOf, targetOf: (request: Request, env: Bindings) => Target) =>
   factory.createMiddleware(async function prepare(c, next) {
     const requestId = crypto.randomUUID()

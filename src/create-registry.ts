@@ -1,5 +1,5 @@
 /**
- * The registry as a part of another Worker: `berth/registry`. It takes the bindings that wrangler.toml of this package names, and the
+ * The registry as a part of another Worker: `berth/registry`. It needs the bindings in this package's wrangler.toml, and the
  * migrations in its folder `migrations/`.
  */
 import { createApp } from './app.ts'
@@ -14,24 +14,22 @@ import { bucketOf } from './store/r2-blob-store.ts'
 import { UploadSession } from './uploads/upload-session.ts'
 
 export interface RegistryOptions<Env extends Bindings = Bindings> {
-  /** The path before `/v2/`, such as `/registry`. By default that of PUBLIC_URL. */
+  /** The path before `/v2/`, such as `/registry`. By default the path of PUBLIC_URL. */
   prefix?: string
-  /** Where bytes lie. By default the R2 bucket that is bound as BUCKET. */
+  /** Where bytes are stored. By default the R2 bucket with the binding BUCKET. */
   blobs?: (env: Env) => BlobStore
   /**
-   * Who sends a request, instead of the registry's own accounts; null for anonymous, which is asked for a name and a password (Basic).
-   * The grants of `anonymous` in the database are open to all callers.
+   * Authenticates a request instead of the registry's own accounts. Null means anonymous: the client is then asked for a name and a
+   * password (Basic). The grants of `anonymous` in the database apply to all callers.
    */
   authenticate?: (request: Request, env: Env) => Promise<EmbeddedCaller | null>
-  /** What is refused although the caller has the right: null to allow, else what the client is told. */
+  /** Refuses requests although the caller has the right: null to allow, otherwise the message for the client. */
   policy?: (request: PolicyRequest, env: Env) => Promise<string | null>
-  /**
-   * Hears of each event beside the webhooks: at least once, and in any order. Where it throws, the event comes again.
-   */
+  /** Called for each event, in addition to the webhooks: at least once, in any order, and again if it throws. */
   onEvent?: (event: RegistryEvent, env: Env) => Promise<void>
 }
 
-/** What a Worker exports, and the classes of the Durable Objects that it binds as UPLOADS and LOGINS. */
+/** The handlers of a Worker, and the classes of the Durable Objects that it binds as UPLOADS and LOGINS. */
 export interface Registry<Env extends Bindings = Bindings> {
   fetch: (request: Request, env: Env, ctx: ExecutionContext) => Promise<Response>
   queue: (batch: MessageBatch, env: Env) => Promise<void>

@@ -1,4 +1,4 @@
-/** The Worker: what the runtime calls. */
+/** The Worker's entry point: the handlers and classes that the runtime calls. */
 import { createRegistry } from './create-registry.ts'
 import type { Env } from './http/context.ts'
 

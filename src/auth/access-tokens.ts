@@ -1,6 +1,6 @@
 /**
- * Access tokens: random secrets that scripts use as passwords. They look like nothing else, and carry a checksum, so that a
- * scanner for leaked secrets recognises a real one. A random secret needs no slow hash: nobody guesses 256 bits.
+ * Access tokens: random secrets that scripts use as passwords. A prefix and a checksum let scanners for leaked secrets recognise a
+ * real token. A random secret needs no slow hash: nobody can guess 256 bits.
  */
 
 const PREFIX = 'berth_'
@@ -8,7 +8,7 @@ const SECRET_BYTES = 32
 const FORM = /^(berth_[A-Za-z0-9_-]{43})([A-Za-z0-9]{6})$/
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** `secret` is shown once, to its owner; `hash` is what is kept. */
+/** `secret` is shown once, to its owner; only `hash` is stored. */
 export async function newAccessToken(): Promise<{ secret: string; hash: string }> {
   const random = crypto.getRandomValues(new Uint8Array(SECRET_BYTES))
   const body = PREFIX + random.toBase64({ alphabet: 'base64url', omitPadding: true })
@@ -16,7 +16,7 @@ export async function newAccessToken(): Promise<{ secret: string; hash: string }
   return { secret, hash: await hashAccessToken(secret) }
 }
 
-/** Whether the text has the form and the checksum of an access token; not whether there is such a token. */
+/** Whether the text has the form and the checksum of an access token. It does not say that the token exists. */
 export function isAccessToken(text: string): boolean {
   const [, body, sum] = FORM.exec(text) ?? []
   return body !== undefined && sum === checksum(body)
@@ -28,7 +28,7 @@ export async function hashAccessToken(secret: string): Promise<string> {
   return new Uint8Array(hash).toHex()
 }
 
-/** CRC-32 in six digits of base 62, as GitHub's tokens have it. */
+/** CRC-32 as six base-62 digits, like GitHub's tokens. */
 function checksum(body: string): string {
   let crc = 0xffffffff
   for (const byte of new TextEncoder().encode(body)) {

@@ -10,6 +10,6 @@ export interface AuthContext {
   db: Database
   logins: DurableObjectNamespace<LoginGuard>
   settings: AuthSettings
-  /** The client's address; '' where the runtime does not tell. */
+  /** The client's address; '' where the runtime does not provide it. */
   address: string
 }

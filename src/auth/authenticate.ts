@@ -7,7 +7,7 @@ import { verifyExternalToken } from './external-tokens.ts'
 import { anonymousIdentity, identityOf, login, requireCredentials } from './login.ts'
 import { isCurrent } from './sessions.ts'
 
-/** What came with the request: a caller, nothing to go by, or a bearer token that does not do. */
+/** The caller; or that the request had no credentials, or an invalid bearer token. */
 export type Authentication = Caller | 'no credentials' | 'invalid token'
 
 /**

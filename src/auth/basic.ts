@@ -1,8 +1,8 @@
 /** The credentials of the Basic scheme, RFC 7617. */
 
 /**
- * The user and password of an `Authorization` header; null where it holds no valid Basic credentials. The user's name ends at the
- * first colon; control characters are in neither (RFC 7617 section 2).
+ * The user and password of an `Authorization` header; null where it holds no valid Basic credentials. The first colon ends the user
+ * name. Control characters are invalid in both (RFC 7617 section 2).
  */
 export function parseBasic(
   authorization: string | null,
@@ -14,7 +14,7 @@ export function parseBasic(
   return colon < 0 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
-/** Strictly: what a decoder replaces would make different passwords the same. */
+/** Decodes strictly: with replacement characters, different passwords could become equal. */
 function decode(encoded: string): string | null {
   try {
     const bytes = Uint8Array.fromBase64(encoded)

@@ -1,6 +1,7 @@
 /**
- * Bearer tokens, which carry the whole decision (docker/distribution, "Token Authentication Specification: JWT"): what may be done.
- * Where that would make the token too long for the limits that clients and proxies have for headers, the request asks.
+ * Bearer tokens. A token carries the whole access decision (docker/distribution, "Token Authentication Specification: JWT"). Where
+ * that would exceed the header limits of clients and proxies, the token carries `ask` instead, and each request looks the rights
+ * up.
  */
 
 import type { JWTPayload } from 'jose'
@@ -21,7 +22,7 @@ const CLAIMS = v.object({
   ask: v.optional(v.array(v.string())),
 })
 
-/** Characters. nginx takes headers of 4 KiB before it looks for larger buffers; other servers cut at 8. */
+/** Characters. nginx uses a 4 KiB header buffer before it looks for larger ones; other servers stop at 8 KiB. */
 const LENGTH_MAX = 4000
 
 export interface TokenGrant {
@@ -30,13 +31,13 @@ export interface TokenGrant {
   /** As in Identity. */
   session?: string | null
   access: readonly Access[]
-  /** What lists of repositories show; only with a right to lists. */
+  /** Which repositories lists show; only with the right to list. */
   visible?: readonly RepositoryPattern[]
-  /** Whether the subject's rights can be looked up by its name; those of an ID token cannot. */
+  /** Whether the subject's rights can be looked up by its name. For an ID token they cannot. */
   isKnown?: boolean
 }
 
-/** A token for these rights, as they are now; valid for settings.tokenTtlSeconds. */
+/** A token for these rights as they are now, valid for settings.tokenTtlSeconds. */
 export async function issueToken(
   db: Database,
   settings: AuthSettings,
@@ -54,7 +55,7 @@ export async function issueToken(
 
 type Decision = Pick<TokenGrant, 'access' | 'visible'> & { ask?: readonly string[] }
 
-/** The ways to say what is granted, the longest first. */
+/** The encodings of what is granted, the longest first. */
 function* decisionsOf({ access, visible, isKnown }: TokenGrant): Generator<Decision> {
   yield { access, ...(visible === undefined ? {} : { visible }) }
   if (isKnown) {
@@ -64,13 +65,13 @@ function* decisionsOf({ access, visible, isKnown }: TokenGrant): Generator<Decis
     yield { access: lists, ask: [...new Set(rest.flatMap(({ actions }) => actions))] }
     return
   }
-  // A token for less is no error: the client asks again for what it lacks.
+  // A token with fewer rights is no error: the client requests the missing ones again.
   for (let kept = access.length; kept > 0; kept >>= 1) yield { access: access.slice(0, kept) }
 }
 
 /**
- * What the token says; null where it is not one of this registry's, or not valid now. It is not told why. Whether its session goes
- * on is another question.
+ * The token's contents; null where this registry did not issue it, or it is not valid now. The bearer does not learn why. The
+ * session is checked separately (sessions.ts).
  */
 export async function verifyToken(
   db: Database,

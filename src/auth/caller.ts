@@ -1,4 +1,4 @@
-/** Who sent a request and what it may do, whichever way it proved it. */
+/** Who sent a request and what it may do, however it authenticated. */
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import { ACTIONS, type Action, type Grant } from '../store/grants.ts'
@@ -11,14 +11,14 @@ export interface Caller {
   /** As in Identity: '' for anonymous. */
   subject: string
   rights: Rights
-  /** Whether it may ask for lists of names; they show the repositories that are `visible` to it, null for all. */
+  /** Whether it may request lists of names. They show the repositories that are `visible` to it; null means all. */
   mayList: boolean
   visible: readonly RepositoryPattern[] | null
   /** Null where the caller came with a bearer token, or the registry is open. */
   identity: Identity | null
 }
 
-/** Everybody, where the operator opened the registry. */
+/** Every caller, where the operator opened the registry. */
 export const ANYBODY: Caller = {
   scheme: 'open',
   subject: '',
@@ -34,8 +34,8 @@ export function callerByIdentity(identity: Identity, scheme: 'basic' | 'none'): 
 }
 
 /**
- * A token's `access` claim is its bearer's rights: exact names, never patterns, whoever signed it. `current` are the subject's own
- * rights, for a token that asks for them.
+ * The `access` claim holds the bearer's rights: exact names, never patterns, whoever signed the token. `current` are the subject's
+ * present rights, for a token with `ask`.
  */
 export function callerByToken(
   { subject, access, visible, ask = [] }: VerifiedToken,
@@ -61,7 +61,7 @@ export function callerByToken(
   }
 }
 
-/** `*` is how docker/distribution up to 2.6 asked for deletes: all that a token can carry. */
+/** docker/distribution up to 2.6 requested deletes as `*`. It means every action that a token can carry. */
 function knownAction(name: string): Action[] {
   if (name === '*') return ['pull', 'push', 'delete']
   return ACTIONS.filter((action) => action === name && action !== 'admin')

@@ -1,16 +1,16 @@
 /// <reference types="node" />
 /**
- * Chains of X.509 certificates, as an `x5c` header has them (RFC 7515, 4.1.6): each certified by the next, up to a certificate
- * that the operator trusts (RFC 5280, 6.1). Chains that need more than that, such as name constraints, are refused.
+ * Chains of X.509 certificates in an `x5c` header (RFC 7515, 4.1.6): the next certificate certifies each one, up to a certificate
+ * that the operator trusts (RFC 5280, 6.1). Chains that need more checks, such as name constraints, are refused.
  */
 import { X509Certificate } from 'node:crypto'
 import { readExtensions } from './certificate-extensions.ts'
 
-/** Longer ones are nobody's, and each certificate costs a signature. */
+/** Real chains are not longer, and each certificate costs a signature check. */
 const CHAIN_MAX = 5
 const CERTIFICATE_CHARACTERS = 8192
 
-/** ECDSA and RSA with SHA-256, SHA-384 and SHA-512, and Ed25519, as hex of their object identifiers: never SHA-1 or MD5. */
+/** Object identifiers, as hex, of ECDSA and RSA with SHA-256, SHA-384 and SHA-512, and of Ed25519. Never SHA-1 or MD5. */
 const SIGNATURE_ALGORITHMS = new Set([
   '2a8648ce3d040302',
   '2a8648ce3d040303',
@@ -22,8 +22,8 @@ const SIGNATURE_ALGORITHMS = new Set([
 ])
 
 /**
- * The first certificate of an `x5c` value, once its chain is proved to end at one of `anchors`, or the first itself is one.
- * @throws {Error} which says what is wrong with the chain
+ * The first certificate of an `x5c` value, once its chain is proved to end at one of `anchors`, or it is itself an anchor.
+ * @throws {Error} that says what is wrong with the chain
  */
 export function verifiedLeaf(
   x5c: unknown,
@@ -47,7 +47,7 @@ export function verifiedLeaf(
       throw new Error(`certificate ${index + 1} of the chain is not certified by the next`)
     }
   }
-  throw new Error('the chain of certificates ends at none that is trusted')
+  throw new Error('the chain of certificates does not end at a trusted certificate')
 }
 
 function parseChain(x5c: unknown): X509Certificate[] {
@@ -56,15 +56,15 @@ function parseChain(x5c: unknown): X509Certificate[] {
   }
   return x5c.map((text: unknown) => {
     if (typeof text !== 'string' || text.length > CERTIFICATE_CHARACTERS) {
-      throw new Error('x5c has an entry that is no certificate')
+      throw new Error('x5c has an entry that is not a certificate')
     }
     return new X509Certificate(Buffer.from(Uint8Array.fromBase64(text)))
   })
 }
 
-/** Whether `issuer` may certify others and signed this one, which has `below` intermediate certificates under it. */
+/** Whether `issuer` is a CA, signed this certificate, and allows the `below` intermediate certificates under it. */
 function certifies(issuer: X509Certificate, certificate: X509Certificate, below: number): boolean {
-  // checkIssued compares names and key identifiers; `ca` takes the key usage into account.
+  // checkIssued compares names and key identifiers; `ca` also takes the key usage into account.
   if (!issuer.ca || !certificate.checkIssued(issuer)) return false
   if (readExtensions(issuer.raw).pathLength < below) return false
   const { signatureAlgorithm } = readExtensions(certificate.raw)

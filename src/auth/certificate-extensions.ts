@@ -1,15 +1,15 @@
 /**
- * What a chain's verification needs from a certificate and node:crypto does not tell: the algorithm of its signature, how many
- * certificates may stand below it, and extensions that must be understood (RFC 5280, 4.1 and 4.2). The certificate was parsed
- * by node:crypto before, which refuses what is no DER.
+ * Reads the parts of a certificate that chain verification needs and node:crypto does not provide: the signature algorithm, the
+ * allowed number of certificates below it, and critical extensions (RFC 5280, 4.1 and 4.2). node:crypto has parsed the certificate
+ * before, and refuses invalid DER.
  */
 
 export interface CertificateExtensions {
   /** The object identifier, as hex of its DER content. */
   signatureAlgorithm: string
-  /** How many intermediate certificates may follow below; Infinity where there is no limit. */
+  /** How many intermediate certificates may follow below; Infinity without a limit. */
   pathLength: number
-  /** Whether a critical extension is none of those that are honoured here. */
+  /** Whether there is a critical extension that is not honoured here. */
   hasUnknownCritical: boolean
 }
 
@@ -25,7 +25,7 @@ const OCTET_STRING = 0x04
 const EXTENSIONS = 0xa3
 
 const BASIC_CONSTRAINTS = '551d13'
-/** Key usage, which node:crypto checks, and names and purposes, which say nothing about a token. */
+/** node:crypto checks the key usage. Alternative names and extended purposes say nothing about a token. */
 const HONOURED = new Set([BASIC_CONSTRAINTS, '551d0f', '551d11', '551d25'])
 
 /** @throws {Error} where the bytes are not a certificate */
@@ -72,7 +72,7 @@ function childrenOf(element: Element | undefined): Element[] {
   return elementsOf(element.content)
 }
 
-/** Tags here have one byte, and lengths four at most (X.690, 8.1). */
+/** Tags have one byte here, and lengths at most four (X.690, 8.1). */
 function elementsOf(bytes: Uint8Array): Element[] {
   const elements: Element[] = []
   let at = 0

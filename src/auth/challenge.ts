@@ -1,16 +1,16 @@
 /**
- * The answer to a request that lacks credentials or rights: 401 with a challenge (RFC 9110, 11.6.1), as docker/distribution's
- * "Token Authentication Specification" has it. Each endpoint's challenge names the scope that it needs, because containerd never
- * asks `/v2/` first.
+ * The answer to a request without credentials or rights: 401 with a challenge (RFC 9110, 11.6.1), as in docker/distribution's
+ * "Token Authentication Specification". Each endpoint's challenge names the scope that it needs, because containerd never requests
+ * `/v2/` first.
  */
 import { RegistryError } from '../oci/errors.ts'
 import { formatScope, type Scope } from './scopes.ts'
 
 export interface Challenge {
-  /** Where tokens are had, and for which service; null where Basic is asked for. */
+  /** Where the client gets tokens, and for which service; null asks for Basic credentials. */
   tokens: { realm: string; service: string } | null
   scopes: readonly Scope[]
-  /** Why the token that came with the request does not do (RFC 6750, 3.1). */
+  /** Why the token of the request was refused (RFC 6750, 3.1). */
   error?: 'invalid_token' | 'insufficient_scope'
   message?: string
 }
@@ -37,7 +37,7 @@ function bearer(
   return `Bearer ${parameters.join(',')}`
 }
 
-/** What was needed, in the form of docker/distribution's `detail`. */
+/** The missing access, in the form of docker/distribution's `detail`. */
 export function missing({ type, name, actions }: Scope) {
   return actions.map((action) => ({ Type: type, Name: name, Action: action }))
 }

@@ -1,6 +1,6 @@
 /**
- * The conditions of a trust rule: names of claims, and for each the text that it must have, where `*` stands for any
- * characters. The admin API validates them with `claimConditionProblem`, and a rule that would not pass is never met.
+ * The conditions of a trust rule: for each named claim the text that it must have, where `*` stands for any characters. The admin
+ * API validates them with `claimConditionProblem`. A stored rule that does not pass this check is never met.
  */
 import type { Json } from '../oci/errors.ts'
 
@@ -13,10 +13,12 @@ const CONDITIONS_MAX = 16
 const NAME_CHARACTERS = 128
 const PATTERN_CHARACTERS = 512
 
-/** The same in all tokens of an issuer and audience, or different in each: no condition on them tells one job from another. */
+/**
+ * These claims are equal in all tokens of an issuer and audience, or different in each. A condition on them cannot tell jobs apart.
+ */
 const TELL_NOTHING = new Set(['iss', 'aud', 'exp', 'nbf', 'iat', 'jti'])
 
-/** What is wrong with conditions, in words for the administrator; null for good ones. */
+/** What is wrong with the conditions, as text for the administrator; null for valid ones. */
 export function claimConditionProblem(conditions: ClaimConditions): string | null {
   const entries = Object.entries(conditions)
   if (entries.length > CONDITIONS_MAX) return `more than ${CONDITIONS_MAX} conditions`
@@ -33,7 +35,7 @@ export function claimConditionProblem(conditions: ClaimConditions): string | nul
   return demanding ? null : 'at least one condition has to ask for more than "*"'
 }
 
-/** The conditions of a stored rule; null for what is none, or should not have been stored. */
+/** The conditions of a stored rule; null for invalid ones. */
 export function parseConditions(text: string): ClaimConditions | null {
   try {
     const value: unknown = JSON.parse(text)
@@ -51,27 +53,27 @@ function isConditions(value: unknown): value is ClaimConditions {
 
 export function meetsConditions(claims: Claims, conditions: ClaimConditions): boolean {
   return Object.entries(conditions).every(([name, pattern]) => {
-    // Not what objects inherit: a claim may be called `constructor`.
+    // Own properties only: a claim may be called `constructor`.
     const claim = Object.hasOwn(claims, name) ? claims[name] : undefined
     return textsOf(claim ?? null).some((text) => matchesGlob(pattern, text))
   })
 }
 
-/** Of an array, those of its elements, any of which may match. */
+/** The texts of a claim. Any element of an array may match. */
 function textsOf(claim: Json): string[] {
   const values: readonly Json[] = Array.isArray(claim) ? claim : [claim]
   return values.flatMap((value) => {
     if (typeof value === 'string') return [value]
     if (typeof value === 'boolean') return [String(value)]
-    // Beyond this, two different numbers are read as the same.
+    // Beyond this, two different numbers can parse to the same value.
     const exact = typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
     return exact ? [String(value)] : []
   })
 }
 
 /**
- * Whether all of `text` matches. Each piece between two stars is taken where it comes first, which leaves most to the others:
- * nothing is tried twice, however many stars there are.
+ * Whether the whole `text` matches. Each piece between two stars is matched at its first occurrence, which leaves most text to the
+ * others. So nothing is tried twice, however many stars there are.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*')

@@ -1,6 +1,6 @@
 /**
- * Bearer tokens of an external token service, which this registry then trusts instead of giving out its own: docker/distribution's
- * "Token Authentication Specification: JWT".
+ * Bearer tokens of an external token service, which this registry accepts instead of issuing its own: docker/distribution's "Token
+ * Authentication Specification: JWT".
  */
 import * as v from 'valibot'
 import { logInfo } from '../lib/log.ts'
@@ -9,7 +9,7 @@ import { foreignTokenProblem, isFor, type Members, readUnverified } from './fore
 import { trustedKey } from './trusted-keys.ts'
 import type { Access, VerifiedToken } from './verified-token.ts'
 
-/** What a bearer token says, once all of it is proved; null for every failure. No D1 query. */
+/** The contents of a bearer token once everything is verified; null for every failure. No D1 query. */
 export async function verifyExternalToken(
   { tokenAuth, allowLoopback }: AuthSettings,
   token: string,
@@ -44,7 +44,7 @@ function readClaims(claims: Members): VerifiedToken | null {
   return { subject: result.output.sub ?? '', access, visible: grantsCatalog(access) ? null : [] }
 }
 
-/** The service granted the list of repositories as a whole: it knows no patterns. */
+/** Whether the token grants the list of repositories. The service has no patterns, so it shows all of them. */
 function grantsCatalog(access: readonly Access[]): boolean {
   return access.some(
     ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),

@@ -1,9 +1,9 @@
-/** What all tokens that somebody else signed have in common: read strictly, believed only by an asymmetric signature. */
+/** Tokens signed by others: they are parsed strictly, and only an asymmetric signature is accepted. */
 import { type CryptoKey, type JWTHeaderParameters, jwtVerify } from 'jose'
 import type { Json } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
 
-/** Never `none`, nor HMAC, whose key would be what everybody may read (RFC 8725, 3.1 and 3.2). */
+/** Never `none`, and never HMAC: its key could be a public key, which everybody can read (RFC 8725, 3.1 and 3.2). */
 export const FOREIGN_ALGORITHMS = [
   'ES256',
   'ES384',
@@ -18,10 +18,10 @@ export const FOREIGN_ALGORITHMS = [
   'Ed25519',
 ] as const
 
-/** How far the clocks of two machines may be apart. */
+/** How far the clocks of two machines may differ. */
 const LEEWAY_SECONDS = 30
 
-/** Room for a chain of certificates in the header. */
+/** Leaves room for a chain of certificates in the header. */
 const TOKEN_CHARACTERS = 32 * 1024
 
 export type Members = Readonly<Record<string, Json>>
@@ -32,8 +32,8 @@ export interface UnverifiedToken {
 }
 
 /**
- * The parts of a JWT in compact form (RFC 7519, 7.2), of which nothing is proved yet; null for what is none, or would be read
- * differently by different parsers.
+ * The parts of a JWT in compact form (RFC 7519, 7.2), none of them verified yet; null for text that is not a JWT, or that different
+ * parsers would read differently.
  */
 export function readUnverified(token: string): UnverifiedToken | null {
   if (token.length > TOKEN_CHARACTERS) return null
@@ -46,7 +46,7 @@ export function readUnverified(token: string): UnverifiedToken | null {
   }
 }
 
-/** @throws where it is not base64url of an object in strict JSON */
+/** @throws where the part is not base64url of an object in strict JSON */
 function membersOf(part: string): Members {
   const value = parseStrictJson(Uint8Array.fromBase64(part, { alphabet: 'base64url' }))
   if (!isMembers(value)) throw new Error('not an object')
@@ -58,10 +58,10 @@ function isMembers(value: Json): value is Members {
 }
 
 export interface Verification {
-  /** The key that the signature must be of; it throws where there is none to trust. */
+  /** The key that must have made the signature. Throws where no trusted key fits. */
   keyOf(header: JWTHeaderParameters): Promise<CryptoKey>
   algorithms: readonly string[]
-  /** Refuses tokens without `iat`, and those issued longer ago. */
+  /** Refuses tokens without `iat`, and tokens issued longer ago than this. */
   maxAgeSeconds?: number
 }
 
@@ -71,10 +71,10 @@ export async function foreignTokenProblem(
   { header, claims }: UnverifiedToken,
   { keyOf, algorithms, maxAgeSeconds }: Verification,
 ): Promise<string | null> {
-  // Explicit typing (RFC 8725, 3.11): the same issuer signs access tokens, logout tokens and more.
-  if (header.typ !== undefined && !isPlainType(header.typ)) return 'of another type than JWT'
-  // 1e999 is a number in JSON, and infinite when it is read.
-  if (!Number.isFinite(claims.exp)) return 'without an expiry'
+  // Explicit typing (RFC 8725, 3.11): the same issuer also signs access tokens, logout tokens and others.
+  if (header.typ !== undefined && !isPlainType(header.typ)) return 'the type is not JWT'
+  // 1e999 is a valid JSON number, and parses to Infinity.
+  if (!Number.isFinite(claims.exp)) return 'it has no expiry'
   try {
     await jwtVerify(token, keyOf, {
       algorithms: [...algorithms],

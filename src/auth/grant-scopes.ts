@@ -1,4 +1,6 @@
-/** From the scopes that a client asks for to what a token allows: less, where it has less, and never an error. */
+/**
+ * From the scopes that a client requests to the access that its token grants. Missing rights are left out; they are never an error.
+ */
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import { isRepositoryName } from '../oci/name.ts'
 import type { Action } from '../store/grants.ts'
@@ -7,11 +9,11 @@ import type { Scope } from './scopes.ts'
 
 export interface GrantedScopes {
   access: readonly Scope[]
-  /** What lists of repositories show; only where lists were asked for. */
+  /** Which repositories lists show; only where a list was requested. */
   visible?: readonly RepositoryPattern[]
 }
 
-/** What `rights` has of the scopes. Everybody may ask for lists: they show what the caller may pull. */
+/** The part of the scopes that `rights` covers. Every caller may request lists: they show what it may pull. */
 export function grantScopes(rights: Rights, scopes: readonly Scope[]): GrantedScopes {
   const access = scopes.flatMap((scope) => grantScope(rights, scope))
   const mayList = access.some(({ type }) => type === 'registry')
@@ -28,7 +30,10 @@ function grantScope(rights: Rights, { type, name, actions }: Scope): Scope[] {
   return granted.length === 0 ? [] : [{ type, name, actions: granted }]
 }
 
-/** Clients know no create-only push: one who asks for `push` and has just that gets that. `*` asks for all. */
+/**
+ * Clients do not know `create` (push of new tags only): a caller that requests `push` and has only `create` gets `create`. `*`
+ * requests everything.
+ */
 function grantActions(held: ReadonlySet<Action>, asked: ReadonlySet<string>): Action[] {
   const push = held.has('push') ? 'push' : 'create'
   const wanted = (['pull', push, 'delete'] as const).filter((action) => {

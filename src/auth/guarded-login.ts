@@ -1,21 +1,20 @@
-/** An attempt to log in, before which the guards of the client's address and of the account's name are asked. */
+/** Guards a login attempt: checks the failed logins of the client's address and of the account name first. */
 import { RegistryError } from '../oci/errors.ts'
 import type { AuthContext } from './auth-settings.ts'
 import type { LoginGuard } from './login-guard.ts'
 
 /**
- * A name bears so many times the failures that an address does: whoever guesses is slowed at its own address first, and only many
- * addresses together make a name wait.
+ * A name allows this many times the failures that an address does. A single guesser reaches the limit of its address first; only
+ * many addresses together make a name wait.
  */
 export const NAME_FACTOR = 5
 
-/** Account names have up to 64 characters: a longer name shares its count, but never with an account. */
+/** Account names have up to 64 characters. Longer names may share a count with each other, but never with an account. */
 const NAME_LENGTH = 65
 
 /**
- * Makes an attempt to log in, counted for the client's address and for the account of this name; null, where the account is not
- * what is guessed at, leaves it out.
- * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` where the attempt may not be made yet
+ * Makes a login attempt, counted for the client's address and for the account `name`. A null name counts for the address only.
+ * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` where the attempt must wait
  */
 export async function guarded(
   context: AuthContext,
@@ -28,7 +27,7 @@ export async function guarded(
   try {
     if (await attempt()) outcome = 'right'
   } catch (error) {
-    // Refused before the password was looked at. What breaks off anywhere else counts as failed.
+    // Refused before the password was checked. An attempt that breaks off anywhere else counts as failed.
     if (error instanceof RegistryError) outcome = 'not made'
     throw error
   } finally {
@@ -125,10 +124,10 @@ function tooMany(
   })
 }
 
-/** What one client has: of IPv6 a /64, in which it may choose its address freely (RFC 4291 section 2.5.1); else the address. */
+/** The network of one client: the /64 of an IPv6 address, which it chooses freely (RFC 4291 section 2.5.1), or the address. */
 export function networkOf(address: string): string {
   const host = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1)
-  // An IPv4-mapped address is one of IPv4.
+  // An IPv4-mapped address counts as IPv4.
   if (host === undefined || host.startsWith('::ffff:')) return host ?? address
   const [head = '', tail] = host.split('::')
   const groups = (part: string | undefined) => (part ? part.split(':') : [])

@@ -1,16 +1,16 @@
 /**
- * One slow hash at a time in an isolate. A hash computes without a pause: many side by side would keep every other request waiting
- * until the last one is done.
+ * One slow hash at a time in an isolate. A hash computes without a pause: several at once would block every other request until the
+ * last one is done.
  */
 import { RegistryError } from '../oci/errors.ts'
 
-/** Between two looks at whether the turn is free. What else waits for the isolate gets it meanwhile. */
+/** The interval between two checks whether the turn is free. Other work of the isolate runs in between. */
 const LOOK_MS = 20
 
-/** After so many looks at the same turn its request is gone: a client that leaves ends its request anywhere. */
+/** After this many checks of the same turn, its request is gone: it can end anywhere when its client disconnects. */
 const ABANDONED_LOOKS = 50
 
-/** After so long a login is refused: what it waits for may be any number of wrong passwords. */
+/** A login is refused after this wait: any number of wrong passwords may be ahead of it. */
 const PATIENCE_MS = 15_000
 
 export class HashTurns {
@@ -22,14 +22,15 @@ export class HashTurns {
   }
 
   /**
-   * Computes when it is its turn; true without that where meanwhile `isFound`.
+   * Computes when its turn comes. Returns true without computing once `isFound` is true.
    * @throws {RegistryError} UNAVAILABLE with `Retry-After` where its turn does not come in time
    */
   async take(compute: () => Promise<boolean>, isFound: () => boolean): Promise<boolean> {
     const turn = {}
     let last = this.#turn
     let isMine = last === null
-    // A promise of another request cannot be waited for. What two looks find free is taken, so that others come between.
+    // A request cannot await a promise of another request. The turn is taken after two checks find it free, so that other requests
+    // run in between.
     for (let looks = 0, all = 1; !isMine; last = this.#turn, all += 1) {
       await scheduler.wait(LOOK_MS)
       if (isFound()) return true

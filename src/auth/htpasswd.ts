@@ -1,24 +1,24 @@
 /**
- * Users of an htpasswd file, as docker/distribution takes them (registry/auth/htpasswd): lines of `name:hash`, with hashes of
- * bcrypt alone. Other lines are read and let nobody in.
+ * Users of an htpasswd file, as docker/distribution reads it (registry/auth/htpasswd): lines of `name:hash`. Only bcrypt hashes are
+ * supported; entries with other hashes never match a password.
  */
 import { compare } from 'bcryptjs'
 
 /** Hashes by user name. */
 export type Htpasswd = ReadonlyMap<string, string>
 
-/** Go's bcrypt and bcryptjs compute no lower one: such a hash lets nobody in. */
+/** Go's bcrypt and bcryptjs support no lower cost: no password matches such a hash. */
 const COST_MIN = 4
 
-/** bcryptjs takes more than a second for a higher one, of the CPU time that a request has. */
+/** A higher cost takes bcryptjs more than a second of the request's CPU time. */
 const COST_MAX = 14
 
-/** A slash stands between an account and its access token; with the name `oidc` comes an ID token. */
+/** A slash separates an account from its access token's name; the name `oidc` comes with an ID token. */
 const NOBODYS_NAME = /^oidc$|\//
 
 /**
- * @throws {Error} naming the first line that is no entry, or whose name or hash is not taken. It does not show the line, which may hold
- * a password, as docker/distribution does.
+ * @throws {Error} with the number of the first line that is no entry, or whose name or hash is not allowed. Unlike
+ * docker/distribution, it does not show the line, which may hold a password.
  */
 export function parseHtpasswd(text: string): Htpasswd {
   const users = new Map<string, string>()
@@ -26,7 +26,7 @@ export function parseHtpasswd(text: string): Htpasswd {
     const entry = line.trim()
     if (entry === '' || entry.startsWith('#')) continue
     const colon = entry.indexOf(':')
-    // Nobody has the empty name, which stands for anonymous here.
+    // The empty name is refused: it means anonymous here.
     if (colon < 1) throw new Error(`htpasswd: invalid entry at line ${index + 1}: not name:hash`)
     const name = entry.slice(0, colon)
     if (NOBODYS_NAME.test(name)) {
@@ -42,8 +42,8 @@ export function parseHtpasswd(text: string): Htpasswd {
 }
 
 /**
- * Whether the user has this password, of which bcrypt takes the first 72 bytes. It takes the same time for every user, and for
- * null, whom nobody is: each step of the cost doubles the time, so that the steps that are missing to the highest cost add up.
+ * Whether the user has this password; bcrypt uses its first 72 bytes. It takes the same time for every user, and for null (no such
+ * user): each step of the cost doubles the time, so one comparison for each missing step fills the time up to the highest cost.
  */
 export async function verifyHtpasswd(
   users: Htpasswd,
@@ -60,7 +60,7 @@ export async function verifyHtpasswd(
   return right
 }
 
-/** Of bcrypt's hashes the binary logarithm of their rounds; 0 for what is none. */
+/** The cost of a bcrypt hash (binary logarithm of its rounds); 0 for other text. */
 function costOf(hash: string): number {
   const [, cost] = /^\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}$/.exec(hash) ?? []
   return Number(cost) >= COST_MIN ? Number(cost) : 0

@@ -1,6 +1,6 @@
 /**
- * OIDC ID tokens as credentials, so that a CI job needs no stored secret: who the job is says its issuer, what it may do say
- * the trust rules that it meets (OpenID Connect Core 1.0, 3.1.3.7).
+ * OIDC ID tokens as credentials, so that a CI job needs no stored secret. The issuer says who the job is; the trust rules that it
+ * meets say what it may do (OpenID Connect Core 1.0, 3.1.3.7).
  */
 import { logInfo } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
@@ -18,16 +18,16 @@ import type { Identity } from './identity.ts'
 import { issuerKeys } from './issuer-keys.ts'
 import { Rights } from './rights.ts'
 
-/** Issued for one job: none runs longer. */
+/** An ID token is issued for one job, and no job runs longer. */
 const MAX_AGE_SECONDS = 24 * 60 * 60
 
-/** Of OpenID Connect Core 1.0, 2; and what can be written into a log without confusing its reader. */
+/** The length limit of OpenID Connect Core 1.0, 2, and only characters that cannot confuse the reader of a log. */
 const SUBJECT = /^[^\p{C}\p{Zl}\p{Zp}]{1,255}$/u
 
 /**
- * The bearer of an ID token, with the grants of every trust rule that the token meets and of everybody. One D1 query; the
- * issuer is asked only where a rule names it, and its keys are kept in the isolate.
- * @throws {RegistryError} UNAUTHORIZED, which does not say why (the log does)
+ * The identity of an ID token's bearer: the grants of every trust rule that the token meets, and those of anonymous. One D1 query.
+ * The issuer is contacted only where a rule names it, and the isolate caches its keys.
+ * @throws {RegistryError} UNAUTHORIZED, which does not say why; the log does
  */
 export async function identityOfIdToken(
   { db, settings }: AuthContext,
@@ -60,7 +60,7 @@ export async function identityOfIdToken(
   }
 }
 
-/** With the issuer's path: some hosts have many issuers, each with its own names (Keycloak's realms). */
+/** Includes the issuer's path: some hosts have many issuers, each with its own names (Keycloak's realms). */
 export function subjectOf(issuer: string, sub: string): string {
   const { host, pathname } = new URL(issuer)
   return `oidc:${host}${pathname.replace(/\/$/, '')}:${sub}`
@@ -71,7 +71,7 @@ function isMet(rule: TrustRule, claims: Members): boolean {
   return isFor(claims, rule.audience) && conditions !== null && meetsConditions(claims, conditions)
 }
 
-/** The reason is for the operator: to a stranger it would tell the rules. */
+/** The reason goes to the log only: it would reveal the rules to a stranger. */
 function refusal(reason: string, issuer = '', subject = ''): RegistryError {
   const shown = { issuer: issuer.slice(0, 255), subject: subject.slice(0, 255) }
   logInfo({ message: 'an ID token was refused', reason, ...shown })

@@ -1,6 +1,6 @@
 /**
- * Who sent a request, once that is proved: by a password, an access token, an ID token, the login of a program that embeds the
- * registry, or by saying nothing at all.
+ * Who sent a request, once it is proved: by a password, an access token, an ID token, or the login of a program that embeds the
+ * registry; or anonymous.
  */
 import type { Rights } from './rights.ts'
 
@@ -13,13 +13,13 @@ export interface Identity {
   subject: string
   rights: Rights
   /**
-   * What the credential was checked against: a new password, or a withdrawn token, changes it, and refresh tokens end with it.
-   * Null where no refresh token may be given (anonymous, trust).
+   * What the credential was checked against. A new password or a revoked token changes it and ends the refresh tokens. Null where
+   * no refresh token is issued (anonymous, trust).
    */
   verifier: string | null
   /**
-   * What bearer and refresh tokens carry, and end with (sessions.ts): of an account its session's number, of an access token that
-   * and its id. Null where there is no account.
+   * Bearer and refresh tokens carry it and end with it (sessions.ts): the session number of an account; for an access token that
+   * number and the token's id. Null without an account.
    */
   session: string | null
 }

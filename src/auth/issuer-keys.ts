@@ -8,7 +8,7 @@ const ISSUER_CHARACTERS = 255
 
 const Discovery = v.object({ issuer: v.string(), jwks_uri: v.string() })
 
-/** Only issuers with a trust rule come here, so that they are few. */
+/** Few entries: only issuers with a trust rule are added. */
 const issuers = new Map<string, RemoteKeys>()
 
 export function issuerKeys(issuer: string, allowLoopback: boolean): RemoteKeys {
@@ -22,19 +22,19 @@ export function issuerKeys(issuer: string, allowLoopback: boolean): RemoteKeys {
 async function fetchKeys(issuer: string, allowLoopback: boolean): Promise<unknown> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const discovered = v.parse(Discovery, await fetchJson(url, { allowLoopback }))
-  // 4.3: else whoever serves one path of a host could speak for another one.
-  if (discovered.issuer !== issuer) throw new Error(`${url}: it is of another issuer`)
+  // 4.3: otherwise the server of one path could speak for another issuer on the same host.
+  if (discovered.issuer !== issuer) throw new Error(`${url}: it belongs to another issuer`)
   return fetchJson(discovered.jwks_uri, { allowLoopback })
 }
 
-/** Why a URL cannot be the issuer of a trust rule, in words for the administrator; null where it can. */
+/** Why a URL cannot be the issuer of a trust rule, as text for the administrator; null where it can. */
 export function issuerProblem(url: string, allowLoopback: boolean): string | null {
   if (url.length > ISSUER_CHARACTERS) return `an issuer has at most ${ISSUER_CHARACTERS} characters`
   const problem = addressProblem(url, { allowLoopback })
   if (problem !== null) return `the issuer cannot be asked: ${problem}`
   const { origin, pathname, search } = new URL(url)
   if (search !== '') return 'an issuer has no query'
-  // It is compared with `iss` as it is written, so that only the plain spelling can ever match.
+  // It is compared with `iss` character by character, so only the plain spelling can ever match.
   const plain = [origin, `${origin}${pathname}`].includes(url) && !pathname.includes('//')
   return plain ? null : `the issuer is not in its plain form, ${origin}${pathname}`
 }

@@ -1,7 +1,7 @@
 /**
- * Credentials that this isolate has found right before, so that the slow hash is computed once and not with each request. What
- * they were checked against is part of the key: a changed password is unknown again. Neither can be read from the memory: the
- * entries are HMACs under a key that is random and stays here.
+ * Credentials that this isolate has verified recently, so that the slow hash is not computed for each request. The verifier is part
+ * of the key: after a change of password the old entry no longer matches. Entries are HMACs under a random key of this isolate, so
+ * memory reveals neither.
  */
 
 const CAPACITY = 1000
@@ -10,14 +10,14 @@ export class KnownCredentials {
   readonly #capacity: number
   /** The least recently used first. */
   readonly #entries = new Set<string>()
-  /** Made with the first request: the runtime has no random numbers before. */
+  /** Created on the first request: the runtime has no random numbers before. */
   #secret: Uint8Array<ArrayBuffer> | undefined
 
   constructor(capacity: number = CAPACITY) {
     this.#capacity = capacity
   }
 
-  /** What stands for a password that was checked against `verifier`, which has no NUL. */
+  /** The entry of a password that was checked against `verifier`, which has no NUL. */
   async entryOf(verifier: string, password: string): Promise<string> {
     this.#secret ??= crypto.getRandomValues(new Uint8Array(32))
     const algorithm = { name: 'HMAC', hash: 'SHA-256' }

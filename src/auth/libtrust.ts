@@ -1,4 +1,4 @@
-/** Key ids as docker's libtrust makes them, which docker/distribution expects in a token's `kid`. */
+/** Key ids in the form of docker's libtrust, which docker/distribution expects in a token's `kid`. */
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 

@@ -1,7 +1,7 @@
 /**
- * Counts failed logins, exactly: one Durable Object for each account name and one for each client address that somebody tried. An
- * attempt counts as failed before its password is hashed, so that attempts at the same time cannot outrun the count. A name's
- * failures do not count where it has logged in from: strangers cannot lock its owner out.
+ * Counts failed logins exactly: one Durable Object for each account name and for each client address with an attempt. An attempt
+ * counts as failed before its password is hashed, so that concurrent attempts cannot outrun the count. Attempts on a name from
+ * networks where it has logged in before do not count: strangers cannot lock its owner out.
  */
 import { DurableObject } from 'cloudflare:workers'
 
@@ -9,19 +9,19 @@ import { DurableObject } from 'cloudflare:workers'
 const FIRST_WAIT_MS = 30_000
 const LONGEST_WAIT_MS = 60 * 60 * 1000
 
-/** Failures are forgotten when for so long nobody tried who might have. */
+/** Failures are forgotten this long after the last counted attempt, or after its wait ended. */
 const REMEMBER_MS = 60 * 60 * 1000
 
 /** How long an attempt waits for the outcome of those before it. */
 const OUTCOME_MS = 2000
 
-/** From where a name has logged in is remembered for so long, and noted again after a day. */
+/** A network is remembered this long after a login of the name; the time is renewed at most once a day. */
 const KNOWN_MS = 30 * 24 * 60 * 60 * 1000
 const NOTED_MS = 24 * 60 * 60 * 1000
 const KNOWN_MAX = 20
 
 interface Failures {
-  /** Those whose outcome is not known yet included. */
+  /** Includes attempts whose outcome is not known yet. */
   count: number
   blockedUntil: number
   forgottenAt: number
@@ -32,18 +32,18 @@ type Networks = Record<string, number>
 const NONE: Failures = { count: 0, blockedUntil: 0, forgottenAt: 0 }
 
 export class LoginGuard extends DurableObject {
-  /** Attempts that were let through and whose outcome is not known yet. */
+  /** Attempts that were allowed and whose outcome is not known yet. */
   #open = 0
   #outcome = Promise.withResolvers<void>()
 
   /**
-   * Counts an attempt as failed and lets it through, unless there were `failuresMax` and their wait is not over.
-   * @param waits whether it may take a while to hear how the attempts before it end
-   * @returns 0, or the milliseconds to wait: then nothing was counted
+   * Counts an attempt as failed and allows it, unless there were `failuresMax` failures and their wait is not over.
+   * @param waits whether it may wait for the outcome of earlier attempts
+   * @returns 0 if allowed; otherwise the milliseconds to wait, and nothing was counted
    */
   async attempt(failuresMax: number, waits = true): Promise<number> {
     const deadline = Date.now() + OUTCOME_MS
-    // Many right passwords at the same time look like as many failures until their outcome is known.
+    // Until their outcome is known, many right passwords at the same time look like as many failures.
     while (waits && this.#waitMs > 0 && this.#open > 0) {
       if (!(await this.#outcomeBefore(deadline))) break
     }
@@ -54,17 +54,17 @@ export class LoginGuard extends DurableObject {
     return 0
   }
 
-  /** The same for a name, from a network; what comes from where the name has logged in is let through, and not counted. */
+  /** The same for a name, from a network. An attempt from a network where the name has logged in is allowed and not counted. */
   async attemptFrom(network: string, failuresMax: number, waits = true): Promise<number | 'known'> {
     return network in this.#networks ? 'known' : this.attempt(failuresMax, waits)
   }
 
-  /** The attempt failed, as was counted. */
+  /** The attempt failed. It is already counted. */
   failed(): void {
     this.#settle()
   }
 
-  /** The attempt was right, or was not made: takes back its own count. */
+  /** The attempt was right, or was not made: removes its own count. */
   async takeBack(): Promise<void> {
     const failures = this.#failures
     const count = failures.count - 1
@@ -73,14 +73,14 @@ export class LoginGuard extends DurableObject {
     this.#settle()
   }
 
-  /** The attempt was right: forgets all failures, and remembers where it came from. */
+  /** The attempt was right: forgets all failures and remembers its network. */
   async forget(network: string | null = null): Promise<void> {
     await this.#drop()
     if (network !== null) await this.remember(network)
     this.#settle()
   }
 
-  /** An attempt was right that was not counted. */
+  /** An uncounted attempt was right. */
   async remember(network: string): Promise<void> {
     const now = Date.now()
     const { [network]: until = 0, ...others } = this.#networks
@@ -96,14 +96,14 @@ export class LoginGuard extends DurableObject {
     else await this.#wakeLater()
   }
 
-  /** The networks that the name has logged in from, each with the time when that is forgotten. */
+  /** The networks where the name has logged in, each with the time when it is forgotten. */
   get #networks(): Networks {
     const networks = this.ctx.storage.kv.get<Networks>('networks') ?? {}
     const now = Date.now()
     return Object.fromEntries(Object.entries(networks).filter(([, until]) => now < until))
   }
 
-  /** Drops the failures, and everything where there are no networks either. */
+  /** Deletes the failures, or all storage where there are no networks either. */
   async #drop(): Promise<void> {
     const networks = this.#networks
     if (Object.keys(networks).length === 0) return this.ctx.storage.deleteAll()
@@ -111,7 +111,7 @@ export class LoginGuard extends DurableObject {
     await this.#wakeLater()
   }
 
-  /** Sets the alarm for the first thing that is to be forgotten. */
+  /** Sets the alarm for the earliest time at which something is forgotten. */
   async #wakeLater(): Promise<void> {
     const failures = this.#failures
     const times = [
@@ -149,7 +149,7 @@ export class LoginGuard extends DurableObject {
   async #outcomeBefore(deadline: number): Promise<boolean> {
     const left = deadline - Date.now()
     if (left <= 0) return false
-    // A timer that nobody waits for would keep the object in memory.
+    // A timer left running would keep the object in memory.
     const over = new AbortController()
     const timer = scheduler.wait(left, { signal: over.signal }).catch(() => undefined)
     await Promise.race([this.#outcome.promise, timer])

@@ -1,6 +1,6 @@
 /**
- * Who somebody is that shows a name and a password or an access token. What is refused is refused alike, and in the same time,
- * whether the name is unknown, the account disabled or the password wrong.
+ * Login with a name and a password or an access token. Every refusal has the same text and takes the same time, whether the name is
+ * unknown, the account is disabled or the password is wrong.
  */
 
 import { logError } from '../lib/log.ts'
@@ -30,13 +30,13 @@ import { EVERYTHING, Rights } from './rights.ts'
 
 const ADMIN = 'admin'
 
-/** The last use of an access token is noted as exactly as this, to spare a write with each request. */
+/** The last use of an access token has this precision, which saves a write with each request. */
 const USE_NOTED_MS = 60_000
 
-/** As in docker/distribution, which knows no rights of single users. */
+/** As in docker/distribution, which has no rights for single users. */
 const HTPASSWD_GRANTS: readonly Grant[] = [{ pattern: '**', actions: ['pull', 'push', 'delete'] }]
 
-/** Whoever has a password can be checked against something. */
+/** An identity with a password has a verifier. */
 type PasswordHolder = Identity & { verifier: string }
 
 /** One text for every reason: a stranger must not learn which names exist. */
@@ -46,12 +46,12 @@ const known = new KnownCredentials()
 
 const hashTurns = new HashTurns()
 
-/** Whether a database was found to have an account. */
+/** Databases that have at least one account. */
 const peopled = new Memory<true>(Number.POSITIVE_INFINITY)
 
 /**
- * @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS with `Retry-After` after too
- * many failures; UNAVAILABLE where nobody can log in yet
+ * @throws {RegistryError} UNAUTHORIZED without its challenge; TOOMANYREQUESTS with `Retry-After` after too many failures;
+ * UNAVAILABLE where nobody can log in yet
  */
 export async function login(
   context: AuthContext,
@@ -66,7 +66,7 @@ export async function login(
   throw new RegistryError('UNAUTHORIZED', { message: WRONG_CREDENTIALS })
 }
 
-/** The caller hears that the login failed, even where it cannot be counted. */
+/** The caller gets the login error even where counting fails. */
 async function countFailedLogin({ db, address }: AuthContext, user: string): Promise<void> {
   try {
     await noteFailedLogin(db, user, address === '' ? '' : networkOf(address), Date.now())
@@ -75,7 +75,7 @@ async function countFailedLogin({ db, address }: AuthContext, user: string): Pro
   }
 }
 
-/** The identity of this subject as it stands now; null where it can log in no more, or never could. */
+/** The current identity of this subject; null where it can no longer log in, or never could. */
 export async function identityOf(context: AuthContext, subject: string): Promise<Identity | null> {
   const slash = subject.indexOf('/')
   if (slash < 0) return passwordHolder(context, subject)
@@ -90,7 +90,7 @@ export async function anonymousIdentity(db: Database): Promise<Identity> {
 }
 
 /**
- * A registry that its owner gave no credentials yet is open to nobody, rather than by accident to everybody.
+ * A registry without credentials is closed, so that it is never open to everybody by accident.
  * @throws {RegistryError} UNAVAILABLE, saying what to set
  */
 export async function requireCredentials({ db, settings }: AuthContext): Promise<void> {
@@ -99,7 +99,7 @@ export async function requireCredentials({ db, settings }: AuthContext): Promise
   if (!(await hasAccounts(db))) {
     throw new RegistryError('UNAVAILABLE', {
       message:
-        'this registry has no credentials yet: its owner sets the variable ADMIN_PASSWORD to a password of at least 12 characters',
+        'this registry has no credentials yet: its owner must set the variable ADMIN_PASSWORD to a password of at least 12 characters',
     })
   }
   peopled.set(db, true)
@@ -123,7 +123,9 @@ async function loginByPassword(
   return right ? holder : null
 }
 
-/** Nobody guesses a token: a wrong one counts for the address alone, lest one that expired somewhere locks its owner out. */
+/**
+ * Nobody can guess a token. A wrong one counts for the address only: an expired token in some script must not lock its owner out.
+ */
 async function loginByToken(
   context: AuthContext,
   user: string,
@@ -161,7 +163,7 @@ async function passwordHolder(
   return { kind: 'htpasswd', subject: name, rights, verifier, session: null }
 }
 
-/** Whoever it is, one hash of each kind in use is computed: the time tells nothing of the name. */
+/** Computes one hash of each kind in use for every name, so that the time reveals nothing about the name. */
 async function isPasswordOf(
   holder: PasswordHolder | null,
   password: string,
@@ -203,7 +205,7 @@ async function noteUse(db: Database, { id, lastUsedAt }: TokenCredentials): Prom
   }
 }
 
-/** Compares the hashes, so that neither the time nor a length tells how much was right. */
+/** Compares hashes, so that neither the time nor the length reveals how much was right. */
 async function hasSha256(text: string, hash: string): Promise<boolean> {
   return crypto.subtle.timingSafeEqual(await sha256(text), Uint8Array.fromHex(hash))
 }

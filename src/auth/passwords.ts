@@ -1,13 +1,13 @@
 /**
- * Passwords of accounts, and the slow hash that they are kept as: PBKDF2, the only one that WebCrypto has, with as many
- * iterations as the runtime takes in one call. Anything slower would have to run in JavaScript, at the attacker's advantage.
+ * Passwords of accounts and their slow hash: PBKDF2, the only one in WebCrypto, with as many iterations as the runtime allows in
+ * one call. A slower hash would run in JavaScript, which costs the registry more than an attacker.
  */
 
-/** NIST SP 800-63B asks for 8 at least; PBKDF2 on a fast machine asks for more. In characters. */
+/** In characters. NIST SP 800-63B requires at least 8; PBKDF2 on a fast machine needs more. */
 const LENGTH_MIN = 12
 const LENGTH_MAX = 256
 
-/** What Workers allow: https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
+/** The maximum in Workers: https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
 const ITERATIONS = 100_000
 const SALT_BYTES = 16
 const HASH_BYTES = 32
@@ -18,33 +18,33 @@ interface Stored {
   hash: Uint8Array<ArrayBuffer>
 }
 
-/** What no password hashes to, in practice: stands in where there is no hash, so that it takes as long as if there were. */
+/** A hash that no password has in practice. It replaces a missing hash, so that the check takes as long. */
 const NOBODY: Stored = {
   iterations: ITERATIONS,
   salt: new Uint8Array(SALT_BYTES),
   hash: new Uint8Array(HASH_BYTES),
 }
 
-/** Whether an account may have this password: long enough, and possible in Basic credentials (RFC 7617 section 2). */
+/** Whether an account may have this password: long enough, and valid in Basic credentials (RFC 7617 section 2). */
 export function isPassword(text: string): boolean {
   const length = [...text].length
   const wellFormed = text.isWellFormed() && !/\p{Cc}/u.test(text)
   return wellFormed && length >= LENGTH_MIN && length <= LENGTH_MAX
 }
 
-/** `pbkdf2-sha512$<iterations>$<salt>$<hash>`, both in base64. */
+/** `pbkdf2-sha512$<iterations>$<salt>$<hash>`, salt and hash in base64. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES))
   const hash = await derive(password, salt, ITERATIONS)
   return `pbkdf2-sha512$${ITERATIONS}$${salt.toBase64()}$${hash.toBase64()}`
 }
 
-/** Whether `stored` is of this password. Of null, where nobody has a password, it never is, which takes as long to find out. */
+/** Whether `stored` is the hash of this password. For null (no password) it is always false, and takes as long. */
 export async function verifyPassword(password: string, stored: string | null): Promise<boolean> {
   const parsed = stored === null ? null : parse(stored)
   const { iterations, salt, hash } = parsed ?? NOBODY
   const given = await derive(password, salt, iterations)
-  // HMAC fills its key up with zeros (RFC 2104): NULs behind a password would not change the hash.
+  // HMAC pads its key with zeros (RFC 2104): NULs after a password would not change the hash.
   return crypto.subtle.timingSafeEqual(given, hash) && parsed !== null && isPassword(password)
 }
 

@@ -1,6 +1,6 @@
 /**
- * Refresh tokens (RFC 6749, 6), which `docker login` keeps instead of the password. They say who it was, not what it might do:
- * that is looked up when one is used. A new password, a withdrawn access token, a sign-out or a disabled account ends them for good.
+ * Refresh tokens (RFC 6749, 6), which `docker login` stores instead of the password. They name the subject, not its rights: those
+ * are looked up at each use. A new password, a revoked access token, a sign-out or a disabled account ends them for good.
  */
 
 import * as v from 'valibot'
@@ -14,10 +14,10 @@ import { TOKEN_LIFETIME_MAX_MS } from './token-keys.ts'
 
 const CLAIMS = v.object({ sub: v.string(), cred: v.string(), ses: v.optional(v.string()) })
 
-/** Of an account that has had no other session since there are numbers: tokens from before carry none. */
+/** The session of an account that never began another one. Tokens from before sessions had numbers carry none. */
 const FIRST_SESSION = /^0(?:\.|$)/
 
-/** Null for whom none is given: anonymous, and CI jobs, which have a fresh ID token each time. */
+/** Null where none is issued: for anonymous, and for CI jobs, which have a fresh ID token each time. */
 export async function issueRefreshToken(
   db: Database,
   settings: AuthSettings,
@@ -30,7 +30,7 @@ export async function issueRefreshToken(
   return token
 }
 
-/** Whose token it is, as it stands now; null where the token is not valid, or its credential is not any more. */
+/** The current identity of the token's subject; null where the token or its credential is no longer valid. */
 export async function redeemRefreshToken(
   context: AuthContext,
   token: string,
@@ -50,7 +50,7 @@ function isInSession({ session }: Identity, carried: string | undefined): boolea
   return carried === undefined ? FIRST_SESSION.test(session) : carried === session
 }
 
-/** Tells one verifier from another to the registry alone: the bearer of a token can read its claims. */
+/** A keyed hash of the verifier: the bearer can read the claims, but only the registry can compute it. */
 async function fingerprint(db: Database, verifier: string): Promise<string> {
   const key = await signingKey(db, 'refresh')
   const mac = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(verifier))

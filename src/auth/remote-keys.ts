@@ -1,29 +1,29 @@
 /**
- * A set of public keys that somebody else publishes (RFC 7517, 5) and changes: kept in the isolate, and fetched again when it
- * has grown old or lacks a key.
+ * A set of public keys that another party publishes (RFC 7517, 5) and changes. The isolate caches it, and fetches it again when it
+ * is old or lacks a key.
  */
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose'
 import * as v from 'valibot'
 import { logError } from '../lib/log.ts'
 
-/** After this the keys are fetched again, so that a withdrawn one is not accepted for much longer. */
+/** The keys are fetched again after this time, so that a withdrawn key is not accepted for much longer. */
 const FRESH_MS = 10 * 60_000
 
-/** So long, in all, they are used while they cannot be fetched again. */
+/** The total time that keys are used while they cannot be fetched again. */
 const USABLE_MS = 60 * 60_000
 
-/** Between two fetches for the sake of an unknown key, whatever key ids strangers make up. */
+/** The minimum time between two fetches for unknown keys: strangers can invent any number of key ids. */
 const SEARCH_MS = 30_000
 
-/** After a fetch that failed. */
+/** The minimum time after a failed fetch. */
 const RETRY_MS = 5000
 
-/** Longer than a fetch can take: whoever leads one may be gone before it ends, and another request then takes over. */
+/** Longer than a fetch can take. A request may end before its fetch does; then another one takes over. */
 const LEASE_MS = 12_000
 
 const Key = v.looseObject({ kty: v.string() })
 
-/** What is no key does not make the others useless (RFC 7517, 5). */
+/** Invalid entries do not invalidate the other keys (RFC 7517, 5). */
 const KeySet = v.object({
   keys: v.pipe(
     v.array(v.unknown()),
@@ -44,7 +44,7 @@ export class RemoteKeys {
     this.#load = load
   }
 
-  /** The one key that fits `kid` and `alg`. @throws where there is none, or more than one */
+  /** The only key that fits `kid` and `alg`. @throws where none or more than one fits */
   async keyOf(header: JWTHeaderParameters): Promise<CryptoKey> {
     const isOld = this.#age > FRESH_MS
     if (isOld) await this.#fetchWhere(() => this.#age > FRESH_MS)
@@ -54,11 +54,11 @@ export class RemoteKeys {
     if (found !== null) return found
     const isKnown = this.#find !== null
     throw new Error(
-      isKnown ? 'signed with a key that is not published' : 'its keys are not at hand',
+      isKnown ? 'signed with a key that is not published' : 'the public keys are not available',
     )
   }
 
-  /** Its issuer may have a new key: there must be no wait between its first use and its first success. */
+  /** The issuer may have a new key, which must be accepted from its first use. */
   async #search(header: JWTHeaderParameters): Promise<CryptoKey | null> {
     await this.#fetchWhere(() => {
       if (Date.now() < this.#nextSearch) return false
@@ -82,9 +82,9 @@ export class RemoteKeys {
     }
   }
 
-  /** Fetches the keys where that is due, after a fetch by another request, if there is one. */
+  /** Fetches the keys if due, after a running fetch of another request. */
   async #fetchWhere(isDue: () => boolean): Promise<void> {
-    // Its promise cannot be shared: the runtime ends what a request began when that request is over.
+    // The promise cannot be shared: the runtime cancels the work of a request when the request ends.
     while (Date.now() < this.#fetchingUntil) await scheduler.wait(20)
     if (Date.now() < this.#nextAttempt || !isDue()) return
     this.#fetchingUntil = Date.now() + LEASE_MS

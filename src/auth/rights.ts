@@ -1,4 +1,4 @@
-/** What a caller may do: the sum of its grants, and for a token no more than its own grants allow. */
+/** The rights of a caller: the sum of its grants. A token's own grants limit those of its owner. */
 import {
   intersectPatterns,
   matchesPattern,
@@ -8,7 +8,7 @@ import type { Action, Grant } from '../store/grants.ts'
 
 const NOTHING: ReadonlySet<Action> = new Set()
 
-/** What each action brings with it. */
+/** The actions that each action includes. */
 const INCLUDED: Record<Action, readonly Action[]> = {
   pull: ['pull'],
   create: ['create'],
@@ -22,7 +22,7 @@ export class Rights {
   readonly #limit: readonly Grant[] | null
   readonly #actions: ReadonlySet<Action> | null
 
-  /** `limit` and `actions`, where they are not null, take away everything that they do not have themselves. */
+  /** `limit` and `actions`, where not null, restrict the grants to what they contain. */
   constructor(
     grants: readonly Grant[],
     limit: readonly Grant[] | null = null,
@@ -33,13 +33,13 @@ export class Rights {
     this.#actions = actions
   }
 
-  /** The same on every repository, but no more than these actions and what they include; no administration. */
+  /** The same rights, limited to these actions and what they include; no administration. */
   only(actions: readonly Action[]): Rights {
     const included = new Set(actions.flatMap((action) => INCLUDED[action]))
     return new Rights(this.#grants, this.#limit, included)
   }
 
-  /** The actions on a repository, whether it exists or not. */
+  /** The actions on a repository, whether or not it exists. */
   on(repository: string): ReadonlySet<Action> {
     const all = actionsOn(this.#grants, repository)
     const granted = this.#actions === null ? all : all.intersection(this.#actions)
@@ -55,7 +55,7 @@ export class Rights {
     )
   }
 
-  /** The repositories that it may pull from, for lists of names. */
+  /** The repositories that it may pull from: for lists of names. */
   get pullable(): readonly RepositoryPattern[] {
     if (this.#actions !== null && !this.#actions.has('pull')) return []
     const granted = pullPatterns(this.#grants)
@@ -66,7 +66,6 @@ export class Rights {
   }
 }
 
-/** Everything, everywhere. */
 export const EVERYTHING: readonly Grant[] = [{ pattern: '**', actions: ['admin'] }]
 
 function actionsOn(grants: readonly Grant[], repository: string): ReadonlySet<Action> {

@@ -1,22 +1,24 @@
-/** Scopes, as clients ask for them (docker/distribution, "Docker Registry Token Scope and Access"): `repository:team/app:pull,push`. */
+/**
+ * Scopes as clients request them (docker/distribution, "Docker Registry Token Scope and Access"): `repository:team/app:pull,push`.
+ */
 
 export interface Scope {
-  /** `repository` or `registry`; others are nobody's. */
+  /** `repository` or `registry`; other types grant nothing. */
   type: string
   name: string
   /** At least one, none of them twice. */
   actions: readonly string[]
 }
 
-/** A client asks for a repository and the sources of its mounts. What comes after so many scopes is left out. */
+/** A client requests a repository and the sources of its mounts. Further scopes are ignored. */
 const SCOPE_LIMIT = 100
 
-// The class in parentheses ("repository(plugin)") is deprecated; it never decided anything.
+// The class in parentheses ("repository(plugin)") is deprecated. It never had an effect.
 const SCOPE = /^([a-z0-9]+)(?:\([a-z0-9]+\))?:(.+):([^:]+)$/
 
 /**
- * Reads the values of all `scope` parameters; each may hold several, with spaces between them. Scopes of the same name become
- * one; what is no scope is left out, because a token for less is never an error.
+ * Parses the values of all `scope` parameters; each may hold several, separated by spaces. Scopes with the same name are merged.
+ * Invalid scopes are ignored, because a token with fewer rights is never an error.
  */
 export function parseScopes(values: readonly string[]): Scope[] {
   const texts = values.flatMap((value) => value.split(' ')).filter((text) => text !== '')
@@ -33,7 +35,7 @@ export function formatScope({ type, name, actions }: Scope): string {
   return `${type}:${name}:${actions.join(',')}`
 }
 
-/** A name may hold colons of its own, as in `localhost:5000/app`: it ends at the last one. */
+/** A name may contain colons, as in `localhost:5000/app`: the last colon ends it. */
 function parseScope(text: string): Scope[] {
   const [, type, name, list] = SCOPE.exec(text) ?? []
   if (type === undefined || name === undefined || list === undefined) return []

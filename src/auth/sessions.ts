@@ -1,13 +1,13 @@
 /**
- * Whether a bearer token's account is still in the session in which the token was given out. Disabling, a new password and a
- * sign-out begin another one; so does the end of the access token that it was had with.
+ * Whether a bearer token's account is still in the session that the token was issued in. Disabling the account, a new password and
+ * a sign-out begin a new session. Tokens issued for an access token also end with it.
  */
 import { findSession } from '../store/credentials.ts'
 import type { Database } from '../store/database.ts'
 import { Memory } from '../store/memory.ts'
 import type { Identity } from './identity.ts'
 
-/** Tokens end within a minute; a login notes what it read a moment earlier, before a slow hash. */
+/** A change of session ends its tokens within a minute. The margin is for a login, which notes what it read before a slow hash. */
 const HELD_MS = 55_000
 
 const CAPACITY = 10_000
@@ -20,12 +20,12 @@ interface Held {
 /** By subject, the oldest first. */
 const sessions = new Memory<Map<string, Held>>(Number.POSITIVE_INFINITY)
 
-/** Notes what a login has just read, so that the tokens of this login are not looked up by this isolate. */
+/** Notes what a login has just read, so that this isolate does not look up its tokens. */
 export function noteSession(db: Database, { subject, session }: Identity): void {
   if (session !== null) hold(db, subject, session, Date.now() + HELD_MS)
 }
 
-/** Asks D1 where this isolate has not found the same within a minute. */
+/** Asks D1 unless this isolate holds the same session. */
 export async function isCurrent(db: Database, subject: string, session: string): Promise<boolean> {
   const now = Date.now()
   const held = sessions.get(db)?.get(subject)

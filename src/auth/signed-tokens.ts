@@ -1,7 +1,6 @@
 /**
- * JWTs of the registry's own (RFC 7519): how they are signed, and what is checked of one that comes back. Beyond what jose
- * checks, a token has to be written in the one way in which the registry writes it: two programs that read the same token
- * differently are an attack.
+ * The registry's own JWTs (RFC 7519): how they are signed and verified. Besides jose's checks, a token must have the exact encoding
+ * that the registry writes: two programs that read the same token differently enable attacks.
  */
 
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose'
@@ -12,18 +11,18 @@ import { parseStrictJson } from '../oci/json.ts'
 import type { Database } from '../store/database.ts'
 import { currentKey, verificationKey } from './token-keys.ts'
 
-/** RFC 7518, 3.4: the only algorithm, whatever a token says of itself. */
+/** RFC 7518, 3.4: the only accepted algorithm, whatever the token's header says. */
 const ALGORITHM = 'ES256'
 
-/** How much clocks may differ. */
+/** How far clocks may differ. */
 const LEEWAY_SECONDS = 30
 
-/** Characters; a token with more comes through no HTTP server's limit for headers. */
+/** Characters. No HTTP server accepts longer headers. */
 const TOKEN_LIMIT = 65_536
 
 const HEADER = v.strictObject({ alg: v.string(), typ: v.string(), kid: v.string() })
 
-/** None of these may be missing, and `aud` may not be a list (RFC 7519, 4.1.3): a token is for one thing. */
+/** All are required, and `aud` may not be a list (RFC 7519, 4.1.3): a token has one purpose. */
 const CLAIMS = v.looseObject({
   aud: v.string(),
   jti: v.string(),
@@ -32,7 +31,7 @@ const CLAIMS = v.looseObject({
   exp: integer,
 })
 
-/** What tokens of one purpose have in common; one of them is of no use for another. */
+/** The properties that all tokens of one purpose share. A token is invalid for any other purpose. */
 export interface TokenPurpose {
   /** The header's `typ` (RFC 8725, 3.11). */
   typ: 'JWT' | 'refresh+jwt'
@@ -68,7 +67,7 @@ export async function signToken(
   return { token, expiresIn: lifetimeSeconds, issuedAt: new Date(now * 1000) }
 }
 
-/** The claims of a token of this purpose; those that are its own are still to be read. Null where it is not valid. */
+/** The claims of a token of this purpose; the caller checks the purpose's other claims. Null where the token is not valid. */
 export async function openToken(
   db: Database,
   { typ, issuer, audience, lifetimeSeconds }: TokenPurpose,
@@ -88,15 +87,15 @@ export async function openToken(
     )
     return v.safeParse(CLAIMS, payload).success ? payload : null
   } catch (error) {
-    // What is not jose's is no fault of the token: D1 could not be asked.
+    // Other errors are not the token's fault: D1 failed.
     if (error instanceof errors.JOSEError) return null
     throw error
   }
 }
 
 /**
- * The key that the header names, the only thing that it decides. A token that brings a key along, or says where to find one
- * (jwk, jku, x5c, x5u), is none of the registry's.
+ * The key that the header names; the header decides nothing else. A token that brings a key, or says where to find one (jwk, jku,
+ * x5c, x5u), is not from this registry.
  */
 async function keyOf(
   db: Database,
@@ -111,7 +110,7 @@ async function keyOf(
   return key.verifying
 }
 
-/** Whether header and claims are JSON that reads only one way, and all three parts base64url that is written only one way. */
+/** Whether header and claims are unambiguous JSON, and all three parts are canonical base64url. */
 function isCanonical(token: string): boolean {
   const [header, claims, signature] = token.split('.').map(decode)
   if (!header || !claims || !signature) return false

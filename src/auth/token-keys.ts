@@ -1,6 +1,6 @@
 /**
- * The keys that sign the registry's own tokens (ES256, RFC 7518, 3.4). They are made when the first token is, and changed every
- * 30 days; each isolate keeps them, so that a request with a token asks D1 nothing.
+ * The keys that sign the registry's own tokens (ES256, RFC 7518, 3.4). The first token creates the first key; keys are rotated
+ * every 30 days. Each isolate caches them, so that a request with a token needs no D1 query.
  */
 import type { Database } from '../store/database.ts'
 import { Memory } from '../store/memory.ts'
@@ -18,25 +18,25 @@ export interface TokenKey {
   signing: CryptoKey
   verifying: CryptoKey
   createdAt: number
-  /** When the next key was made; null for the one that signs. */
+  /** When the next key was created; null for the key that signs. */
   supersededAt: number | null
 }
 
-/** Of the tokens that the registry gives out, those that live longest: refresh tokens. */
+/** The longest lifetime of the registry's tokens: that of refresh tokens. */
 export const TOKEN_LIFETIME_MAX_MS = 90 * 24 * 60 * 60 * 1000
 
 const KEY_AGE_MS = 30 * 24 * 60 * 60 * 1000
 
 /**
- * A key is accepted for so long after the lifetime of what it signed: an isolate that has not heard of the next key still signs
- * with it for CACHE_MS, and clocks differ.
+ * A key is accepted this much longer than the lifetime of the tokens it signed: an isolate that does not know the next key still
+ * signs with it for CACHE_MS, and clocks differ.
  */
 const OVERLAP_MS = 24 * 60 * 60 * 1000
 
-/** Within this time, a minute, an isolate forgets a key that was removed. */
+/** An isolate forgets a removed key within this time, a minute. */
 const CACHE_MS = 60_000
 
-/** A stranger who invents key ids makes an isolate ask D1 once in this time, no more. */
+/** Unknown key ids, which strangers can invent, make an isolate query D1 at most once in this time. */
 const RELOAD_MS = 10_000
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' }
@@ -44,13 +44,13 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' }
 interface Cached {
   /** The newest first. */
   keys: readonly TokenKey[]
-  /** When the keys were last asked for because of an id that is not among them. */
+  /** When the keys were last reloaded for an unknown id. */
   soughtAt: number
 }
 
 const cache = new Memory<Cached>(CACHE_MS)
 
-/** The key that signs; the first call in a registry's life makes it. */
+/** The key that signs. The first call ever creates it. */
 export async function currentKey(db: Database): Promise<TokenKey> {
   const [known] = (await cached(db)).keys
   if (known !== undefined) return known
@@ -61,8 +61,8 @@ export async function currentKey(db: Database): Promise<TokenKey> {
 }
 
 /**
- * The key of this id, as long as a token of `lifetimeMs` that it signed can be alive; null where there is none. An id that this
- * isolate does not know is looked for in D1.
+ * The key with this id, while a token of `lifetimeMs` that it signed can still be valid; otherwise null. D1 is queried for an id
+ * that this isolate does not know.
  */
 export async function verificationKey(
   db: Database,
@@ -76,9 +76,9 @@ export async function verificationKey(
 }
 
 /**
- * Makes the next key when the newest is 30 days old, or in any case where `when` is 'now' or 'revoke', and drops the keys of which
- * nothing can be alive; with 'revoke' all others, and so ends what they signed. Returns whether it made one; none before the
- * first is needed.
+ * Creates the next key when the newest is 30 days old, or at once where `when` is 'now' or 'revoke'. Drops the keys whose tokens
+ * have all expired; 'revoke' drops all older keys, which ends their tokens. Returns whether it created a key. Without a first key
+ * it creates none.
  */
 export async function rotateTokenKeys(
   db: Database,
@@ -126,7 +126,7 @@ async function create(db: Database, now: number, newest: number | null): Promise
   ])
   if (!(spki instanceof ArrayBuffer)) throw new Error('the key has no SubjectPublicKeyInfo')
   const kid = await libtrustKeyId(spki)
-  // Never older than the one before it: the order of keys is that of their times.
+  // Always later than the previous key: keys are ordered by this time.
   const createdAt = newest === null ? now : Math.max(now, newest + 1)
   return addTokenKey(db, { kid, jwk: JSON.stringify(jwk), createdAt }, newest)
 }

@@ -1,12 +1,12 @@
 /**
- * What a client asks of the token endpoint: as a query (docker/distribution, "Token Authentication Specification") or as a form
- * (its "OAuth2 Token Authentication"; RFC 6749, 4.3 and 6; RFC 8693, 2.1).
+ * The client's request to the token endpoint: a query (docker/distribution, "Token Authentication Specification") or a form (its
+ * "OAuth2 Token Authentication"; RFC 6749, 4.3 and 6; RFC 8693, 2.1).
  */
 import { type OAuthErrorCode, RegistryError } from '../oci/errors.ts'
 import { parseBasic } from './basic.ts'
 import { parseScopes, type Scope } from './scopes.ts'
 
-/** How the client shows who it is. */
+/** How the client authenticates. */
 export type Proof =
   | { kind: 'nothing' }
   | { kind: 'password'; user: string; password: string }
@@ -16,9 +16,9 @@ export type Proof =
 export interface TokenRequest {
   proof: Proof
   scopes: readonly Scope[]
-  /** For which service the token is to be; null where the client does not say. */
+  /** The service that the token is for; null where the client does not say. */
   service: string | null
-  /** Whether a refresh token is asked for, too. */
+  /** Whether the client also requests a refresh token. */
   offline: boolean
   grantType: GrantType | null
 }
@@ -34,10 +34,10 @@ const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:'
 const ID_TOKEN_TYPES = [`${TOKEN_TYPE}id_token`, `${TOKEN_TYPE}jwt`]
 export const ACCESS_TOKEN_TYPE = `${TOKEN_TYPE}access_token`
 
-/** Users who prove themselves by an ID token, where a client knows only names and passwords. */
+/** The user name that marks the password as an ID token, for clients that only support names and passwords. */
 const ID_TOKEN_USER = 'oidc'
 
-/** @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it, for a header that is not Basic */
+/** @throws {RegistryError} UNAUTHORIZED without its challenge, for a header that is not Basic */
 export function parseTokenQuery(
   query: URLSearchParams,
   authorization: string | null,
@@ -54,7 +54,7 @@ export function parseTokenQuery(
 /** @throws {RegistryError} with status 400 and the error code of RFC 6749, 5.2 */
 export function parseTokenForm(form: URLSearchParams): TokenRequest {
   const repeated = [...form.keys()].find((name) => name !== 'scope' && form.getAll(name).length > 1)
-  if (repeated !== undefined) throw badRequest('a parameter is there more than once')
+  if (repeated !== undefined) throw badRequest('a parameter is repeated')
   const grantType = parseGrantType(form.get('grant_type'))
   return {
     proof: proofOfForm(form, grantType),
@@ -105,7 +105,7 @@ function subjectToken(form: URLSearchParams): string {
   if ((form.get('requested_token_type') ?? ACCESS_TOKEN_TYPE) !== ACCESS_TOKEN_TYPE) {
     throw badRequest(`requested_token_type: expected ${ACCESS_TOKEN_TYPE}`)
   }
-  if (form.has('actor_token')) throw badRequest('actor_token: nobody acts for somebody else here')
+  if (form.has('actor_token')) throw badRequest('actor_token: delegation is not supported')
   return required(form, 'subject_token')
 }
 

@@ -15,7 +15,7 @@ export interface TokenService extends TrustedKeys {
   algorithms: readonly string[]
 }
 
-/** Fits a quoted string of a challenge (RFC 9110, 5.6.4) without an escape. */
+/** Text that fits into a quoted string of a challenge (RFC 9110, 5.6.4) without escapes. */
 const Quotable = v.pipe(v.string(), v.regex(/^[!#-[\]-~][ !#-[\]-~]*$/))
 
 const PublicJwk = v.pipe(
@@ -28,7 +28,7 @@ const KeySet = v.pipe(
   v.check(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length),
 )
 
-/** What docker/distribution reads too, and nothing else: a misspelt name is not to be ignored. */
+/** The members that docker/distribution also reads. Any other is an error, so that a misspelt name is not ignored. */
 const Configuration = v.pipe(
   plainObject(),
   v.strictObject({
@@ -51,10 +51,10 @@ const TAKES: Record<string, string> = {
 }
 
 /**
- * Reads the configuration: JSON with `realm`, `service`, `issuer`, and `rootcertbundle` (PEM text) or `jwks` (an https URL, or
- * a JWK set) or both, and `signingalgorithms` where not all asymmetric ones are accepted.
- * `allowLoopback`: whether that URL may be of this machine, and http.
- * @throws {Error} which says what it takes
+ * Parses the configuration: JSON with `realm`, `service`, `issuer`, and `rootcertbundle` (PEM text) or `jwks` (an https URL, or a
+ * JWK set) or both; optionally `signingalgorithms`, by default all asymmetric ones.
+ * `allowLoopback`: whether the URL may name this machine, and use http.
+ * @throws {Error} that says what is expected
  */
 export function parseTokenService(json: string, allowLoopback: boolean): TokenService {
   const { realm, service, issuer, rootcertbundle, jwks, signingalgorithms } = configuration(json)

@@ -16,9 +16,9 @@ import { libtrustKeyId } from './libtrust.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /**
- * By the chain of certificates in the header, else by the key's id. A header's own key (`jwk`) is only read for its id, which
- * is all that libtrust puts there, and its addresses (`jku`, `x5u`) are not read at all.
- * @throws where no trusted key is meant
+ * Finds the key by the certificate chain in the header, otherwise by the key id. Of a header's own key (`jwk`) only the id is read,
+ * where libtrust puts it. Its addresses (`jku`, `x5u`) are never read.
+ * @throws where no trusted key fits
  */
 export async function trustedKey(
   keys: TrustedKeys,
@@ -30,7 +30,7 @@ export async function trustedKey(
     return importSPKI(publicKey.export({ type: 'spki', format: 'pem' }).toString(), header.alg)
   }
   const kid: unknown = header.kid ?? header.jwk?.kid
-  if (typeof kid !== 'string' || kid === '') throw new Error('it names no key')
+  if (typeof kid !== 'string' || kid === '') throw new Error('the header names no key')
   const named = { alg: header.alg, kid }
   const local = await localKeys(keys)
   if (local.kids.has(kid)) return local.keyOf(named)
@@ -56,17 +56,17 @@ async function localKeys(keys: TrustedKeys): Promise<LocalKeys> {
   return local
 }
 
-/** Under the id that docker/distribution 2 gives a key, libtrust's, and the one of version 3, RFC 7638. */
+/** The key under two ids: libtrust's, for docker/distribution 2, and RFC 7638's, for version 3. */
 async function withIds(key: KeyObject): Promise<JWK[]> {
   const spki = Uint8Array.from(key.export({ type: 'spki', format: 'der' }))
   const pem = key.export({ type: 'spki', format: 'pem' }).toString()
-  // Not the KeyObject's own JWK, which workerd cannot make of RSA keys.
+  // Not the KeyObject's own JWK: workerd cannot export RSA keys as JWK.
   const jwk = await exportJWK(await importSPKI(pem, algorithmFor(key) ?? '', { extractable: true }))
   const kids = [await libtrustKeyId(spki.buffer), await calculateJwkThumbprint(jwk)]
   return kids.map((kid) => ({ ...jwk, kid }))
 }
 
-/** A certificate that was renewed with its key gives the same key again. */
+/** A certificate renewed with the same key gives that key twice. */
 function distinct(keys: readonly JWK[]): JWK[] {
   return [...new Map(keys.map((key) => [key.kid, key])).values()]
 }

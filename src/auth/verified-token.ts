@@ -1,4 +1,4 @@
-/** What a bearer token says, once its signature, issuer, audience and times were checked. */
+/** The contents of a bearer token, once its signature, issuer, audience and times are verified. */
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 
 /** One entry of the `access` claim (docker/distribution, "Token Authentication Specification: JWT"). */
@@ -11,14 +11,14 @@ export interface Access {
 export interface VerifiedToken {
   /** `sub`; '' for anonymous. */
   subject: string
-  /** Of the account that stands behind it; see Identity. */
+  /** The session of the token's account; see Identity. */
   session?: string
   access: readonly Access[]
-  /** What lists of repositories show its bearer; null shows all of them. */
+  /** Which repositories lists show to the bearer; null means all. */
   visible: readonly RepositoryPattern[] | null
   /**
-   * Where the decision did not fit into the token: what the bearer may list, and these actions on any repository, as far as the
-   * subject has the right to it when a request asks.
+   * Set where the decision did not fit into the token: the bearer may do these actions on any repository where the subject has the
+   * right at the time of the request. Lists then show what the subject may pull at that time.
    */
   ask?: readonly string[]
 }

@@ -1,6 +1,6 @@
 /**
- * A registry on this machine: the Worker as it would be deployed, in Miniflare, with R2, D1 and Durable Objects embedded and
- * kept in a folder. Miniflare listens itself, without the development proxy of `wrangler dev`.
+ * A registry on this machine: the Worker as deployed, in Miniflare, with embedded R2, D1 and Durable Objects that persist in a
+ * folder. Miniflare listens itself, without the development proxy of `wrangler dev`.
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,17 +19,17 @@ const HOST = '127.0.0.1'
 const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
-/** What only a registry on one's own machine may have. */
+/** Variables that are allowed only for a registry on one's own machine. */
 const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' } satisfies SettingVariables
 
 export interface LocalOptions {
   /** 0, the default, takes any free port. */
   port?: number
-  /** The folder that keeps everything pushed; made where it is missing. */
+  /** The folder that stores everything pushed. It is created if missing. */
   state: string
-  /** Variables beside those of wrangler.toml, which they override. */
+  /** Variables that add to those of wrangler.toml and override them. */
   vars?: Record<string, string>
-  /** Milliseconds between two sweeps of the outbox: a minute, as Cloudflare's cron has it, unless a test is in a hurry. */
+  /** Milliseconds between two sweeps of the outbox: by default a minute, like Cloudflare's cron. Tests use less. */
   sweepMs?: number
 }
 
@@ -39,8 +39,8 @@ export interface LocalRegistry {
 }
 
 /**
- * Starts a registry on 127.0.0.1, open to everybody who reaches it unless the variables say otherwise.
- * @throws where the Worker does not build, a migration fails, the port is taken, or another registry has the folder
+ * Starts a registry on 127.0.0.1. It is open to everyone who can reach it, unless the variables say otherwise.
+ * @throws if the Worker does not build, a migration fails, the port is in use, or another registry uses the folder
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
   const state = resolve(options.state)
@@ -58,7 +58,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
 
 async function startIn(state: string, options: LocalOptions): Promise<LocalRegistry> {
   const { port = 0, vars = {}, sweepMs = 60_000 } = options
-  // Asked first: building takes seconds, and Miniflare's own error names an option that is not ours.
+  // Checked first: building takes seconds, and Miniflare's own error names an option that Berth does not have.
   await checkPort(port)
   const bundle = await mkdtemp(join(tmpdir(), 'berth-'))
   try {
@@ -76,12 +76,12 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
       scriptPath: join(bundle, 'index.js'),
       bindings: Object.assign({ ...LOCAL_VARS }, workerOptions.bindings, vars),
     }
-    // wrangler describes a Worker in the form of miniflare 4 and brings miniflare 5, which converts it.
+    // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.
     const { workers } = convertV4MiniflareOptions({ workers: [worker] })
     const miniflare = new Miniflare({
       host: HOST,
       port,
-      // The folder is where wrangler keeps it, so that its commands work on the same state.
+      // wrangler uses the same folder, so its commands work on the same state.
       resourcePersistencePath: join(state, 'v3'),
       workers,
     })
@@ -106,20 +106,20 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
 
 const FIRST_HOURLY_MS = 2 * 60_000
 
-/** Miniflare runs no cron triggers by itself. Returns what ends them. */
+/** Miniflare does not run cron triggers itself. Returns a function that stops them. */
 async function startCron(miniflare: Miniflare, sweepMs: number): Promise<() => void> {
   const worker = await miniflare.getWorker('berth')
   const run = (cron: string) => async () => {
     try {
-      // Where workerd has died, Miniflare throws before there is a promise.
+      // If workerd has died, Miniflare throws before it returns a promise.
       await worker.scheduled({ scheduledTime: new Date(), cron })
     } catch (error) {
-      console.error(`the sweep ${cron} failed: ${error}`)
+      console.error(`the jobs of ${cron} failed: ${error}`)
     }
   }
   const timers = [
     setInterval(run(EVERY_MINUTE), sweepMs),
-    // A registry on a laptop may never run for an hour.
+    // A registry on a laptop may run for less than an hour.
     setTimeout(run(EVERY_HOUR), FIRST_HOURLY_MS),
     setInterval(run(EVERY_HOUR), 60 * 60_000),
   ]
@@ -132,8 +132,8 @@ async function checkPort(port: number): Promise<void> {
     await once(server, 'listening')
   } catch (error) {
     const taken = Reflect.get(Object(error), 'code') === 'EADDRINUSE'
-    const why = taken ? 'it is taken, choose another one with PORT=' : error
-    throw new Error(`port ${port} of ${HOST} cannot be listened on: ${why}`, { cause: error })
+    const why = taken ? 'it is in use, choose another one with PORT=' : error
+    throw new Error(`port ${port} of ${HOST} is not available: ${why}`, { cause: error })
   } finally {
     server.close()
   }

@@ -1,11 +1,13 @@
-/** `npm start`: a registry on http://localhost:5000, with everything embedded, kept in `.wrangler/` over restarts. */
+/**
+ * `npm start`: a registry on http://localhost:5000, with everything embedded. Its content stays in `.wrangler/` across restarts.
+ */
 import { parseArgs } from 'node:util'
 import { isSettingName, misspeltSetting } from '../http/setting-names.ts'
 import { type LocalRegistry, startLocal } from './local.ts'
 
 const USAGE = `usage: npm start -- [--var NAME:value ...]
   PORT=5001 npm start   listens on another port (0: any free one)
-  STATE=dir npm start   keeps what is pushed in another folder than .wrangler/state
+  STATE=dir npm start   stores everything in dir instead of .wrangler/state
   --var NAME:value      sets a variable: README.md, "Configuration", lists them
   --help                prints this`
 
@@ -42,12 +44,12 @@ async function start(): Promise<void> {
 }
 
 /**
- * Who may use the registry, as it says itself.
- * @throws where it serves nobody: it was not given what it needs, and says what that is
+ * Who may use the registry, according to its answer.
+ * @throws if it serves nobody because a setting is missing; the message names the setting
  */
 async function accessOf(registry: LocalRegistry, publicUrl: string | undefined): Promise<string> {
   const prefix = URL.parse(publicUrl ?? '')?.pathname.replace(/\/+$/, '') ?? ''
-  // Put together as text: a path that begins with two slashes, which is refused, would name another host.
+  // Built as text: as a URL, a path that begins with two slashes would name another host. Such a path is refused.
   const answer = await fetch(`${registry.url.origin}${prefix}/v2/`)
   if (answer.status === 503) {
     const { errors }: { errors: { message: string }[] } = await answer.json()
@@ -64,7 +66,7 @@ function readPort(text: string): number {
   throw new Error(`PORT takes a number from 0 to 65535, not "${text}"`)
 }
 
-/** `--var NAME:value`, as `wrangler dev` takes them. */
+/** `--var NAME:value`, the syntax of `wrangler dev`. */
 function readVariables(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
@@ -80,7 +82,7 @@ function readVariables(pairs: readonly string[]): Record<string, string> {
 function checkName(name: string): void {
   if (isSettingName(name)) return
   const meant = misspeltSetting(name)
-  const advice = meant === null ? 'README.md lists those that there are' : `did you mean ${meant}?`
+  const advice = meant === null ? 'README.md lists all variables' : `did you mean ${meant}?`
   throw new Error(`there is no variable ${name}: ${advice}`)
 }
 
@@ -98,7 +100,7 @@ function parse() {
   }
 }
 
-/** Stops with the signals of a terminal and of a process manager, and with npm. */
+/** Stops on the signals of a terminal and of a process manager, and when npm ends. */
 function stopWith(registry: LocalRegistry): void {
   let stopping: Promise<void> | undefined
   const stop = async () => {
@@ -107,7 +109,7 @@ function stopWith(registry: LocalRegistry): void {
     process.exit(0)
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
-  // npm passes SIGTERM on to its shell only, which ends and leaves this process behind.
+  // npm passes SIGTERM only to its shell, which ends and leaves this process running.
   if (process.env.npm_lifecycle_event === undefined) return
   const parent = process.ppid
   setInterval(() => process.ppid !== parent && stop(), PARENT_CHECK_MS).unref()

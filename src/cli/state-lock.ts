@@ -1,11 +1,11 @@
 /**
- * One registry for one state folder: two would each hold what the other does not see. The lock is SQLite's on a file in the folder, so
- * the system releases it however the process ends.
+ * Allows one registry per state folder: two would hold data that the other does not see. The lock is SQLite's, on a file in the
+ * folder, so the system releases it however the process ends.
  */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-/** For so long a process that is about to take or refuse the lock may keep the file to itself. */
+/** How long to wait for a process that is taking or testing the lock. */
 const PATIENCE_MS = 500
 const BUSY = 5
 
@@ -16,14 +16,14 @@ const SQL = {
     DELETE FROM holder;
     INSERT INTO holder VALUES (${process.pid});
     COMMIT;`,
-  // A transaction that writes nothing keeps other writers out, and lets readers see who the holder is.
+  // A transaction without writes keeps other writers out, and lets readers see the holder.
   keep: 'BEGIN IMMEDIATE',
   holder: 'SELECT pid FROM holder',
 } as const
 
 /**
- * Takes the folder for this process. Returns what gives it back.
- * @throws where another process has it, naming that process
+ * Locks the folder for this process. Returns a function that unlocks it.
+ * @throws if another process has it; the message names that process
  */
 export function lockState(folder: string): () => void {
   const database = new DatabaseSync(join(folder, 'berth.lock'), { timeout: PATIENCE_MS })
@@ -38,7 +38,7 @@ export function lockState(folder: string): () => void {
     database.close()
     if (pid === null) throw error
     throw new Error(
-      `another registry, process ${pid}, keeps its state in ${folder}: stop it, or choose another folder with STATE=`,
+      `another registry, process ${pid}, uses the folder ${folder}: stop it, or choose another folder with STATE=`,
       { cause: error },
     )
   }

@@ -1,16 +1,16 @@
 /**
- * Reads what nobody wants. A server that closes a connection with bytes unread resets it, and the reset may overtake the answer
- * (RFC 9112 section 9.6): the client then sees a broken pipe instead of the answer that tells it how to go on.
+ * Reads bodies that no handler reads. A server that closes a connection with unread bytes resets it, and the reset may overtake the
+ * answer (RFC 9112 section 9.6): the client then sees a broken pipe instead of the answer.
  */
 
-/** More is not worth the wait. It is twice the largest manifest, which clients send without having been admitted first. */
+/** Larger bodies are not worth the wait. This is twice the largest manifest, which clients send before they are authenticated. */
 export const DRAIN_AT_MOST_BYTES = 8 * 1024 * 1024
 
 const DRAIN_AT_MOST_MS = 10_000
 
 const BUFFER_BYTES = 256 * 1024
 
-/** Reads a body to its end, unless it turns out longer than 8 MiB or takes longer than 10 seconds: then it is cancelled. Never throws. */
+/** Reads a body to its end. Cancels it if it is longer than 8 MiB or takes longer than 10 seconds. Never throws. */
 export async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   try {
@@ -26,7 +26,7 @@ export async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
     }
     await reader.cancel()
   } catch {
-    // The client left: nobody is there to be answered.
+    // The client disconnected: there is nobody to answer.
   } finally {
     clearTimeout(timer)
   }

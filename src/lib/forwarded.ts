@@ -1,16 +1,16 @@
-/** Where the client of a reverse proxy sent its request: `Forwarded` (RFC 7239), and the older `X-Forwarded-*`. */
+/** The URL that the client sent to a reverse proxy: `Forwarded` (RFC 7239), and the older `X-Forwarded-*`. */
 
 export interface Forwarded {
   proto: string | undefined
-  /** With the port, where it is not the scheme's own. */
+  /** With the port, unless it is the scheme's default. */
   host: string | undefined
 }
 
 type Header = (name: string) => string | undefined
 
 /**
- * What the outermost proxy says. `Forwarded` is read only where there is no `X-Forwarded-*`: a proxy that sets the older headers
- * lets a client's own `Forwarded` pass.
+ * The values of the outermost proxy. `Forwarded` is read only without `X-Forwarded-*`: a proxy that sets the older headers passes a
+ * client's `Forwarded` on unchanged.
  */
 export function readForwarded(header: Header): Forwarded {
   const proto = firstOf(header('X-Forwarded-Proto'))
@@ -24,16 +24,16 @@ export function readForwarded(header: Header): Forwarded {
   return { proto, host: withPort ? `${named}:${port}` : host }
 }
 
-/** Of a list that several proxies added to, the first is the one that the client spoke to. */
+/** Each proxy appends to the list; the client talked to the first one. */
 function firstOf(list: string | undefined): string | undefined {
   return list?.split(',')[0]?.trim() || undefined
 }
 
-/** One `name=value` of RFC 7239, section 4, with what ends it. */
+/** One `name=value` of RFC 7239, section 4, with its separator. */
 const PAIR =
   /[ \t]*([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~-]+))[ \t]*(;|,|$)/y
 
-/** The first element; nothing of one that is not well-formed. */
+/** The first element; undefined values if it is malformed. */
 function parseForwarded(header: string): Forwarded {
   const element = new Map<string, string>()
   const pair = new RegExp(PAIR)

@@ -1,4 +1,4 @@
-/** The log: one JSON object a line, which Workers Logs index by its fields. */
+/** The log: one JSON object per line. Workers Logs indexes its fields. */
 import type { Json } from '../oci/errors.ts'
 
 type Fields = { message: string } & Record<string, Json | object>

@@ -1,9 +1,9 @@
-/** What somebody meant who wrote a name that there is not. */
+/** Suggests the name that was probably meant by an unknown name. */
 
-/** More edits than this are another name. */
+/** A name with more edits counts as a different one. */
 const EDITS_AT_MOST = 2
 
-/** The one of `names` that is nearest to `written`, in whatever case; null where none is near. */
+/** The one of `names` that is nearest to `written`, ignoring case; null where none is near. */
 export function nearestName<Name extends string>(
   written: string,
   names: readonly Name[],
@@ -25,7 +25,7 @@ function fold(name: string): string {
   return name.toUpperCase().replaceAll('-', '_')
 }
 
-/** Levenshtein's: how many characters are to be added, left out or replaced. */
+/** The Levenshtein distance: the number of characters to add, remove or replace. */
 function distance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (const [row, character] of [...a].entries()) {

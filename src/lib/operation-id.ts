@@ -1,6 +1,9 @@
-/** The id of an operation that several requests may ask for: the same parts give the same id. */
+/** The id of an operation that may be requested more than once: the same parts give the same id. */
 
-/** A UUID of version 8 (RFC 9562, 5.8) from the SHA-256 of the parts. Each part follows its length, so that none runs into the next. */
+/**
+ * A UUID of version 8 (RFC 9562, 5.8) from the SHA-256 of the parts. Each part is preceded by its length, so that the parts cannot
+ * be confused.
+ */
 export async function operationId(...parts: string[]): Promise<string> {
   const text = parts.map((part) => `${part.length}:${part}`).join('')
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))

@@ -1,10 +1,10 @@
 /**
- * Which URLs the registry may call itself, whoever wrote them down and for whatever: https, to a host that has a public name. A
- * URL is taken only as it is written: what a parser would first have to turn into something else (numbers into addresses,
- * backslashes, escapes, other alphabets) is refused, since another parser may turn it into something different.
+ * Which URLs the registry may call, whoever configured them and for whatever purpose: https, to a host with a public name. A URL
+ * must be written plainly: numbers as addresses, backslashes, escapes and other alphabets are refused, because two parsers may read
+ * them differently.
  *
- * What cannot be seen here is where a name leads: anybody's name may resolve to a private address, and a look-up beforehand may
- * be answered otherwise than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only a list of
+ * This check cannot see where a name resolves to. Any name may resolve to a private address, and a lookup before the request may
+ * have another answer than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only a list of
  * hosts helps.
  */
 import { flag, setting } from './setting.ts'
@@ -17,23 +17,23 @@ export const allowLoopback = setting({
 })
 
 export interface AddressOptions {
-  /** Whether this machine may be called too, and over http. */
+  /** Whether this machine may be called too, also over http. */
   allowLoopback: boolean
-  /** Hosts (isHostPattern), one of which it has to be; any by default, and where there are none. Loopback needs no place among them. */
+  /** Allowed hosts (isHostPattern). Missing or empty allows any. Loopback need not be listed. */
   hosts?: readonly string[]
 }
 
 const URL_LIMIT = 2048
 
-/** Characters of a name (RFC 1035, 2.3.4, without the two bytes that end it on the wire). */
+/** The length of a name in characters (RFC 1035, 2.3.4, without the two bytes that end it on the wire). */
 const NAME_LIMIT = 253
 
 /** RFC 1123, 2.1: letters, digits and hyphens, no hyphen at either end. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Names that mean something within a network only: RFC 6761 and 6762, RFC 8375, ICANN's `internal`, what routers and companies use
- * instead, Kubernetes' services, and the one public name of a cloud's metadata service that its own machines resolve inside.
+ * Names that have a meaning only within a network: RFC 6761 and 6762, RFC 8375, ICANN's `internal`, the unofficial names of routers
+ * and companies, Kubernetes' services, and the public name that a cloud's own machines resolve to its metadata service.
  */
 const PRIVATE_SUFFIXES = [
   'localhost',
@@ -50,7 +50,7 @@ const PRIVATE_SUFFIXES = [
   'metadata.goog',
 ]
 
-/** Why this URL may not be called, as a sentence that does not repeat it; null where it may. */
+/** Why this URL may not be called, as a sentence that does not repeat the URL; null where it may. */
 export function addressProblem(
   url: string,
   { allowLoopback, hosts = [] }: AddressOptions,
@@ -66,7 +66,7 @@ export function addressProblem(
   return nameProblem(host) ?? listProblem(host, hosts)
 }
 
-/** Whether this can stand in a host allow list: a host, or `*.` and a host for all names under it. */
+/** Whether the text is valid in the list of allowed hosts: a host, or `*.` and a host for all names under it. */
 export function isHostPattern(text: string): boolean {
   return nameProblem(text.replace(/^\*\./, '')) === null
 }
@@ -75,23 +75,23 @@ interface Address {
   scheme: string
   /** In lower case. */
   host: string
-  /** '' where the URL names none. */
+  /** '' for the scheme's default. */
   port: string
 }
 
-/** The parts of a URL that every parser reads in the same way; a sentence where this is none. */
+/** The parts of a URL that every parser reads alike; otherwise a sentence with the problem. */
 function readAddress(url: string): Address | string {
   if (url.length > URL_LIMIT) return `the URL is longer than ${URL_LIMIT} characters`
-  // WHATWG URL, 4.4: some of these are dropped without a word, and a backslash becomes a slash.
+  // WHATWG URL, 4.4: a parser drops some of these silently, and turns a backslash into a slash.
   if (!/^[!-[\]-~]*$/.test(url)) {
-    return 'the URL has characters that do not belong in one: spaces, control characters, backslashes, or others than ASCII'
+    return 'the URL has characters that are not allowed in a URL: spaces, control characters, backslashes, or non-ASCII characters'
   }
   const [, scheme = '', authority = ''] = /^(https?):\/\/([^/?#]+)/i.exec(url) ?? []
   if (authority === '') return 'the URL has to begin with https:// and a host'
   if (authority.includes('@')) return 'the URL has credentials in it'
   if (url.includes('#')) return 'the URL has a fragment, which is never sent'
   const parsed = URL.parse(url)
-  if (parsed === null) return 'the URL is not valid: its host or its port is not one'
+  if (parsed === null) return 'the URL is not valid: its host or its port is malformed'
   const [, host = '', port = ''] = /^(.*?)(?::([1-9]\d*))?$/.exec(authority.toLowerCase()) ?? []
   const isPlain = host === parsed.hostname
   if (isIpAddress(parsed.hostname) && !(isPlain && isLoopbackAddress(host))) return IP_PROBLEM
@@ -101,7 +101,7 @@ function readAddress(url: string): Address | string {
 
 const IP_PROBLEM = 'the host is an IP address and not a name'
 
-/** Of a host that was parsed: WHATWG URL, 3.5, has made all spellings of an IPv4 address into this one. */
+/** For a parsed host: WHATWG URL, 3.5, has already normalised all spellings of an IPv4 address. */
 function isIpAddress(hostname: string): boolean {
   return hostname.startsWith('[') || /^\d+(?:\.\d+){3}$/.test(hostname)
 }
@@ -110,7 +110,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || isLoopbackAddress(host)
 }
 
-/** RFC 6890, 2.2.2 and 2.2.3; an IPv4 address that is mapped into IPv6 is not written so. */
+/** RFC 6890, 2.2.2 and 2.2.3. IPv4 addresses mapped into IPv6 are not accepted. */
 function isLoopbackAddress(host: string): boolean {
   return host === '[::1]' || /^127(?:\.\d+){3}$/.test(host)
 }
@@ -125,7 +125,7 @@ function nameProblem(host: string): string | null {
   if (PRIVATE_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))) {
     return 'the host has a name that is known in a private network only'
   }
-  return labels.length === 1 ? 'the host is no full name: it has no dot' : null
+  return labels.length === 1 ? 'the host is not a full name: it has no dot' : null
 }
 
 function listProblem(host: string, hosts: readonly string[]): string | null {

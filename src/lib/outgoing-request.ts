@@ -1,26 +1,26 @@
 /**
- * Requests that the registry makes itself, to addresses that others wrote down: all of them go through here, to where the policy
- * allows (outgoing-address.ts), and nowhere else than where the address says.
+ * Every request that the registry makes goes through here: only to URLs that the policy allows (outgoing-address.ts), and never to
+ * another address than that of the URL.
  */
 import type { Json } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
 import { type AddressOptions, addressProblem } from './outgoing-address.ts'
 import { readBody } from './read-body.ts'
 
-/** Bytes of an answer that are read at most, as they come out of any compression. */
+/** The most bytes that are read of an answer, after decompression. */
 export const ANSWER_BYTES = 64 * 1024
 
 export interface OutgoingRequest {
   method?: string
   headers: HeadersInit
   body?: string
-  /** Of the whole exchange, the answer's body included: nobody is waited for without an end. */
+  /** Aborts the whole exchange, the answer's body included, so that no request waits forever. */
   signal: AbortSignal
 }
 
 /**
- * Sends a request. A redirect is not followed, since it would lead past the policy: it is an answer like any other.
- * @throws {Error} which says why the URL may not be called; and what fetch throws
+ * Sends a request. A redirect is not followed, because it would bypass the policy. It is returned like any other answer.
+ * @throws {Error} that says why the URL may not be called; and the errors of fetch
  */
 export async function sendRequest(
   url: string,
@@ -34,13 +34,13 @@ export async function sendRequest(
   return fetch(url, { ...request, headers, redirect: 'manual' })
 }
 
-/** Of a request for a JSON document. */
+/** The timeout of a request for a JSON document. */
 const TIMEOUT_MS = 5000
 
 /**
  * GETs a small JSON document.
- * @throws {Error} which names the URL, where it may not be called, does not answer 200 in time and in size, redirects, or answers
- *   what is not JSON or has repeated keys
+ * @throws {Error} with the URL, where the URL may not be called; where the answer is not 200, a redirect, too late or too large;
+ * where it is not JSON, or has repeated keys
  */
 export async function fetchJson(url: string, options: AddressOptions): Promise<Json> {
   try {
@@ -59,7 +59,7 @@ export async function fetchJson(url: string, options: AddressOptions): Promise<J
   }
 }
 
-/** A body that breaks off says by its cause whether it did so in time. */
+/** Includes the cause: only the cause of a body that broke off says whether it was a timeout. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`

@@ -5,11 +5,11 @@
 import { RegistryError } from '../oci/errors.ts'
 
 export interface PageLimits {
-  /** Results on a page where the client names no number. */
+  /** Results on a page where the client does not say. */
   default: number
   /** The most that a page holds. */
   max: number
-  /** What happens to a larger `n`: refused, or answered with `max` results and a Link. */
+  /** How a larger `n` is handled: refused, or answered with `max` results and a Link. */
   above: 'refuse' | 'clamp'
 }
 
@@ -34,13 +34,13 @@ export interface Page<T> {
   next: T | undefined
 }
 
-/** Cuts `found`, which was asked for with one more than `size`, to a page: the one more tells whether another follows. */
+/** Cuts `found` to a page. The query asked for one more than `size`; that one says whether another page follows. */
 export function cutPage<T>(found: readonly T[], size: number): Page<T> {
   const entries = found.slice(0, size)
   return { entries, next: found.length > size ? entries.at(-1) : undefined }
 }
 
-/** The `Link` header of a page, with the query's parameters in alphabetical order as docker/distribution has them. */
+/** The `Link` header of a page. The query parameters are in alphabetical order, as in docker/distribution. */
 export function nextLink(path: string, query: Record<string, string | number>): string {
   const parameters = new URLSearchParams()
   for (const key of Object.keys(query).sort()) parameters.set(key, String(query[key]))

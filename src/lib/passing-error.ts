@@ -1,6 +1,6 @@
-/** Which errors of D1, R2 and Durable Objects pass: the same call again can succeed. */
+/** Which errors of D1, R2 and Durable Objects are transient: the same call can succeed when it is repeated. */
 
-/** Parts of messages: of D1 ("Debug D1", the errors to retry) and of Durable Objects, which fail with the same words. */
+/** Parts of messages of D1 ("Debug D1", the errors to retry) and of Durable Objects, which use the same texts. */
 const MESSAGES = [
   'Network connection lost',
   'reset because its code was updated',
@@ -8,7 +8,7 @@ const MESSAGES = [
   'Cannot resolve D1 DB due to transient issue',
   "Can't read from request stream because client disconnected",
   'is overloaded',
-  // The runtime's word for a failure of its own.
+  // The runtime's message for an internal failure.
   'internal error; reference =',
 ]
 
@@ -17,7 +17,7 @@ const R2_CODES = [10001, 10043, 10054, 10058]
 
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  // Both flags are Cloudflare's, on errors of Durable Object calls.
+  // Cloudflare sets both flags on errors of Durable Object calls.
   if (hasFlag(error, 'retryable') || hasFlag(error, 'overloaded')) return true
   const { message } = error
   return (

@@ -1,6 +1,6 @@
 /**
- * Presigned URLs of S3's API: AWS Signature Version 4 in the query string ("Authenticating Requests: Using Query Parameters",
- * Amazon S3 API Reference). Whoever has the URL may read the object until it expires.
+ * Presigned URLs of the S3 API: AWS Signature Version 4 in the query string ("Authenticating Requests: Using Query Parameters",
+ * Amazon S3 API Reference). Anyone with the URL can read the object until it expires.
  */
 
 export interface Credentials {
@@ -16,8 +16,8 @@ export interface PresignOptions {
 }
 
 /**
- * The URL of a GET of `url`, which has no query and whose path needs no encoding. Only the host is signed: a Range header may be
- * added.
+ * A presigned URL for GET of `url`, which must have no query and a path that needs no encoding. Only the host is signed, so clients
+ * may add a Range header.
  */
 export async function presignGet(
   url: URL,
@@ -27,7 +27,7 @@ export async function presignGet(
   const time = now.toISOString().replace(/[-:]|\.\d+/g, '')
   const day = time.slice(0, 8)
   const scope = [day, region, 's3', 'aws4_request']
-  // In the order of names, as the canonical query string wants them.
+  // Sorted by name, as the canonical query string requires.
   const query = Object.entries({
     'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
     'X-Amz-Credential': [keyId, ...scope].join('/'),
@@ -46,7 +46,7 @@ export async function presignGet(
   return `${url.origin}${url.pathname}?${query}&X-Amz-Signature=${signature.toHex()}`
 }
 
-/** All but the unreserved characters of RFC 3986, 2.3: `encodeURIComponent` leaves five more. */
+/** Encodes all but the unreserved characters of RFC 3986, 2.3: `encodeURIComponent` leaves five more. */
 function uriEncode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -11,7 +11,6 @@ export interface Gauge {
   labels?: Readonly<Record<string, string>>
 }
 
-/** The gauges, in their order. */
 export function formatGauges(gauges: readonly Gauge[]): string {
   return gauges
     .flatMap(({ name, help, value, labels }) => [

@@ -1,4 +1,4 @@
-/** Byte ranges: of downloads (`Range`, RFC 9110 section 14) and of upload chunks (`Content-Range` as the OCI spec has it). */
+/** Byte ranges of downloads (`Range`, RFC 9110 section 14) and of upload chunks (`Content-Range`, as in the OCI spec). */
 
 /** A satisfiable range; `end` is the last byte, inclusive. */
 export interface Range {
@@ -6,14 +6,14 @@ export interface Range {
   end: number
 }
 
-/** The most ranges of one request: podman asks for so many of a layer at once. */
+/** The most ranges in one request: podman requests this many of a layer at once. */
 export const RANGES_AT_MOST = 1024
 
 /**
  * Reads a `Range` header against a representation of `size` bytes.
- * @returns the satisfiable ranges, of which no two overlap; 'unsatisfiable' where there is none, or one is malformed (416, as the
- * OCI conformance suite and net/http have it); 'too many' past 1,024 (416: the whole would be the dearest answer); null where
- * the unit is not bytes, so that the header is to be ignored
+ * @returns the satisfiable ranges, without overlaps; 'unsatisfiable' where there is none, or one is malformed (416, as in the OCI
+ * conformance suite and net/http); 'too many' for more than 1,024 (416: the whole content would be the most expensive answer); null
+ * where the unit is not bytes, so that the header is ignored
  */
 export function parseRange(
   header: string,
@@ -33,7 +33,7 @@ export function parseRange(
 }
 
 /**
- * RFC 9110, 15.3.7.2, allows it, in the order in which the first of each was asked for. Ranges that only touch stay apart: podman
+ * RFC 9110, 15.3.7.2, allows joining. The result keeps the order of the request. Ranges that only touch are not joined: podman
  * counts the parts of the answer.
  */
 function joinOverlapping(ranges: readonly Range[]): Range[] {
@@ -68,8 +68,8 @@ function parseSpec(spec: string, size: number): Range | 'unsatisfiable' | 'malfo
 }
 
 /**
- * Reads a chunk's `Content-Range`: `<start>-<end>`, inclusive, without a unit (OCI distribution spec, "Pushing a blob in
- * chunks"); `bytes <start>-<end>/<size or *>` of RFC 9110 is taken too.
+ * Parses a chunk's `Content-Range`: `<start>-<end>`, inclusive, without a unit (OCI distribution spec, "Pushing a blob in chunks").
+ * `bytes <start>-<end>/<size or *>` of RFC 9110 is accepted too.
  * @returns null where it is neither
  */
 export function parseContentRange(header: string): Range | null {
@@ -83,8 +83,8 @@ export function parseContentRange(header: string): Range | null {
 }
 
 /**
- * An upload's `Range`: what was committed, inclusive. Nothing and one byte are both `0-0`, as in docker/distribution: the
- * spec has no form for nothing, and clients parse two numbers.
+ * An upload's `Range`: the committed bytes, inclusive. Zero bytes and one byte are both `0-0`, as in docker/distribution: the spec
+ * has no form for zero bytes, and clients parse two numbers.
  */
 export function formatCommitted(offset: number): string {
   return `0-${Math.max(offset - 1, 0)}`

@@ -1,16 +1,15 @@
-/** Reads a request's body: whole, up to a limit, or as a stream that tells whether the client broke it off. */
+/** Reads a request's body: completely, up to a limit; or as a stream that says whether the client broke it off. */
 
-/** The client went away, or its body was not as long as it said. */
+/** The client disconnected, or its body had another length than it said. */
 export class BodyCutOff extends Error {
   override readonly name = 'BodyCutOff'
 }
 
-/** A body that is read whole may take so long: nobody is waited for without an end. */
+/** The time limit for reading a whole body, so that no request waits forever. */
 const PATIENCE_MS = 5 * 60_000
 
 /**
- * The body's bytes, or null as soon as it turns out longer than `limit` bytes, whatever its headers said: no more than `limit`
- * is ever held.
+ * The body's bytes; null as soon as it is longer than `limit` bytes, whatever its headers say. Never holds more than `limit` bytes.
  * @throws {BodyCutOff}
  */
 export async function readBody(
@@ -52,13 +51,13 @@ export async function readBody(
   return bytes
 }
 
-/** For so long a broken body may take to be seen as such. */
+/** How long it may take until a broken body shows its error. */
 const SETTLE_MS = 100
 
 /**
- * Lets `use` read the body, of exactly `length` bytes. A body that breaks off fails its reader with an error that could be
- * anybody's; here it is told apart.
- * @throws {BodyCutOff} where `use` failed because the body did
+ * Calls `use` with the body, of exactly `length` bytes. The error of a body that breaks off looks like any other to its reader;
+ * this turns it into BodyCutOff.
+ * @throws {BodyCutOff} where `use` failed because the body broke off
  */
 export async function withBody<T>(
   body: ReadableStream<Uint8Array>,
@@ -75,7 +74,7 @@ export async function withBody<T>(
   }
 }
 
-/** Whether the stream itself has failed, and not who read it. Nobody is to read it any more. */
+/** Whether the stream itself has failed, and not its reader. Cancels the stream. */
 async function isBroken(body: ReadableStream<Uint8Array>): Promise<boolean> {
   if (body.locked) return false
   const reader = body.getReader()

@@ -1,15 +1,15 @@
 /**
- * Patterns that say which repositories a grant is for: a name (`team/app`), all names directly under one (`team/*`), or all
- * names anywhere under one (`team/**`); `*` and `**` alone stand under the root. They match whole path segments, so that `team/*`
- * never reaches `team-b/app` or `team`.
+ * Patterns for the repositories of a grant: a name (`team/app`), all names directly under one (`team/*`), or all names anywhere
+ * under one (`team/**`). `*` and `**` alone do the same for the root. Patterns match whole path segments, so `team/*` matches
+ * neither `team-b/app` nor `team`.
  */
 import { isRepositoryName } from '../oci/name.ts'
 
-/** Of two patterns, one contains the other or they have no repository in common: the set of all patterns is a tree. */
+/** Two patterns are either nested or disjoint: the set of all patterns is a tree. */
 export type RepositoryPattern = string
 
 interface Parsed {
-  /** '' or what names under the pattern begin with, up to and with a slash; of a plain name, the name itself. */
+  /** The name for an exact pattern. Otherwise what matching names begin with: '' or a path with its final slash. */
   prefix: string
   depth: 'exact' | 'children' | 'descendants'
 }
@@ -27,7 +27,7 @@ export function matchesPattern(pattern: RepositoryPattern, repository: string): 
   return depth === 'descendants' || !repository.includes('/', prefix.length)
 }
 
-/** The repositories of both; null where they have none in common. */
+/** The pattern of the repositories that both match; null where there are none. */
 export function intersectPatterns(
   one: RepositoryPattern,
   other: RepositoryPattern,

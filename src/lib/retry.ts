@@ -1,9 +1,9 @@
-/** Work that may fail in passing, and is then tried again. */
+/** Repeats work that fails with transient errors. */
 
-/** How long to wait after each failed try but the last, about: the jitter spreads those who failed together. */
+/** The approximate wait after each failed attempt except the last. Jitter spreads requests that failed at the same time. */
 const WAITS_MS = [50, 200]
 
-/** Does `work`, up to three times as long as its errors are passing ones. Only for what may be done twice. */
+/** Runs `work` up to three times while its errors are transient. Only for work that may be repeated. */
 export async function withRetries<T>(
   work: () => Promise<T>,
   isPassing: (error: unknown) => boolean,

@@ -1,12 +1,12 @@
-/** Schemas that the library has not, or has in another sense. */
+/** Schemas that the library does not have, or defines differently. */
 import * as v from 'valibot'
 
-/** Of those that a number holds exactly. */
+/** An integer that a number holds exactly. */
 export const integer = v.pipe(v.number(), v.safeInteger())
 
 const TIME = 'Invalid ISO datetime'
 
-/** RFC 3339, in UTC, of a day that there is. */
+/** RFC 3339 in UTC, with a date that exists. */
 export const time = v.pipe(v.string(), v.isoTimestamp(TIME), v.check(isUtcTime, TIME))
 
 function isUtcTime(text: string): boolean {
@@ -14,10 +14,10 @@ function isUtcTime(text: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === text.slice(0, 10)
 }
 
-/** Keys that v.record passes over, so that what they stand for would be lost. */
+/** Keys that v.record skips, so that their values would be lost. */
 const PASSED_OVER = ['__proto__', 'constructor', 'prototype']
 
-/** Goes before v.record, and before objects without required keys: an array is an object, too, in JavaScript and to the library. */
+/** Use before v.record, and before objects without required keys: JavaScript and the library treat arrays as objects too. */
 export function plainObject(message = 'Invalid input: expected object') {
   return v.custom<Record<string, unknown>>(isPlainObject, message)
 }
@@ -27,7 +27,7 @@ function isPlainObject(value: unknown): boolean {
   return !PASSED_OVER.some((key) => Object.hasOwn(value, key))
 }
 
-/** How people write the way to a member: `grants[0].actions[1]`. */
+/** The usual notation of a path: `grants[0].actions[1]`. */
 export function memberPath(keys: readonly unknown[]): string {
   return keys
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
@@ -35,7 +35,7 @@ export function memberPath(keys: readonly unknown[]): string {
     .replace(/^\./, '')
 }
 
-/** Whether what is wrong is a key that a strict object does not have: the last step of the issue's path. */
+/** Whether the issue is a key that a strict object does not have: the last step of the issue's path. */
 export function isUnknownKey({ type, expected }: v.BaseIssue<unknown>): boolean {
   return type === 'strict_object' && expected === 'never'
 }

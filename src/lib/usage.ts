@@ -1,15 +1,15 @@
-/** What a request asks of the services behind it: counted and timed, for the log, the bill and the Server-Timing header. */
+/** The calls of a request to the services behind it: counted and timed, for the log, the bill and the Server-Timing header. */
 
 export type Service = 'd1' | 'r2Reads' | 'r2Writes' | 'r2Deletes' | 'uploads'
 
 export interface Calls {
   count: number
-  /** What those that ended took, added up: calls at the same time count twice. */
+  /** The total time of the completed calls. Concurrent calls each count in full. */
   ms: number
 }
 
 export class Usage {
-  /** Whether the edge cache had the bytes; null where it was not asked. */
+  /** Whether the edge cache had the bytes; null where it was not used. */
   cache: 'hit' | 'miss' | null = null
   readonly #calls = new Map<Service, Calls>()
 
@@ -17,7 +17,6 @@ export class Usage {
     return this.#entry(service)
   }
 
-  /** Counts and times one call. */
   async call<T>(service: Service, work: () => Promise<T>): Promise<T> {
     const calls = this.#entry(service)
     calls.count++

@@ -1,4 +1,4 @@
-/** When jobs run, as cron expressions. wrangler.toml names the same two; a test compares them. */
+/** The cron expressions of the jobs. wrangler.toml has the same two; a test compares them. */
 
 export const EVERY_MINUTE = '* * * * *'
 export const EVERY_HOUR = '17 * * * *'

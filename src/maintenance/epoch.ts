@@ -1,7 +1,7 @@
 /**
- * Whether the storage keys with the registry's id are this database's alone. Each sweep counts an epoch up in D1 and copies it to the
- * bucket, in this order, so that the bucket is never ahead of the database that wrote it. Where it is, the database was restored from
- * an older state, or a copy of it runs elsewhere: objects that it knows nothing of need not be garbage.
+ * Checks that this database alone owns the storage keys with the registry's id. Each sweep increments an epoch in D1 and then
+ * copies it to the bucket, so the bucket is never ahead of its database. If it is ahead, the database was restored from an older
+ * state, or a copy of it runs elsewhere: objects without a row may not be garbage.
  */
 import { logError } from '../lib/log.ts'
 import { digestOf } from '../oci/digest.ts'
@@ -9,23 +9,25 @@ import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
 import { type Epoch, nextEpoch, readRegistryId, takeNewId } from '../store/registry.ts'
 
-/** No sweep has begun yet. */
+/** The state before the first sweep. */
 const NONE: Epoch = { number: -1, mark: '' }
 
-/** The epoch that the bucket has: the one object whose key is used again. It is no storage key, so no sweep lists it. */
+/**
+ * The key of the epoch's copy in the bucket, the only object that is overwritten. It is not a storage key, so no sweep lists it.
+ */
 export function markerKey(registryId: string): string {
   return `${registryId}/epoch`
 }
 
-/** Says that no database judges the keys of this id any more. An object of its own: nobody can overwrite it with an epoch. */
+/** Marks that no database may collect the keys of this id any more. It is a separate object, so that no epoch can overwrite it. */
 export function retiredKey(registryId: string): string {
   return `${registryId}/retired`
 }
 
 /**
- * Begins an epoch. Where the bucket is ahead of the database, the registry takes a new id, and the old one is retired for all: the
- * other database may not have noticed yet.
- * @returns whether the keys with the registry's id are this database's
+ * Begins an epoch. If the bucket is ahead of the database, the registry takes a new id and retires the old one for every database:
+ * the other one may not have noticed yet.
+ * @returns whether this database owns the keys with the registry's id
  */
 export async function beginEpoch(db: Database, store: BlobStore, now: number): Promise<boolean> {
   const id = await readRegistryId(db)
@@ -36,18 +38,18 @@ export async function beginEpoch(db: Database, store: BlobStore, now: number): P
     await writeText(store, markerKey(id), `${number} ${mark}`)
     return true
   }
-  // Retired first: after a crash in between, the next run finds it so and goes on.
+  // Retires the old id first: after a crash in between, the next run finds it retired and continues.
   await writeText(store, retiredKey(id), new Date(now).toISOString())
   await takeNewId(db, id, now)
   logError({
-    message: 'the database was restored, or a copy of it runs elsewhere: it takes a new id',
+    message: 'the database was restored, or a copy of it runs elsewhere: this one takes a new id',
     old: id,
     new: await readRegistryId(db),
   })
   return false
 }
 
-/** The epoch that the bucket has; null where it is none that this database could have written. */
+/** The epoch in the bucket; null where this database cannot have written it. */
 async function readMarker(store: BlobStore, registryId: string): Promise<Epoch | null> {
   if ((await store.size(retiredKey(registryId))) !== null) return null
   const stream = await store.read(markerKey(registryId))

@@ -1,4 +1,4 @@
-/** The one table of what runs when. */
+/** The table of all jobs and when they run. */
 import { rotateTokenKeys } from '../auth/token-keys.ts'
 import type { EventContext } from '../events/lanes.ts'
 import { sweepOutbox } from '../events/sweep-outbox.ts'
@@ -25,7 +25,7 @@ interface Entry {
   run: (context: JobContext) => ReturnType<Job>
 }
 
-/** In this order; a job that fails stops no other. */
+/** They run in this order. A failed job does not stop the others. */
 const JOBS: readonly Entry[] = [
   {
     name: 'sweep of the outbox',
@@ -67,8 +67,9 @@ const JOBS: readonly Entry[] = [
 ]
 
 /**
- * Runs the jobs of a trigger. An operator may have changed the hour's expression: whatever is not every minute is the hour.
- * @throws {AggregateError} as runJobs
+ * Runs the jobs of a trigger. Every expression except the one for every minute means hourly, because an operator may have changed
+ * it.
+ * @throws {AggregateError} as runJobs does
  */
 export function runJobsOf(cron: string, context: JobContext): Promise<void> {
   const trigger = cron === EVERY_MINUTE ? EVERY_MINUTE : EVERY_HOUR

@@ -1,10 +1,10 @@
-/** What runs at a time of the clock: one job after the other, and none is stopped by another that fails. */
+/** Runs the jobs of a cron trigger one after the other. A failed job does not stop the others. */
 import { logError, logInfo } from '../lib/log.ts'
 
-/** Returns what it did; null where that is nothing to tell. */
+/** Returns what it did, for the log; null for nothing. */
 export type Job = () => Promise<object | null>
 
-/** @throws {AggregateError} after all jobs, where some failed: the runtime counts failed runs */
+/** @throws {AggregateError} after all jobs, if any failed: the runtime counts failed runs */
 export async function runJobs(jobs: Readonly<Record<string, Job>>): Promise<void> {
   const failures: unknown[] = []
   for (const [job, run] of Object.entries(jobs)) {

@@ -1,8 +1,8 @@
 /**
- * The orphan sweep: objects that neither a row nor a tombstone names, left by a crash or a lost answer, are buried. Keys have the day
- * in which their upload began, and each day is looked at twice: on the second day after it, when what was written at once is old
- * enough, and on the ninth, when the uploads are that took seven days. A date's looks begin when it is over, for then
- * everything of these days is old enough.
+ * The orphan sweep buries objects that neither a row nor a tombstone names, left by a crash or a lost answer. Keys contain the day
+ * on which their upload began. Each day is scanned twice: two days later, when single writes are old enough, and nine days later,
+ * when uploads that took seven days are. The scans of a date begin when that date is over, so that all objects of these days are
+ * old enough.
  */
 import { logError } from '../lib/log.ts'
 import { type BlobStore, dayPrefix } from '../store/blob-store.ts'
@@ -19,23 +19,23 @@ import { beginEpoch } from './epoch.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** What R2 says is younger may yet be committed. */
+/** Younger objects, by R2's upload time, may still be committed. */
 export const ORPHAN_AGE_MS = 2 * DAY_MS
 
-/** Orphans stay buried for so long: who made a mistake has time to notice. */
+/** Orphans stay buried this long, which leaves time to notice a mistake. */
 export const ORPHAN_GRACE_MS = 7 * DAY_MS
 
 /**
- * A page is 1,000 objects and three calls. All that runs each hour makes fewer than 50, which is what the Free plan gives one
- * invocation. As each object is looked at twice, the sweep keeps up with 72,000 new objects a day.
+ * A page is 1,000 objects and three calls. All hourly jobs together make fewer than 50 calls, the Free plan's limit per invocation.
+ * Each object is scanned twice, so the sweep keeps up with 72,000 new objects a day.
  */
 const PAGES_AT_MOST = 6
 
-/** So many orphans of one day are never suspicious; more are where they are more than one in a hundred objects. */
+/** Up to this many orphans of one day are never suspicious. More are, if they exceed one percent of the objects. */
 const UNSUSPICIOUS_ORPHANS = 100
 const SUSPICIOUS_SHARE = 0.01
 
-/** The looks of a date, in order. */
+/** The scans of a date, in order. */
 const LOOKS = [
   { daysBefore: 2, kind: 'blobs' },
   { daysBefore: 2, kind: 'manifests' },
@@ -43,7 +43,7 @@ const LOOKS = [
   { daysBefore: 9, kind: 'manifests' },
 ] as const
 
-/** Goes on where the last run ended, dates that were missed included. Returns how many objects it buried. */
+/** Continues where the last run ended, including missed dates. Returns how many objects it buried. */
 export async function sweepOrphans(db: Database, store: BlobStore, now: number): Promise<number> {
   if (!(await beginEpoch(db, store, now))) return 0
   let sweep = await readOrphanSweep(db)
@@ -65,7 +65,7 @@ export async function sweepOrphans(db: Database, store: BlobStore, now: number):
 
 interface Page {
   orphans: string[]
-  /** Where the sweep goes on; null where it may not. */
+  /** Where the sweep continues; null if it must stop. */
   next: SweepPosition | null
 }
 
@@ -93,7 +93,7 @@ async function lookAtPage(
   return { orphans, next }
 }
 
-/** Rather the rows are lost, or not all there yet, than that so many objects are garbage. */
+/** So many orphans mean that rows are lost or incomplete, rather than that the objects are garbage. */
 function isSuspicious({ seen, orphans }: Pick<SweepPosition, 'seen' | 'orphans'>): boolean {
   return orphans > UNSUSPICIOUS_ORPHANS && orphans > seen * SUSPICIOUS_SHARE
 }
@@ -103,7 +103,7 @@ function lookOf({ runDate, look }: SweepPosition) {
   return { day: dateOf(Date.parse(runDate) - daysBefore * DAY_MS), kind }
 }
 
-/** The beginning of the next look. Both kinds of a day are counted together. */
+/** The start of the next scan. The objects of both kinds of a day are counted together. */
 function following(position: SweepPosition): SweepPosition {
   const { runDate, look } = position
   const isLast = look === LOOKS.length - 1
@@ -114,7 +114,7 @@ function following(position: SweepPosition): SweepPosition {
   return isSameDay ? next : { ...next, seen: 0, orphans: 0 }
 }
 
-/** Passes over the looks at days before the registry had its id: nothing has it in its key. */
+/** Skips scans of days before the registry took its id: no key with this id has such a day. */
 function skipEarlyDays(sweep: OrphanSweep): SweepPosition {
   const first = dateOf(sweep.since)
   let position: SweepPosition = sweep

@@ -1,16 +1,16 @@
-/** The sweep of tombstones: bytes whose rows are gone long enough go too. It may stop anywhere and begin again. */
+/** The sweep of tombstones: deletes bytes whose rows were deleted long enough ago. It can stop anywhere and be repeated. */
 
 import type { BlobStore } from '../store/blob-store.ts'
 import type { Database } from '../store/database.ts'
 import { claimTombstones, noteRemoved } from '../store/tombstones.ts'
 
 /**
- * A round is three calls. All that runs each hour makes fewer than 50, which is what the Free plan gives one invocation. So up
- * to 144,000 objects go a day.
+ * A round is three calls. All hourly jobs together make fewer than 50 calls, the Free plan's limit per invocation. So the sweep
+ * removes up to 144,000 objects a day.
  */
 const ROUNDS_AT_MOST = 6
 
-/** Deletes buried bytes that are due; returns how many objects went. */
+/** Deletes buried bytes that are due. Returns how many objects it deleted. */
 export async function sweepTombstones(
   db: Database,
   store: BlobStore,
@@ -19,7 +19,7 @@ export async function sweepTombstones(
   const keysAtOnce = store.limits.removedKeys
   let swept = 0
   for (let round = 0; round < ROUNDS_AT_MOST; round++) {
-    // Claimed first: from here on no row can name the key. What a crash leaves claimed is claimed again.
+    // Claimed first: after that no row can name the key. Keys that a crash leaves claimed are claimed again.
     const keys = await claimTombstones(db, now, keysAtOnce)
     if (keys.length === 0) break
     await store.remove(keys)

@@ -15,7 +15,7 @@ import {
 } from './fields.ts'
 
 export interface Descriptor {
-  /** '' where old content leaves it out. */
+  /** '' where old content omits it. */
   mediaType: string
   digest: Digest
   /** Bytes. */
@@ -23,12 +23,12 @@ export interface Descriptor {
   artifactType?: string
   annotations?: Record<string, string>
   urls?: string[]
-  /** The content itself in base64; `size` bytes of it. Nothing has hashed it yet. */
+  /** The content itself in base64: `size` bytes. Its digest has not been checked. */
   data?: string
   platform?: Platform
 }
 
-/** Where an image runs. `os` and `architecture` are '' where the entry leaves them out. */
+/** The platform of an image. `os` and `architecture` are '' where the entry omits them. */
 export interface Platform {
   os: string
   architecture: string
@@ -51,8 +51,8 @@ export const DESCRIPTOR_FIELDS = knownFields(
 const PLATFORM_FIELDS = knownFields('os', 'architecture', 'variant', 'os.version', 'os.features')
 
 /**
- * Reads the descriptor that stands at `path` of a manifest.
- * @throws {RegistryError} MANIFEST_INVALID, whose message names the field
+ * Parses the descriptor at `path` of a manifest.
+ * @throws {RegistryError} MANIFEST_INVALID; its message names the field
  */
 export function readDescriptor(value: Json, path: string): Descriptor {
   const fields = readObject(value, path, DESCRIPTOR_FIELDS)
@@ -73,7 +73,7 @@ export function readDescriptor(value: Json, path: string): Descriptor {
   return descriptor
 }
 
-/** The same for a descriptor whose media type decides what it refers to. */
+/** The same for a descriptor that requires a media type, which decides what it refers to. */
 export function readTypedDescriptor(value: Json, path: string): Descriptor {
   const fields = readObject(value, path, DESCRIPTOR_FIELDS)
   if (optionalMediaType(fields, 'mediaType', path) === undefined) {
@@ -100,7 +100,7 @@ function readSize(fields: Fields, path: string): number {
 
 function readData(fields: Fields, path: string, size: number): string | undefined {
   const data = optionalString(fields, 'data', path)
-  // Go's omitempty never writes '', and reads it as no data.
+  // Go's omitempty never writes '', and Go reads it as missing.
   if (data === undefined || data === '') return undefined
   const at = childPath(path, 'data')
   const length = base64Length(data)
@@ -109,11 +109,11 @@ function readData(fields: Fields, path: string, size: number): string | undefine
   return data
 }
 
-/** The bytes that padded base64 stands for; undefined when it is none. */
+/** The decoded length of padded base64; undefined if the text is invalid. */
 function base64Length(text: string): number | undefined {
   if (text.length % 4 !== 0) return undefined
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  // Looking for a wrong character takes no backtracking, however long the text is.
+  // Searching for an invalid character needs no backtracking, however long the text is.
   if (/[^A-Za-z0-9+/]/.test(text.slice(0, text.length - padding))) return undefined
   return (text.length / 4) * 3 - padding
 }

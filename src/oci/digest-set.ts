@@ -1,12 +1,12 @@
 /**
- * A set of digests that finds its members by their first hex digits, and the shortest such codes: what lets a person
- * type `12345` for an image. As go-digest's digestset; short codes are unique within the set only.
+ * A set of digests that finds its members by their first hex digits, and computes the shortest such codes, so that a person can
+ * type `12345` for an image. Like go-digest's digestset. Short codes are unique within the set only.
  */
 import { algorithmOf, type Digest, hexOf, isAlgorithm, parseDigest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 
 export class DigestSet {
-  /** In order of hex digits, then algorithm, so that the members with a common prefix stand together. */
+  /** Sorted by hex digits, then algorithm, so that members with a common prefix are adjacent. */
   readonly #entries: Digest[] = []
 
   get size(): number {
@@ -14,7 +14,7 @@ export class DigestSet {
   }
 
   /**
-   * Adds a digest; one that is there already changes nothing.
+   * Adds a digest. Does nothing if it is already a member.
    * @throws {RegistryError} DIGEST_INVALID
    */
   add(input: string): void {
@@ -24,7 +24,7 @@ export class DigestSet {
   }
 
   /**
-   * Removes a digest; one that is not there changes nothing.
+   * Removes a digest. Does nothing if it is not a member.
    * @throws {RegistryError} DIGEST_INVALID
    */
   remove(input: string): void {
@@ -34,8 +34,8 @@ export class DigestSet {
   }
 
   /**
-   * Finds the one member that begins with `short`: hex digits, or an algorithm, a colon and hex digits.
-   * @throws {RegistryError} BLOB_UNKNOWN when there is none, DIGEST_INVALID when there are several
+   * Finds the only member that begins with `short`: hex digits, or an algorithm, a colon and hex digits.
+   * @throws {RegistryError} BLOB_UNKNOWN if there is none, DIGEST_INVALID if there are several
    */
   lookup(short: string): Digest {
     const colon = short.indexOf(':')
@@ -53,14 +53,14 @@ export class DigestSet {
     return found
   }
 
-  /** Every member, in order of hex digits. */
+  /** All members, sorted by hex digits. */
   all(): Digest[] {
     return [...this.#entries]
   }
 
   /**
-   * The shortest code of every member that `lookup` finds it by, of at least `length` hex digits. Where only all of them
-   * would do, the code is the digest itself.
+   * For every member the shortest code, of at least `length` hex digits, that `lookup` accepts. If all hex digits are needed, the
+   * code is the digest itself.
    */
   shortCodes(length: number): Map<Digest, string> {
     const codes = new Map<Digest, string>()
@@ -84,7 +84,7 @@ export class DigestSet {
     }
   }
 
-  /** The index of the first member that does not come before these hex digits of this digest. */
+  /** The index of the first member that is not before these hex digits of this digest. */
   #lowerBound(hex: string, digest: string): number {
     let low = 0
     let high = this.#entries.length

@@ -1,6 +1,6 @@
 /**
- * The error table of the registry API, as data, and the one error class of Berth. Code, status and message are those of the
- * OCI distribution spec ("Error Codes") and, where it is silent, of the Docker Registry HTTP API V2.
+ * The error table of the registry API, and Berth's only error class. Codes, statuses and messages are those of the OCI distribution
+ * spec ("Error Codes"), or else of the Docker Registry HTTP API V2.
  */
 
 export const ERROR_TABLE = {
@@ -24,15 +24,15 @@ export const ERROR_TABLE = {
   BLOB_UPLOAD_UNKNOWN: { status: 404, message: 'blob upload unknown to registry' },
   BLOB_UPLOAD_INVALID: { status: 404, message: 'blob upload invalid' },
   PAGINATION_NUMBER_INVALID: { status: 400, message: 'invalid number of results requested' },
-  // Berth's own, for the administration API alone.
+  // Berth's own codes, used only by the administration API.
   REQUEST_INVALID: { status: 400, message: 'invalid request' },
   NOT_FOUND: { status: 404, message: 'not found' },
-  CONFLICT: { status: 409, message: 'conflict with what there is' },
+  CONFLICT: { status: 409, message: 'conflict with the current state' },
 } as const
 
 export type ErrorCode = keyof typeof ERROR_TABLE
 
-/** A JSON value, as an error's `detail` may hold it. */
+/** A JSON value. */
 export type Json =
   | string
   | number
@@ -65,21 +65,21 @@ export interface ErrorEnvelope {
 }
 
 export interface RegistryErrorOptions {
-  /** What went wrong, in words for the person at the client; by default the table's message. */
+  /** What went wrong, as text for the person at the client; by default the table's message. */
   message?: string
   /** Machine-readable context: a digest, `{ name }`, `{ n }`. */
   detail?: Json
-  /** One entry for each of these details, instead of a single `detail`: every missing blob of a manifest. */
+  /** One entry for each of these details, instead of a single `detail`: for example, all missing blobs of a manifest. */
   details?: readonly Json[]
-  /** Overrides the table's status: only for what the table has no row for (413). */
+  /** Overrides the table's status, only for statuses that the table does not have (413). */
   status?: number
   /** Response headers that belong to the error: `Range` with a 416, `Allow` with a 405. */
   headers?: Record<string, string>
-  /** What OAuth clients of the token endpoint read instead. */
+  /** The error code for OAuth clients of the token endpoint. */
   oauth?: OAuthErrorCode
 }
 
-/** What a handler throws; the app's error handler is the only place that renders it. */
+/** The error that handlers throw. Only the app's error handler renders it. */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError'
   readonly status: number
@@ -99,7 +99,7 @@ export class RegistryError extends Error {
     )
   }
 
-  /** The envelope that the OCI distribution spec ("Error Codes") asks of every 4xx body. */
+  /** The envelope that the OCI distribution spec ("Error Codes") requires for every 4xx body. */
   toJSON(): ErrorEnvelope {
     if (this.oauth === null) return { errors: this.entries }
     return { errors: this.entries, error: this.oauth, error_description: this.message }

@@ -1,6 +1,6 @@
 /**
- * The short names that people type and their full form: `redis` is `docker.io/library/redis`. The rules are those of
- * docker's command line, which distribution/reference states in code.
+ * The short names that people type, and their full form: `redis` is `docker.io/library/redis`. The rules are those of docker's
+ * command line, implemented in distribution/reference.
  */
 import { type Digest, isDigest } from './digest.ts'
 import {
@@ -22,9 +22,9 @@ const OFFICIAL_PREFIX = 'library/'
 const IDENTIFIER = /^[0-9a-f]{64}$/
 
 /**
- * Reads what a person typed and fills in the host and, on Docker Hub, `library/`. No tag is added.
- * @throws {RegistryError} NAME_INVALID (64 hex digits alone are no name: they would read as an image id), TAG_INVALID or
- *   DIGEST_INVALID
+ * Parses the name that a person typed. Adds the default host and, on Docker Hub, `library/`, but no tag.
+ * @throws {RegistryError} NAME_INVALID (also for 64 hex digits alone: they would be read as an image id), TAG_INVALID or
+ * DIGEST_INVALID
  */
 export function parseFamiliarReference(s: string): Reference {
   if (s === '') throw invalidName(s, 'empty')
@@ -34,8 +34,8 @@ export function parseFamiliarReference(s: string): Reference {
 }
 
 /**
- * Reads what a person typed where an image id or a digest will do, too.
- * @returns a digest for `sha256:…` and for 64 hex digits, else a reference with its defaults
+ * Parses the text that a person typed where an image id or a digest is allowed too.
+ * @returns a digest for `sha256:…` and for 64 hex digits; otherwise a reference with defaults
  * @throws {RegistryError} NAME_INVALID, TAG_INVALID or DIGEST_INVALID
  */
 export function parseAnyReference(s: string): Reference | { readonly digest: Digest } {
@@ -43,7 +43,7 @@ export function parseAnyReference(s: string): Reference | { readonly digest: Dig
   return isDigest(s) ? { digest: s } : parseFamiliarReference(s)
 }
 
-/** The shortest text that parseFamiliarReference reads back to an equal reference. */
+/** The shortest text that parseFamiliarReference parses to an equal reference. */
 export function formatFamiliar(reference: Reference): string {
   const full = formatReference(reference)
   if (reference.host !== DEFAULT_HOST) return full
@@ -54,7 +54,7 @@ export function formatFamiliar(reference: Reference): string {
   return [official, remote].find((text) => readsAs(text, full)) ?? full
 }
 
-/** The name of a reference in its familiar form, without tag and digest. */
+/** The familiar form of a reference's name, without tag and digest. */
 export function familiarName(reference: Reference): string {
   return formatFamiliar(nameOnly(reference))
 }
@@ -66,7 +66,8 @@ export function withDefaultTag(reference: Reference): Reference {
 }
 
 /**
- * What docker pulls for the text that a person typed: by digest when there is one, and then without the tag, else by tag.
+ * The reference that docker pulls for the text that a person typed: by digest if there is one (then without the tag), otherwise by
+ * tag.
  * @throws {RegistryError} NAME_INVALID, TAG_INVALID or DIGEST_INVALID
  */
 export function parsePullReference(s: string): Reference {
@@ -75,7 +76,7 @@ export function parsePullReference(s: string): Reference {
   return withDigest(nameOnly(reference), reference.digest)
 }
 
-/** Whether the first part is a host: `localhost`, or something that no path component of Docker Hub can look like. */
+/** Whether the first part is a host: `localhost`, or text that cannot be a path component of Docker Hub. */
 function splitDefaultHost(s: string): { host: string; remainder: string } {
   const slash = s.indexOf('/')
   const first = s.slice(0, Math.max(slash, 0))
@@ -86,7 +87,10 @@ function splitDefaultHost(s: string): { host: string; remainder: string } {
   return { host, remainder: needsPrefix ? OFFICIAL_PREFIX + rest : rest }
 }
 
-/** Docker Hub's `localhost/x` or `a.b/c` would read as another host, and 64 hex digits as an image id. */
+/**
+ * Whether the text parses back to `full`. Docker Hub's `localhost/x` or `a.b/c` would parse as another host, and 64 hex digits as
+ * an image id.
+ */
 function readsAs(text: string, full: string): boolean {
   if (IDENTIFIER.test(text)) return false
   const { host, remainder } = splitDefaultHost(text)

@@ -1,16 +1,16 @@
 /**
- * Typed reading of parsed JSON, for manifests: every complaint names the field by its path (`layers[2].size`). A null
- * counts as absent, because the Go programs that write manifests read it so.
+ * Typed access to parsed JSON, for manifests. Every error names the field by its path (`layers[2].size`). Null counts as absent, as
+ * in the Go programs that write manifests.
  */
 import { type Json, RegistryError } from './errors.ts'
 
 export type Fields = { readonly [key: string]: Json }
 
-/** Characters of a media type with its parameters. RFC 6838 has 127 on each side of the slash. */
+/** The length of a media type with its parameters, in characters. RFC 6838 allows 127 on each side of the slash. */
 const MEDIA_TYPE_LIMIT = 512
 
-// Wider than RFC 6838, 4.2, as clients write what they like (`doc`) and no registry refused it: any text without control characters and
-// markup; anything in ASCII among the parameters (application/vnd.dev.sigstore.bundle+json;version=0.1).
+// Wider than RFC 6838, 4.2, because clients send other types (`doc`) and registries accept them: any text without control
+// characters and markup, and any ASCII in parameters (application/vnd.dev.sigstore.bundle+json;version=0.1).
 const MEDIA_TYPE = /^[^\p{Cc}<>"'\s;](?:[^\p{Cc}<>"';]*[^\p{Cc}<>"'\s;])?(?: ?;[ -~]*)?$/u
 
 export function invalidField(path: string, problem: string): RegistryError {
@@ -26,7 +26,7 @@ export function childPath(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`
 }
 
-/** The field names of an object, by what they fold to. */
+/** The field names of an object, by their case-folded form. */
 export type KnownFields = ReadonlyMap<string, string>
 
 export function knownFields(...names: string[]): KnownFields {
@@ -34,8 +34,8 @@ export function knownFields(...names: string[]): KnownFields {
 }
 
 /**
- * Reads an object. A key that differs from a known one by case alone is refused: Go's encoding/json takes it for the
- * known one, and the last of the two wins there.
+ * Checks an object. A key that differs from a known one only by case is refused: Go's encoding/json reads it as the known one, and
+ * the last of the two wins there.
  */
 export function readObject(value: Json, path: string, known: KnownFields): Fields {
   if (!isFields(value)) throw invalidField(path, 'expected an object')
@@ -56,7 +56,7 @@ export function readArray(value: Json, path: string, limit: number): readonly Js
   return value
 }
 
-/** The member `name`, undefined when it is absent or null. */
+/** The member `name`; undefined if it is absent or null. */
 export function member(fields: Fields, name: string): Json | undefined {
   if (!Object.hasOwn(fields, name)) return undefined
   return fields[name] ?? undefined
@@ -93,7 +93,7 @@ export function optionalStringMap(
   throw invalidField(`${at}[${JSON.stringify(key.slice(0, 64))}]`, 'expected a string')
 }
 
-/** A media type, undefined when it is absent or empty, as Go's `omitempty` has it. */
+/** A media type; undefined if it is absent or empty, as with Go's `omitempty`. */
 export function optionalMediaType(fields: Fields, name: string, path: string): string | undefined {
   const value = optionalString(fields, name, path)
   if (value === undefined || value === '') return undefined
@@ -116,7 +116,7 @@ function isArray(value: Json): value is readonly Json[] {
   return Array.isArray(value)
 }
 
-/** Upper case first: it takes the long s to S, as Go's folding does; lower case takes the Kelvin sign to k. */
+/** Upper case first: it maps the long s to S, as Go's folding does. Lower case maps the Kelvin sign to k. */
 function foldCase(key: string): string {
   return key.toUpperCase().toLowerCase()
 }

@@ -1,6 +1,6 @@
 /**
- * `berth/oci`: the words of container registries as a library. Digests, names, references, media types, manifests,
- * content negotiation and the error table; no I/O, for Workers, Node and browsers.
+ * `berth/oci`: the concepts of container registries as a library. Digests, names, references, media types, manifests, content
+ * negotiation and the error table. No I/O; it runs in Workers, Node and browsers.
  */
 export type { Algorithm, Digest } from './digest.ts'
 export {

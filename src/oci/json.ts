@@ -12,8 +12,8 @@ import { buildJson, PIECE } from './json-spans.ts'
 export { JSON_DEPTH_LIMIT, JSON_VALUE_LIMIT } from './json-scan.ts'
 
 /**
- * Reads the one JSON value that fills `bytes`. Keys such as `__proto__` become own properties.
- * @throws {RegistryError} MANIFEST_INVALID, which says what is wrong and where
+ * Parses bytes that hold exactly one JSON value. Keys such as `__proto__` become own properties.
+ * @throws {RegistryError} MANIFEST_INVALID; its message says what is wrong and where
  */
 export function parseStrictJson(bytes: Uint8Array): Json {
   checkStrictJson(bytes)

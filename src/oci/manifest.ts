@@ -1,7 +1,7 @@
 /**
- * Manifests and indexes, read strictly: OCI image spec 1.1 ("Image Manifest", "Image Index"), Docker v2 schema 2 and
- * Docker manifest list. What parses here has one meaning only (CVE-2021-41190). Fields that no spec names are ignored,
- * and the bytes, never this parsed form, are what a registry stores and serves.
+ * Strict parsing of manifests and indexes: OCI image spec 1.1 ("Image Manifest", "Image Index"), Docker v2 schema 2 and Docker
+ * manifest list. A manifest that parses here has only one meaning (CVE-2021-41190). Fields that no spec defines are ignored. A
+ * registry stores and serves the bytes, never this parsed form.
  */
 import {
   DESCRIPTOR_FIELDS,
@@ -33,24 +33,29 @@ import { Source } from './source.ts'
 
 export type { Descriptor, Platform } from './descriptor.ts'
 
-/** Bytes of a manifest that a registry SHOULD accept at least (OCI distribution spec, "Pushing Manifests"); here the most. */
+/**
+ * The maximum size in bytes. The OCI distribution spec, "Pushing Manifests", says that a registry SHOULD accept at least this much.
+ */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
 
-/** Layers of an image (an artifact has one a file), or entries of an index. Each becomes a database row; 4 MiB would hold about 20,000. */
+/**
+ * The maximum number of layers of an image (an artifact has one per file) or entries of an index. Each becomes a database row; 4
+ * MiB could hold about 20,000.
+ */
 export const ENTRY_LIMIT = 10_000
 
 export interface Manifest {
   kind: 'image' | 'index'
-  /** The type it is stored and served under. */
+  /** The media type under which it is stored and served. */
   mediaType: string
-  /** As a list of referrers shows it: its own, else an image's config.mediaType; an index may have none. */
+  /** The type that a referrers list shows: its own, or an image's config.mediaType; an index may have none. */
   artifactType?: string
   annotations?: Record<string, string>
-  /** Of an image. */
+  /** Only for an image. */
   config?: Descriptor
-  /** Of an image; [] for an index. */
+  /** Only for an image; [] for an index. */
   layers: Descriptor[]
-  /** Of an index; [] for an image. */
+  /** Only for an index; [] for an image. */
   manifests: Descriptor[]
   subject?: Descriptor
 }
@@ -70,10 +75,10 @@ const MANIFEST_FIELDS = knownFields(
 const NO_SCHEMA_1 = 'Docker schema 1 is not supported'
 
 /**
- * Reads a manifest.
- * @param contentType the Content-Type it came with; parameters are ignored, and application/json says nothing
- * @throws {RegistryError} MANIFEST_INVALID, whose message names the field (`layers[2].size: …`); with status 413 for
- *   more than MANIFEST_LIMIT_BYTES
+ * Parses a manifest.
+ * @param contentType its Content-Type header; parameters are ignored, and application/json does not name a type
+ * @throws {RegistryError} MANIFEST_INVALID, whose message names the field (`layers[2].size: …`); with status 413 for more than
+ * MANIFEST_LIMIT_BYTES
  */
 export function parseManifest(
   bytes: Uint8Array<ArrayBuffer>,
@@ -142,7 +147,7 @@ function requireSupported(mediaType: string, path: string): void {
 function inferMediaType(fields: Fields): string {
   if (Object.hasOwn(fields, 'manifests')) return MEDIA_TYPE_OCI_INDEX
   if (Object.hasOwn(fields, 'config')) return MEDIA_TYPE_OCI_MANIFEST
-  throw invalidField('mediaType', 'required where neither config nor manifests tells the type')
+  throw invalidField('mediaType', 'required if there is neither config nor manifests')
 }
 
 function readImage(fields: Fields, mediaType: string, list: ReadList): Manifest {
@@ -172,7 +177,7 @@ function readIndex(fields: Fields, mediaType: string, list: ReadList): Manifest 
   }
 }
 
-/** CVE-2021-41190: a document with both faces is an image to one client and an index to another. */
+/** CVE-2021-41190: a document with the fields of both is an image to one client and an index to another. */
 function refuse(fields: Fields, name: string, mediaType: string): void {
   if (Object.hasOwn(fields, name)) throw invalidField(name, `not allowed in ${mediaType}`)
 }

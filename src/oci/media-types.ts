@@ -1,6 +1,6 @@
 /**
- * Media types of manifests, configs and layers: OCI image spec 1.1 ("OCI Image Media Types") and Docker image manifest
- * v2 schema 2. The constants are exact and lower-case, as clients write them.
+ * Media types of manifests, configs and layers: OCI image spec 1.1 ("OCI Image Media Types") and Docker image manifest v2 schema 2.
+ * The constants are exact and lower-case, as clients send them.
  */
 
 export const MEDIA_TYPE_OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
@@ -9,7 +9,7 @@ export const MEDIA_TYPE_DOCKER_MANIFEST = 'application/vnd.docker.distribution.m
 export const MEDIA_TYPE_DOCKER_MANIFEST_LIST =
   'application/vnd.docker.distribution.manifest.list.v2+json'
 
-/** Schema 1, unsigned and signed: named only to be refused by name. */
+/** Schema 1, unsigned and signed: only for the error message that refuses it. */
 export const MEDIA_TYPE_DOCKER_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+json'
 export const MEDIA_TYPE_DOCKER_SCHEMA1_SIGNED =
   'application/vnd.docker.distribution.manifest.v1+prettyjws'
@@ -17,7 +17,7 @@ export const MEDIA_TYPE_DOCKER_SCHEMA1_SIGNED =
 export const MEDIA_TYPE_OCI_CONFIG = 'application/vnd.oci.image.config.v1+json'
 export const MEDIA_TYPE_DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json'
 
-/** The content `{}`, where the spec asks for a descriptor and an artifact has nothing to describe. */
+/** The type of the content `{}`, for artifacts without a config: the spec requires a descriptor. */
 export const MEDIA_TYPE_OCI_EMPTY = 'application/vnd.oci.empty.v1+json'
 
 export const MEDIA_TYPE_OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar'
@@ -34,7 +34,7 @@ export const MEDIA_TYPE_OCI_LAYER_NONDISTRIBUTABLE_ZSTD =
 export const MEDIA_TYPE_DOCKER_FOREIGN_LAYER =
   'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'
 
-/** What bytes of no declared type are served as. */
+/** The type of bytes without a declared type. */
 export const MEDIA_TYPE_OCTET_STREAM = 'application/octet-stream'
 
 /** Whether `t` is a manifest of manifests: an OCI image index or a Docker manifest list. */
@@ -47,15 +47,14 @@ export function isImageMediaType(t: string): boolean {
   return t === MEDIA_TYPE_OCI_MANIFEST || t === MEDIA_TYPE_DOCKER_MANIFEST
 }
 
-/** The type of a manifest or an index that a descriptor's media type names, without parameters; null for anything else. */
+/** The manifest or index type in a descriptor's media type, without parameters; null for any other type. */
 export function manifestTypeOf(mediaType: string): string | null {
   const essence = parseMediaType(mediaType)
   return isImageMediaType(essence) || isIndexMediaType(essence) ? essence : null
 }
 
 /**
- * Whether a layer of type `t` may be absent from the registry that holds its manifest. By prefix, as containerd does:
- * every compression of a layer that must not be distributed is one, too.
+ * Whether the registry may lack a layer of type `t`. Matches by prefix, as containerd does, so that it includes every compression.
  */
 export function isNonDistributable(t: string): boolean {
   return (
@@ -64,7 +63,7 @@ export function isNonDistributable(t: string): boolean {
   )
 }
 
-/** The essence of a Content-Type: `type/subtype`, lower-case, without parameters. '' when there is none. */
+/** The essence of a Content-Type: `type/subtype`, lower-case, without parameters; '' for none. */
 export function parseMediaType(header: string): string {
   const semicolon = header.indexOf(';')
   const essence = semicolon === -1 ? header : header.slice(0, semicolon)

@@ -1,36 +1,36 @@
 /**
- * Repository names and tags as they stand in the path of a request. OCI distribution spec, "Pulling manifests"; a full
- * reference with a host is the business of reference.ts.
+ * Repository names and tags in the path of a request. OCI distribution spec, "Pulling manifests". For full references with a host
+ * see reference.ts.
  */
 import { RegistryError } from './errors.ts'
 
-/** Characters of a repository name: what docker's references leave for host and path together. */
+/** The maximum length of a repository name: docker's limit for host and path together. */
 export const REPOSITORY_NAME_LIMIT = 255
 
-/** Characters of a tag. */
+/** The maximum length of a tag. */
 export const TAG_LIMIT = 128
 
-// Docker's own grammar lets the separator be empty (`[-]*`), which takes V8 exponential time; `-+` is the same language.
+// Docker's own grammar allows an empty separator (`[-]*`), for which V8 needs exponential time; `-+` matches the same language.
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 
 /**
- * Whether `s` is a repository name: components of lower-case letters and digits, joined within by one `.`, one or two
- * `_` or any number of `-`, separated by `/`; at most 255 characters.
+ * Whether `s` is a repository name: components separated by `/`, at most 255 characters in all. A component is lower-case letters
+ * and digits, joined by one `.`, one or two `_`, or any number of `-`.
  */
 export function isRepositoryName(s: string): boolean {
   return s.length <= REPOSITORY_NAME_LIMIT && isPath(s)
 }
 
-/** Whether `s` has the form of a repository name, whatever its length. */
+/** Whether `s` has the form of a repository name, regardless of its length. */
 export function isPath(s: string): boolean {
   return PATH.test(s)
 }
 
 /**
- * Reads a repository name that a client sent.
- * @throws {RegistryError} NAME_INVALID, which says what a name looks like
+ * Parses a repository name that a client sent.
+ * @throws {RegistryError} NAME_INVALID; its message describes the format
  */
 export function parseRepositoryName(s: string): string {
   if (isRepositoryName(s)) return s
@@ -50,8 +50,8 @@ export function isTag(s: string): boolean {
 }
 
 /**
- * Reads a tag that a client sent.
- * @throws {RegistryError} TAG_INVALID, which gives the grammar
+ * Parses a tag that a client sent.
+ * @throws {RegistryError} TAG_INVALID; its message gives the grammar
  */
 export function parseTag(s: string): string {
   if (isTag(s)) return s

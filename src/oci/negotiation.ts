@@ -1,6 +1,6 @@
 /**
- * Content negotiation of manifests: RFC 9110, 12.5.1, and what docker/distribution did for clients that are older than
- * manifest lists. Only reads by tag negotiate: who asks by digest wants those bytes.
+ * Content negotiation of manifests: RFC 9110, 12.5.1, and docker/distribution's behaviour for clients that predate manifest lists.
+ * Only reads by tag negotiate. A read by digest always gets the named bytes.
  */
 import type { Descriptor, Manifest } from './manifest.ts'
 import {
@@ -16,9 +16,9 @@ interface MediaRange {
 }
 
 /**
- * Whether a client that sent `accept` takes `mediaType`. The most specific range decides (type, then its `/*`, then any), q=0
- * refuses, and no header at all takes everything.
- * @param accept every Accept line of the request, joined by commas; null when there is none
+ * Whether a client that sent `accept` takes `mediaType`. The most specific range decides (type, then its `/*`, then any). q=0
+ * refuses, and without a header every type is accepted.
+ * @param accept all Accept lines of the request, joined by commas; null if there is none
  */
 export function acceptsManifest(accept: string | null, mediaType: string): boolean {
   const ranges = parseAccept(accept)
@@ -26,14 +26,14 @@ export function acceptsManifest(accept: string | null, mediaType: string): boole
 }
 
 /**
- * Whether a read by tag that finds `stored` is to be answered with the child of one platform instead.
+ * Whether a read by tag that finds `stored` must be answered with the child for one platform instead.
  *
- * - A Docker manifest list: yes unless the client takes lists or indexes. No header means an old client.
- * - An OCI index: yes only for a client that names image manifests and takes no index. No header means any type, as in
- *   RFC 9110, for no client that knows OCI is that old.
+ * - A Docker manifest list: yes, unless the client accepts lists or indexes. A missing header means an old client.
+ * - An OCI index: only for a client that names image manifests and accepts no index. A missing header means any type, as in
+ *   RFC 9110: no client that knows OCI is that old.
  * - Anything else: no.
  *
- * @param accept every Accept line of the request, joined by commas; null when there is none
+ * @param accept all Accept lines of the request, joined by commas; null if there is none
  */
 export function needsPlatformChild(accept: string | null, stored: string): boolean {
   if (!isIndexMediaType(stored)) return false
@@ -43,7 +43,7 @@ export function needsPlatformChild(accept: string | null, stored: string): boole
   return isDockerList || names(ranges, isImageMediaType)
 }
 
-/** The first image among the children of an index that is for this platform, whatever its variant. */
+/** The first image in an index for this platform, regardless of its variant. */
 export function platformChild(
   manifest: Manifest,
   os = 'linux',
@@ -57,7 +57,7 @@ export function platformChild(
   )
 }
 
-/** The ranges of a header; none when there is no header or it is empty, which says as little. */
+/** The ranges of a header; [] for a missing or empty one. */
 function parseAccept(accept: string | null): MediaRange[] {
   return (accept ?? '')
     .split(',')

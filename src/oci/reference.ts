@@ -1,5 +1,5 @@
 /**
- * References to content in a registry, as distribution/reference reads them:
+ * References to content in a registry, with the grammar of distribution/reference:
  *
  *     reference = name [":" tag] ["@" digest]
  *     name      = [host "/"] path                       at most 255 characters, host included
@@ -8,15 +8,15 @@
  *     path      = component *("/" component)            as in name.ts
  *     tag       = [A-Za-z0-9_][A-Za-z0-9._-]{0,127}
  *
- * A part before the first slash is the host if it can be one. That leaves `test:5000` a name with a tag, `test:5000/repo`
- * a path on a host and `test_com/repo` a path without one. Every function takes time linear in its input.
+ * A part before the first slash is the host if it can be one. So `test:5000` is a name with a tag, `test:5000/repo` a path on a
+ * host, and `test_com/repo` a path without a host. Every function takes time linear in its input.
  */
 import { type Digest, parseDigest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 import { isPath, parseTag, REPOSITORY_NAME_LIMIT } from './name.ts'
 
 export interface Reference {
-  /** '' when the reference names none. */
+  /** '' if the reference has none. */
   readonly host: string
   readonly path: string
   readonly tag?: string
@@ -26,13 +26,13 @@ export interface Reference {
 const HOST =
   /^(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*|\[[A-Fa-f0-9:]+\])(?::[0-9]+)?$/
 
-/** Whether `s` is the host of a reference, with or without a port. Its length is part of the name's limit. */
+/** Whether `s` is a valid host, with or without a port. Its length is part of the name's limit. */
 export function isHost(s: string): boolean {
   return HOST.test(s)
 }
 
 /**
- * Reads a reference as it is written, without any default.
+ * Parses a reference as written, without defaults.
  * @throws {RegistryError} NAME_INVALID, TAG_INVALID or DIGEST_INVALID
  */
 export function parseReference(s: string): Reference {
@@ -45,7 +45,7 @@ export function parseReference(s: string): Reference {
   return at === -1 ? withOptionalTag : withDigest(withOptionalTag, s.slice(at + 1))
 }
 
-/** The text of a reference; parseReference reads it back to an equal one. */
+/** The text of a reference. parseReference parses it to an equal reference. */
 export function formatReference(reference: Reference): string {
   const tag = reference.tag === undefined ? '' : `:${reference.tag}`
   const digest = reference.digest === undefined ? '' : `@${reference.digest}`
@@ -58,7 +58,7 @@ export function formatName(reference: Reference): string {
 }
 
 /**
- * Reads a name, which has neither tag nor digest.
+ * Parses a name without tag and digest.
  * @throws {RegistryError} NAME_INVALID
  */
 export function parseName(name: string): Reference {
@@ -78,7 +78,7 @@ export function parseName(name: string): Reference {
   )
 }
 
-/** The host, '' if there is none, and the path of a name; undefined when it is no name. The length is not looked at. */
+/** Splits a name into host ('' if there is none) and path; undefined for an invalid name. Does not check the length. */
 export function splitHostname(name: string): { host: string; path: string } | undefined {
   const slash = name.indexOf('/')
   const first = name.slice(0, Math.max(slash, 0))
@@ -89,7 +89,7 @@ export function splitHostname(name: string): { host: string; path: string } | un
 }
 
 /**
- * The reference with this tag, in place of any other; a digest stays.
+ * The reference with this tag instead of its own. The digest stays.
  * @throws {RegistryError} TAG_INVALID
  */
 export function withTag(reference: Reference, tag: string): Reference {
@@ -97,7 +97,7 @@ export function withTag(reference: Reference, tag: string): Reference {
 }
 
 /**
- * The reference with this digest, in place of any other; a tag stays.
+ * The reference with this digest instead of its own. The tag stays.
  * @throws {RegistryError} DIGEST_INVALID
  */
 export function withDigest(reference: Reference, digest: string): Reference {

@@ -1,4 +1,4 @@
-/** Whether what a manifest refers to is in its repository, as its descriptors say (design: invariant I1). */
+/** Checks that the references of a manifest are in its repository, as its descriptors say (design: invariant I1). */
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { Descriptor, Manifest } from '../oci/manifest.ts'
@@ -17,8 +17,8 @@ export interface RequiredReferences {
 }
 
 /**
- * What must be in the repository. A descriptor's own media type says whether that is a manifest or a blob, whatever it stands in: an
- * index may list blobs, as BuildKit's cache does. Layers that may not be distributed lie elsewhere: they need not be here.
+ * The content that must be in the repository. A descriptor's media type says whether it refers to a manifest or a blob, in
+ * whichever field it is: an index may list blobs, as BuildKit's cache does. Non-distributable layers need not be in the registry.
  */
 export function requiredReferences(manifest: Manifest): RequiredReferences {
   const required: RequiredReferences = { blobs: [], children: [] }
@@ -31,8 +31,8 @@ export function requiredReferences(manifest: Manifest): RequiredReferences {
 }
 
 /**
- * Everything that the manifest refers to must be in the repository, with the size and the type that its descriptor says.
- * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN with every digest that is missing; MANIFEST_INVALID
+ * Checks that everything the manifest refers to is in the repository, with the size and the type of its descriptor.
+ * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN with every missing digest; MANIFEST_INVALID
  */
 export async function checkReferences(context: RegistryContext, manifest: Manifest): Promise<void> {
   const { databases, repository } = context
@@ -102,7 +102,7 @@ export async function checkEmbeddedData(manifest: Manifest): Promise<void> {
     const actual = await digestOf(Uint8Array.fromBase64(data), algorithmOf(digest))
     if (actual === digest) continue
     throw new RegistryError('MANIFEST_INVALID', {
-      message: `data: that of the descriptor of ${digest} hashes to ${actual}`,
+      message: `data: the data in the descriptor of ${digest} hashes to ${actual}`,
       detail: digest,
     })
   }

@@ -1,4 +1,4 @@
-/** Committing a blob: its verified bytes become visible in a repository, and its event is told. */
+/** Commits a blob: its verified bytes become visible in a repository, with an event. */
 import { BLOB_MEDIA_TYPE } from '../events/event.ts'
 import type { EventContext } from '../events/lanes.ts'
 import { commitBlob as commit, findBlob, type StoredBlob } from '../store/blobs.ts'
@@ -12,10 +12,10 @@ export interface CommitContext extends Pick<RegistryContext, 'repository' | 'by'
 }
 
 /**
- * Where the registry holds the same content already, that object stays and the new bytes are buried.
- * @param operation the id of the event: an operation that comes again is done once, and tells no second event
- * @returns `repeated`: the operation was done before. `gone`: the same, and the blob was deleted since. `buried`: nothing is changed,
- *   as the bytes are buried and may go at any moment.
+ * If the registry already holds the same content, that object stays and the new bytes are buried.
+ * @param operation the id of the event: a repeated operation is done once, and has no second event
+ * @returns `repeated`: the operation was done before. `gone`: it was done before, and the blob was deleted since. `buried`: nothing
+ * changed, because the bytes are buried and may be deleted at any moment.
  */
 export async function commitBlob(
   context: CommitContext,
@@ -33,7 +33,7 @@ export async function commitBlob(
   return 'committed'
 }
 
-/** Whether the repository has the blob: a repetition after a delete must not be answered as a success. */
+/** Whether the repository has the blob: a repetition after a delete must not succeed. */
 export async function isThere(
   { databases, repository }: Pick<CommitContext, 'databases' | 'repository'>,
   { digest }: Pick<StoredBlob, 'digest'>,

@@ -1,4 +1,4 @@
-/** What every use of the registry is given: data and ports. Nothing here knows HTTP. */
+/** The context of every use of the registry: data and ports, without HTTP. */
 import type { EventContext } from '../events/lanes.ts'
 import type { ChangedBy } from '../store/audit.ts'
 import type { BlobStore } from '../store/blob-store.ts'
@@ -6,58 +6,58 @@ import type { Databases } from '../store/database.ts'
 import type { EdgeCache } from '../store/edge-cache.ts'
 import type { Action } from '../store/grants.ts'
 
-/** Who asks, and by which request. Plain data, which passes RPC. */
+/** The caller and its request. Plain data, which can pass RPC. */
 export interface By {
   /** The caller's name; '' for anonymous. */
   subject: string
-  /** What the caller may do with the context's repository. */
+  /** The caller's rights on the context's repository. */
   actions: readonly Action[]
   requestId: string
-  /** The client's address; '' where the runtime does not tell. */
+  /** The client's address; '' where the runtime does not provide it. */
   address: string
   /** The host that the request was sent to. */
   host: string
   method: string
   userAgent: string
-  /** The registry's own URL, up to `/v2/`, as the client knows it. */
+  /** The registry's own URL before `/v2/`, as the client sees it. */
   baseUrl: string
 }
 
-/** How tags are read; see read-tag.ts. */
+/** How tags are read; see tags.ts. */
 export interface TagReading {
   tagReads: 'primary' | 'replica'
-  /** 0 for not at all. */
+  /** 0 disables holding. */
   tagHoldSeconds: number
 }
 
 export interface RegistryContext {
-  /** A valid name: the repository that the use is about. */
+  /** A valid name: the repository of the use. */
   repository: string
   databases: Databases
   blobs: BlobStore
-  /** Before `blobs`, for pulls. */
+  /** A cache in front of `blobs`, for pulls. */
   cache: EdgeCache
   events: EventContext
   tagReading: TagReading
   /** Milliseconds since the epoch. */
   clock: () => number
   by: By
-  /** Lets work go on after the answer, and when the client leaves. It never throws. */
+  /** Lets work continue after the answer, and after the client disconnects. Never throws. */
   keepAlive: (work: Promise<unknown>) => void
 }
 
-/** Whether sizes, types and tags of the repository may be told to the caller. */
+/** Whether the caller may learn sizes, types and tags of the repository. */
 export function mayPull({ by }: RegistryContext): boolean {
   return by.actions.includes('pull')
 }
 
-/** Who makes a change now, for the audit log. */
+/** The actor and time of a change, for the audit log. */
 export function changedBy({ by, clock }: RegistryContext): ChangedBy {
   const { subject, address, requestId } = by
   return { actor: subject, address, requestId, at: clock() }
 }
 
-/** The same work, done to its end even when the client leaves: a request alone would be cancelled between two awaits. */
+/** Completes the work even if the client disconnects: the runtime would cancel the request between two awaits. */
 export function lasting<T>({ keepAlive }: RegistryContext, work: Promise<T>): Promise<T> {
   keepAlive(work)
   return work

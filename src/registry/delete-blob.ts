@@ -1,4 +1,4 @@
-/** Deleting a blob from a repository (OCI distribution spec, end-10). */
+/** Deletes a blob from a repository (OCI distribution spec, end-10). */
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { unlinkBlob } from '../store/blobs.ts'
@@ -7,7 +7,7 @@ import { announce, eventOf } from './events.ts'
 import { inUse } from './in-use.ts'
 import { digestKey, noteDeleted } from './read-nearest.ts'
 
-/** @throws {RegistryError} BLOB_UNKNOWN; UNSUPPORTED where a manifest refers to it */
+/** @throws {RegistryError} BLOB_UNKNOWN; UNSUPPORTED if a manifest refers to it */
 export async function deleteBlob(context: RegistryContext, digest: Digest): Promise<void> {
   const { databases, repository } = context
   const event = eventOf(context, 'delete', { digest, kind: 'blob' })

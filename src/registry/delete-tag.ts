@@ -1,4 +1,4 @@
-/** Deleting a tag; its manifest stays (OCI distribution spec, end-9). */
+/** Deletes a tag. Its manifest stays (OCI distribution spec, end-9). */
 import type { Preconditions } from '../lib/conditional.ts'
 import { removeTag } from '../store/tags.ts'
 import type { RegistryContext } from './context.ts'

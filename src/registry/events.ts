@@ -1,6 +1,6 @@
 /**
- * The events of what the registry does. The event of a change is made before it, so that the outbox takes it in the same batch, and
- * queued after it; those of pulls are only collected.
+ * The events of the registry's uses. The event of a change is created first, so that the outbox takes it in the same batch, and is
+ * queued afterwards. Pull events are only collected.
  */
 import { Announcements } from '../events/announcements.ts'
 import type { PullInterest } from '../events/endpoint-filter.ts'
@@ -19,7 +19,7 @@ import type { RegistryContext } from './context.ts'
 
 type Target = Omit<EventTarget, 'repository' | 'length'>
 
-/** The event of what the caller is about to do, or did. */
+/** The event of what the caller does or did. */
 export function eventOf(
   { by, repository }: Pick<RegistryContext, 'by' | 'repository'>,
   action: EventAction,
@@ -37,10 +37,10 @@ export function eventOf(
 
 type Announcer = Pick<RegistryContext, 'keepAlive'> & { events: Pick<EventContext, 'events'> }
 
-/** Of each queue; the isolate's. */
+/** One for each queue, shared by the isolate. */
 const announcements = new WeakMap<object, Announcements>()
 
-/** Hands events that the outbox has to the queue. The answer does not wait for it. */
+/** Sends events that the outbox holds to the queue. The answer does not wait for it. */
 export function announce(
   { events: { events: queue }, keepAlive }: Announcer,
   events: readonly RegistryEvent[],
@@ -50,10 +50,10 @@ export function announce(
   known.add(events, keepAlive)
 }
 
-/** More of them wait for the sweep of the outbox, which sends them within a minute. */
+/** The most events that are announced at once. The sweep of the outbox sends the others within a minute. */
 const CASCADE_AT_ONCE = 100
 
-/** The same for the event of a delete and those of what went with it, which only the outbox knows. */
+/** Announces a delete and the deletes that it caused; only the outbox knows those. */
 export function announceCascade(context: RegistryContext, event: RegistryEvent): void {
   const announceAll = async () => {
     const db = context.databases.of(context.repository)
@@ -64,7 +64,7 @@ export function announceCascade(context: RegistryContext, event: RegistryEvent):
 }
 
 /**
- * A HEAD counts as a pull, as in docker/distribution; what the client has already (304) does not. `targetOf` is called only where an
+ * Records a pull. A HEAD counts as a pull, as in docker/distribution; an answer of 304 does not. `targetOf` is called only if an
  * endpoint may want the event.
  */
 export function notePull(

@@ -1,4 +1,4 @@
-/** The refusals of a delete that would break an image: they name what is to be deleted first. */
+/** The error of a delete that would break an image. It names what must be deleted first. */
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { findHolders, type Holder } from '../store/holders.ts'

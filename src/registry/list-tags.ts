@@ -1,10 +1,10 @@
-/** The tags of a repository, by name (OCI distribution spec, end-8). */
+/** Lists the tags of a repository, sorted by name (OCI distribution spec, end-8). */
 import { RegistryError } from '../oci/errors.ts'
 import { listTags as list } from '../store/tags.ts'
 import type { RegistryContext } from './context.ts'
 
 /**
- * Up to `limit` tags after `last`; '' for the first.
+ * Up to `limit` tags after `last`; '' starts at the first.
  * @throws {RegistryError} NAME_UNKNOWN
  */
 export async function listTags(

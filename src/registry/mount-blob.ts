@@ -1,4 +1,4 @@
-/** Mounting a blob of another repository (OCI distribution spec, end-11). */
+/** Mounts a blob of another repository (OCI distribution spec, end-11). */
 import { BLOB_MEDIA_TYPE } from '../events/event.ts'
 import type { RepositoryPattern } from '../lib/repository-pattern.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -6,13 +6,13 @@ import { mountBlob as mount, repositoryWithBlob } from '../store/blobs.ts'
 import { lasting, type RegistryContext } from './context.ts'
 import { announce, blobUrl, eventOf } from './events.ts'
 
-/** Where the blob is looked for: in one repository, or in all that the caller may pull from. */
+/** Where to look for the blob: in one repository, or in all that the caller may pull from. */
 export type MountSource = { from: string } | { pullable: readonly RepositoryPattern[] }
 
 /**
- * No repository is named '': mounting from there looks for it as in vain, and takes as long, as for what is not there. So callers give
- * it in place of a repository that the caller may not see.
- * @returns false where the blob was not found, and nothing is changed
+ * The caller passes '' as the source for a repository that it may not see. No repository has that name, so the search fails and
+ * takes as long as for a missing blob.
+ * @returns false if the blob was not found; then nothing changed
  */
 export async function mountBlob(
   context: RegistryContext,

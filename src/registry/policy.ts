@@ -1,17 +1,17 @@
-/** A port that a program which embeds the registry may fill in: what is refused although the caller has the right. */
+/** A port for programs that embed the registry: a policy that refuses requests although the caller has the right. */
 import { RegistryError } from '../oci/errors.ts'
 
 export interface PolicyRequest {
   /** `push` includes mounts, uploads and their status. */
   action: 'pull' | 'push' | 'delete'
   repository: string
-  /** What the path names: a digest, a tag, an upload id; '' for what has none. */
+  /** The digest, tag or upload id in the path; '' if there is none. */
   reference: string
   /** The caller's name; '' for anonymous. */
   subject: string
 }
 
-/** @returns null to allow; what the client is told where it is denied */
+/** @returns null to allow; otherwise the message for the client */
 export type Policy = (request: PolicyRequest) => Promise<string | null>
 
 /** @throws {RegistryError} DENIED with the policy's message */

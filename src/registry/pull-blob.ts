@@ -1,4 +1,4 @@
-/** Pulling a blob (OCI distribution spec, end-2). */
+/** Pulls a blob (OCI distribution spec, end-2). */
 import { BLOB_MEDIA_TYPE } from '../events/event.ts'
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
@@ -10,16 +10,16 @@ import { digestKey, readNearest } from './read-nearest.ts'
 
 export interface PulledBlob {
   descriptor: { digest: Digest; size: number }
-  /** Where the bytes lie in the bucket. */
+  /** The key of the bytes in the bucket. */
   storageKey: string
-  /** The bytes, or those of `range`. */
+  /** Opens the bytes, or those of `range`. */
   open: (range?: ByteRange) => Promise<ReadableStream<Uint8Array>>
-  /** Tells of the pull. */
+  /** Records the pull event. */
   note: () => void
 }
 
 /**
- * @param willRead whether the bytes are about to be read: others who read the same blob now share the read
+ * @param willRead whether the bytes will be read: concurrent reads of the same blob then share one read
  * @throws {RegistryError} BLOB_UNKNOWN
  */
 export async function pullBlob(

@@ -1,4 +1,4 @@
-/** Pulling a manifest (OCI distribution spec, end-3). */
+/** Pulls a manifest (OCI distribution spec, end-3). */
 import { readBody } from '../lib/read-body.ts'
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
@@ -13,17 +13,17 @@ import { readTag } from './tags.ts'
 
 export interface PulledManifest {
   descriptor: { mediaType: string; digest: Digest; size: number }
-  /** The bytes as they were pushed, `descriptor.size` of them. */
+  /** Opens the bytes exactly as pushed: `descriptor.size` bytes. */
   open: () => Promise<string | Uint8Array<ArrayBuffer>>
-  /** Tells of the pull. */
+  /** Records the pull event. */
   note: () => void
 }
 
 /**
- * A tag is answered with what this client can use: where the tag names an index and `accept` takes none, with the linux/amd64 image
- * of it, as docker/distribution did for clients older than indexes.
- * @param accept the Accept header; null where there is none
- * @throws {RegistryError} MANIFEST_UNKNOWN, also where the index has no such image
+ * A tag is answered with content that the client supports: if it names an index and `accept` allows none, with the index's
+ * linux/amd64 image, as docker/distribution does for clients that predate indexes.
+ * @param accept the Accept header; null if there is none
+ * @throws {RegistryError} MANIFEST_UNKNOWN, also if the index has no such image
  */
 export async function pullManifest(
   context: RegistryContext,
@@ -85,7 +85,7 @@ export async function readManifestBytes(
   return readObject(context, content.storageKey, size)
 }
 
-/** A large manifest, from the edge cache. */
+/** Reads a large manifest through the edge cache. */
 async function readObject(
   { cache }: RegistryContext,
   storageKey: string,

@@ -1,4 +1,4 @@
-/** Pushing a blob whose bytes come whole (OCI distribution spec, end-4b and end-6): no session, and no hashing here. */
+/** Pushes a blob in a single request (OCI distribution spec, end-4b and end-6): without a session, and without hashing here. */
 import { BodyCutOff, withBody } from '../lib/read-body.ts'
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
@@ -20,14 +20,14 @@ export interface WholeBlob {
  * @param operation as in commitBlob
  * @returns as commitBlob
  * @throws {RegistryError} DIGEST_INVALID, with nothing stored
- * @throws {BodyCutOff} where the body ends early, with nothing stored
+ * @throws {BodyCutOff} if the body ends early, with nothing stored
  */
 export async function pushBlob(
   context: RegistryContext,
   blob: WholeBlob,
   operation: string,
 ): Promise<'committed' | 'repeated' | 'gone'> {
-  // Once begun, the write is brought to its commit even where the client leaves.
+  // A started write continues to its commit even if the client disconnects.
   const outcome = await lasting(context, write(context, blob, operation))
   if (outcome instanceof BodyCutOff) throw outcome
   if (outcome === 'digest invalid') {
@@ -50,7 +50,7 @@ async function write(
     const written = await (body === null
       ? store(new Uint8Array(0))
       : withBody(body, size, store).catch(cutOff))
-    // Of a body that broke off, and of one with the wrong digest, nothing is stored.
+    // The store keeps nothing of a body that broke off or has the wrong digest.
     if (written instanceof BodyCutOff) return written
     if (!written) return 'digest invalid'
     const committed = await commitBlob(context, { digest, size, storageKey }, operation)

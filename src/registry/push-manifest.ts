@@ -1,4 +1,7 @@
-/** Pushing a manifest (OCI distribution spec, end-7): check it against its type and its repository, store it in one transaction. */
+/**
+ * Pushes a manifest (OCI distribution spec, end-7): checks it against its type and its repository, and stores it in one
+ * transaction.
+ */
 import type { RegistryEvent } from '../events/event.ts'
 import type { Preconditions } from '../lib/conditional.ts'
 import { isPassing } from '../lib/passing-error.ts'
@@ -24,7 +27,7 @@ import { fallbackEntries } from './list-referrers.ts'
 import { type ManifestReference, preconditionFailed } from './reference.ts'
 import { changeTags } from './tags.ts'
 
-/** Each is a header of the answer, and Python's client takes 100 of those; the spec asks for 10 tags at least. */
+/** Each tag is a header of the answer, and Python's client accepts 100 headers. The spec requires at least 10 tags. */
 const TAGS_AT_MOST = 64
 
 /** More of them take more than an event may have, whatever is in them: they are not written to find that out. */
@@ -34,15 +37,14 @@ const REFERENCES_TOLD = 2000
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
 export interface ManifestPush {
-  /** The manifest as it came, 4 MiB at most. */
+  /** The manifest as received, at most 4 MiB. */
   bytes: Uint8Array<ArrayBuffer>
-  /** The Content-Type header. */
   contentType: string | undefined
-  /** What the request names; a tag is set, too. */
+  /** The reference in the path. If it is a tag, it is set too. */
   reference: ManifestReference
   /** More tags to set. */
   tags: readonly string[]
-  /** What must be true of `reference` before the push. */
+  /** The conditions that `reference` must meet before the push. */
   preconditions: Preconditions
 }
 
@@ -69,7 +71,8 @@ export async function pushManifest(
     })
   }
   const manifest = parseManifest(bytes, push.contentType)
-  // A small one is checked as it is stored; what lies in the blob store must not be written for nothing.
+  // Small manifests are checked as they are stored. A large one is checked first, so that nothing is written to the blob store in
+  // vain.
   if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(context, manifest)
   await checkEmbeddedData(manifest)
   const events = eventsOf(context, { digest, size: bytes.length, manifest, tags })
@@ -93,7 +96,7 @@ function tagsOf({ reference, tags }: ManifestPush): string[] {
 
 type Events = readonly [RegistryEvent, ...RegistryEvent[]]
 
-/** One for each tag, as the original has them; one without a tag where there is none. */
+/** One event for each tag, as in docker/distribution; one without a tag if there are no tags. */
 function eventsOf(
   context: RegistryContext,
   {
@@ -145,7 +148,7 @@ async function store(
   })
 }
 
-/** Up to 64 KiB stand in the row; larger manifests lie in the blob store. */
+/** Manifests up to 64 KiB are stored in the row, larger ones in the blob store. */
 async function storeContent(
   { databases, repository, blobs }: RegistryContext,
   bytes: Uint8Array<ArrayBuffer>,
@@ -160,13 +163,13 @@ async function storeContent(
   return { storageKey }
 }
 
-/** @throws {RegistryError} MANIFEST_INVALID where they are too large */
+/** @throws {RegistryError} MANIFEST_INVALID if they are too large */
 function referrerAnnotations({ subject, annotations }: Manifest): string | null {
   if (subject === undefined || annotations === undefined) return null
   const text = JSON.stringify(annotations)
   if (new TextEncoder().encode(text).length <= REFERRER_ANNOTATIONS_BYTES) return text
   throw new RegistryError('MANIFEST_INVALID', {
-    message: `annotations: those of a manifest with a subject may take ${REFERRER_ANNOTATIONS_BYTES} bytes`,
+    message: `annotations: longer than ${REFERRER_ANNOTATIONS_BYTES} bytes, the limit for a manifest with a subject`,
   })
 }
 
@@ -185,7 +188,7 @@ async function refusal(
     case 'buried':
       return pushAgain('the manifest was not stored in time')
     case 'missing':
-      // What it refers to is not as it says, or was not a moment ago: the check tells what is wrong.
+      // A reference is missing or differs from its descriptor, or did a moment ago. The check finds out which.
       await checkReferences(context, manifest)
       return pushAgain('the repository is changing')
   }

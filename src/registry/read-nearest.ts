@@ -1,25 +1,25 @@
 /**
- * Reads that may be answered from nearby: what a digest names never changes, so whatever a replica has of it is right, unless it was
- * deleted meanwhile.
+ * Reads that a nearby replica may answer. Content with a digest never changes, so a replica's row is correct unless it was deleted
+ * meanwhile.
  */
 import type { Digest } from '../oci/digest.ts'
 import type { Database } from '../store/database.ts'
 import { isMarkedDeleted, markDeleted } from '../store/deletion-marks.ts'
 import { lasting, type RegistryContext } from './context.ts'
 
-/** What a blob or a manifest of the repository is marked under when it is deleted. */
+/** The key of the deletion mark of a blob or a manifest of the repository. */
 export function digestKey({ repository }: RegistryContext, digest: Digest): string {
   return `${repository}@${digest}`
 }
 
-/** What a repository is marked under when it is deleted with everything in it. */
+/** The key of the deletion mark of a repository that is deleted with its content. */
 export function repositoryKey({ repository }: RegistryContext): string {
   return `${repository}/`
 }
 
 type Find<T> = (db: Database) => Promise<T | null>
 
-/** Reads by digest: from the nearest replica, and from the primary before it is said that there is nothing. */
+/** Reads by digest from the nearest replica. If that finds nothing, or what was deleted, reads from the primary. */
 export function readNearest<T>(
   context: RegistryContext,
   key: string,
@@ -28,7 +28,7 @@ export function readNearest<T>(
   return readNearestOf(context, () => [key], find)
 }
 
-/** The same for what is deleted with any of several keys, which are known only when it is found. */
+/** The same for rows that are deleted under any of several keys, which are known only after the row is found. */
 export async function readNearestOf<T>(
   context: RegistryContext,
   keysOf: (found: T) => readonly string[],
@@ -44,8 +44,8 @@ export async function readNearestOf<T>(
 }
 
 /**
- * Marks `key` as deleted at this location, so that a replica that lags does not bring it back. Answer only when it is marked: a
- * request that follows the answer must find the mark.
+ * Marks `key` as deleted at this location, so that a lagging replica does not bring it back. Wait for the mark before answering: a
+ * request that follows the answer must find it.
  */
 export function noteDeleted(context: RegistryContext, key: string): Promise<void> {
   return lasting(context, markDeleted(key))

@@ -1,4 +1,4 @@
-/** What a manifest is asked for by (OCI distribution spec, "Pulling manifests"). */
+/** The reference in a request for a manifest: a digest or a tag (OCI distribution spec, "Pulling manifests"). */
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseTag } from '../oci/name.ts'
@@ -6,7 +6,7 @@ import { parseTag } from '../oci/name.ts'
 export type ManifestReference = { digest: Digest } | { tag: string }
 
 /**
- * A tag has no colon, a digest has one: what looks like a digest must be one.
+ * Text with a colon must be a digest: tags have none, digests have one.
  * @throws {RegistryError} TAG_INVALID, DIGEST_INVALID
  */
 export function parseManifestReference(text: string): ManifestReference {
@@ -17,7 +17,7 @@ export function unknownManifest(reference: ManifestReference): RegistryError {
   return new RegistryError('MANIFEST_UNKNOWN', { detail: referenceDetail(reference) })
 }
 
-/** The reference is not what If-Match or If-None-Match asks for (RFC 9110, 13.1). */
+/** The reference does not meet If-Match or If-None-Match (RFC 9110, 13.1). */
 export function preconditionFailed(reference: ManifestReference): RegistryError {
   return new RegistryError('DENIED', {
     status: 412,

@@ -1,4 +1,4 @@
-/** Removing a repository with everything in it, in steps. */
+/** Removes a repository with all its content, in steps. */
 import { noteMade } from '../store/audit.ts'
 import { type Removed, removeRepository as remove } from '../store/remove-repository.ts'
 import { changedBy, type RegistryContext } from './context.ts'
@@ -6,11 +6,12 @@ import { eventOf } from './events.ts'
 import { noteDeleted, repositoryKey } from './read-nearest.ts'
 import { changeTags } from './tags.ts'
 
-/** A call removes so many thousands of manifests or blobs at most; each step is two queries, of 50 that the Free plan has. */
+/** The most steps in one call, each for up to a thousand manifests or blobs. A step is two queries, and the Free plan allows 50. */
 const STEPS_AT_MOST = 20
 
 /**
- * Each tag, manifest and blob has its event, which the sweep of the outbox sends. Blobs that other repositories have, too, stay there.
+ * Each tag, manifest and blob has its own event, which the sweep of the outbox sends. Blobs stay in other repositories that have
+ * them.
  * @returns what this call removed, and whether that was all
  */
 export async function removeRepository(context: RegistryContext): Promise<Removed> {

@@ -1,11 +1,14 @@
-/** Whether everybody may pull from a repository. The grants of `anonymous` say so: it is nothing of the repository's own. */
+/**
+ * Whether everyone may pull from a repository. This follows from the grants of `anonymous`; the repository itself has no such
+ * property.
+ */
 import { RegistryError } from '../oci/errors.ts'
 import { setVisibility as set, type Visibility } from '../store/repository-visibility.ts'
 import { changedBy, type RegistryContext } from './context.ts'
 
 /**
- * Gives or takes the grant of `anonymous` on this very repository, which exists.
- * @throws {RegistryError} CONFLICT where a pattern makes it public: then it cannot become private by itself
+ * Adds or removes the grant of `anonymous` on exactly this repository, which must exist.
+ * @throws {RegistryError} CONFLICT if a pattern makes it public: then it cannot become private alone
  */
 export async function setVisibility(
   context: RegistryContext,

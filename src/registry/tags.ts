@@ -1,6 +1,6 @@
 /**
- * What a tag means: asked of the primary each time, which makes a tag a linearizable register, unless the operator prefers speed
- * (TAG_READS, TAG_HOLD_SECONDS).
+ * Reads and changes of tags. A tag is read from the primary each time, which makes it a linearizable register, unless the operator
+ * prefers speed (TAG_READS, TAG_HOLD_SECONDS).
  */
 import type { Database } from '../store/database.ts'
 import { HeldTags } from '../store/held-tags.ts'
@@ -11,7 +11,7 @@ import { digestKey, noteDeleted, readNearestOf } from './read-nearest.ts'
 
 const heldTags = new Memory<HeldTags>(Number.POSITIVE_INFINITY)
 
-/** Access is decided before, for each request: what is held does not say who may have it. */
+/** Access is checked before, for each request: held tags do not depend on the caller. */
 export function readTag(context: RegistryContext, tag: string): Promise<StoredManifest | null> {
   const { repository, databases, tagReading } = context
   const find = (db: Database) => findManifestByTag(db, repository, tag)
@@ -26,21 +26,21 @@ export function readTag(context: RegistryContext, tag: string): Promise<StoredMa
         )
   if (tagReading.tagHoldSeconds === 0) return read()
   const held = heldTagsOf(context)
-  // Read to its end even when this client leaves: others wait for it.
+  // Completed even if this client disconnects: other requests wait for it.
   const shared = () => lasting(context, held.changedLately(repository) ? fromPrimary() : read())
   return held.resolve(repository, tag, tagReading.tagHoldSeconds * 1000, shared)
 }
 
 /**
- * Carries a change of the repository's manifests or tags through, even when the client leaves. Then, whether it succeeded or not,
- * invalidates the tags that this isolate holds of the repository.
+ * Completes a change of the repository's manifests or tags even if the client disconnects. Afterwards, whether it succeeded or not,
+ * invalidates the tags of the repository that this isolate holds.
  */
 export function changeTags<T>(context: RegistryContext, change: Promise<T>): Promise<T> {
   const done = change.finally(() => heldTagsOf(context).drop(context.repository))
   return lasting(context, done)
 }
 
-/** A tag that goes must not come back from a replica. */
+/** Marks a tag as deleted, so that a replica does not bring it back. */
 export async function noteTagDeleted(context: RegistryContext, tag: string): Promise<void> {
   if (context.tagReading.tagReads !== 'replica') return
   await noteDeleted(context, tagKey(context, tag))

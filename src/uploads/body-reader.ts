@@ -1,8 +1,8 @@
-/** Reads a chunk's body into views that are used again, and tells for how long the client has let it wait. */
+/** Reads a chunk's body into reused views, and measures how long the client has sent nothing. */
 
 export class BodyReader {
   readonly #reader: ReadableStreamBYOBReader
-  /** Since when this side waits for the client; null while the client waits for this side. */
+  /** When this side began to wait for the client; null while the client waits for this side. */
   #since: number | null = null
   #waitedMs = 0
 
@@ -10,17 +10,19 @@ export class BodyReader {
     this.#reader = body.getReader({ mode: 'byob' })
   }
 
-  /** For how long the client has brought nothing; 0 while it waits for this side. */
+  /** How long the client has sent nothing; 0 while it waits for this side. */
   get silentMs(): number {
     return this.#since === null ? 0 : Date.now() - this.#since
   }
 
-  /** For how long this side has waited for the client in all. */
+  /** How long this side has waited for the client in total. */
   get waitedMs(): number {
     return this.#waitedMs
   }
 
-  /** `least` bytes or what is left, in the memory of `view`, which is detached; undefined where the client went away. */
+  /**
+   * Reads at least `least` bytes, or the rest, into the memory of `view`, which is detached. Undefined if the client disconnected.
+   */
   async read(view: Uint8Array<ArrayBuffer>, least: number) {
     const start = Date.now()
     this.#since = start
@@ -34,9 +36,9 @@ export class BodyReader {
     }
   }
 
-  /** Lets go of the client; a read that waits for it ends. */
+  /** Stops reading from the client. A pending read ends. */
   async cancel(): Promise<void> {
-    // A body that broke by itself needs no cancelling.
+    // A body that has failed needs no cancelling.
     await this.#reader.cancel().catch(() => undefined)
   }
 }

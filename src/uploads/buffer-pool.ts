@@ -1,17 +1,17 @@
 /**
- * The memory of all uploads of an isolate: buffers of two sizes, lent and given back, within one budget. A fresh buffer for each
- * part would be garbage that is collected late (the process grew to 344 MB over 1 GiB), and many uploads at once would add up
- * past the 128 MB that an isolate has.
+ * The memory of all uploads of an isolate: buffers of two sizes, lent and returned, within one budget. Fresh buffers for each part
+ * would become garbage that is collected late (the process grew to 344 MB over 1 GiB). Many concurrent uploads would exceed the
+ * isolate's 128 MB.
  */
 
-/** All parts but an object's last have just this size: what the stores take at least (BlobStore.limits). */
+/** The exact size of all parts except an object's last, and the minimum size of parts in the stores (BlobStore.limits). */
 export const PART_BYTES = 5 * 1024 * 1024
 
 const KIB = 1024
 
 /**
- * `part`: for a client that brings bytes fast. `piece`: every chunk that is being received has one, so their number bounds the
- * chunks that an isolate receives at once. Each comes with a view that the body is read into.
+ * `part`: for a client that sends fast. `piece`: every chunk that is being received holds one, so their number limits the chunks
+ * that an isolate receives at once. Each buffer comes with a view to read the body into.
  */
 export const SIZES = {
   part: { bytes: PART_BYTES, view: 256 * KIB },
@@ -19,23 +19,26 @@ export const SIZES = {
 } as const
 export type Size = keyof typeof SIZES
 
-/** Less than half of an isolate's 128 MB: 11 parts, or 5 parts and all the pieces. */
+/** Less than half of an isolate's 128 MB: 11 parts, or 5 parts and all pieces. */
 const BUDGET_BYTES = 60 * 1024 * KIB
 export const PIECES_AT_MOST = 208
 
-/** A holder renews what it was lent this often. It is lost with a Durable Object that is torn down, where no `finally` runs. */
+/**
+ * A holder renews its buffers at this interval. A Durable Object that is torn down runs no `finally`, so buffers without renewal
+ * count as lost.
+ */
 export const RENEW_MS = 500
 const LOST_MS = 15_000
 
 /**
- * Code of one Durable Object cannot continue another one's request, so whoever waits asks again: the first in the line often, those
- * behind them seldom. A thousand that ask every 10 ms would take all of the isolate's time.
+ * A Durable Object's code cannot resume another object's request, so waiting requests poll: the first in the queue often, later
+ * ones less often. A thousand requests that poll every 10 ms would use all of the isolate's time.
  */
 const ASK_AGAIN_MS = 10
 const ASK_OFTEN = 8
 const ASK_AGAIN_AT_LATEST_MS = 250
 
-/** A ticket whose holder did not ask for so long is dropped: its object was torn down. */
+/** A ticket is dropped if its holder has not polled for this long: its object was torn down. */
 const TICKET_LOST_MS = 1000
 
 export class Buffer {
@@ -54,22 +57,22 @@ interface Ticket {
 
 export class BufferPool {
   readonly #free: Record<Size, Buffer[]> = { part: [], piece: [] }
-  /** When each buffer that is lent was taken or renewed. */
+  /** For each lent buffer the time when it was lent or last renewed. */
   readonly #lent = new Map<Buffer, number>()
   readonly #freeViews: Record<Size, Uint8Array<ArrayBuffer>[]> = { part: [], piece: [] }
   readonly #tickets: Record<Size, Ticket[]> = { part: [], piece: [] }
 
-  /** Whether somebody waits for a buffer of this size. */
+  /** Whether a request waits for a buffer of this size. */
   isWanted(size: Size): boolean {
     return this.#nextTicket(size) !== undefined
   }
 
-  /** A buffer with arbitrary content, if one is to be had at once and nobody waits for one. */
+  /** A buffer with arbitrary content, if one is available at once and no request waits for one. */
   tryAcquire(size: Size): Buffer | undefined {
     return this.#nextTicket(size) === undefined ? this.#take(size) : undefined
   }
 
-  /** A buffer in the order of asking; undefined where `patienceMs` did not suffice. */
+  /** A buffer, in the order of the requests; undefined after `patienceMs`. */
   async acquire(size: Size, patienceMs: number): Promise<Buffer | undefined> {
     const buffer = this.tryAcquire(size)
     if (buffer !== undefined) return buffer
@@ -89,23 +92,23 @@ export class BufferPool {
     return undefined
   }
 
-  /** Says that a buffer is still in use; to be called every RENEW_MS. */
+  /** Marks a buffer as still in use. Must be called every RENEW_MS. */
   renew(buffer: Buffer): void {
     if (this.#lent.has(buffer)) this.#lent.set(buffer, Date.now())
   }
 
-  /** Gives a buffer back. It must not be used any more. */
+  /** Returns a buffer to the pool. The caller must not use it any more. */
   release(buffer: Buffer): void {
-    // One that was taken for lost is not lent again: its holder may have used it until now.
+    // A buffer that counted as lost is not lent again: its holder may have used it until now.
     if (this.#lent.delete(buffer)) this.#free[buffer.size].push(buffer)
   }
 
-  /** A view to read into. A read detaches it, and gives its memory back with the bytes; what a failed read has is lost. */
+  /** A view to read into. A read detaches it and returns its memory with the bytes; a failed read loses the memory. */
   takeView(size: Size): Uint8Array<ArrayBuffer> {
     return this.#freeViews[size].pop() ?? new Uint8Array(SIZES[size].view)
   }
 
-  /** Gives a view back, whose bytes nobody needs any more. */
+  /** Returns a view to the pool. Its bytes must not be needed any more. */
   releaseView(size: Size, view: Uint8Array<ArrayBuffer>): void {
     if (this.#freeViews[size].length < this.#count(size)) this.#freeViews[size].push(view)
   }
@@ -124,7 +127,7 @@ export class BufferPool {
     return buffer
   }
 
-  /** Whether one more buffer fits into the budget; free ones of the other size are dropped for it. */
+  /** Whether one more buffer fits into the budget. Drops free buffers of the other size to make room. */
   #makeRoom(size: Size): boolean {
     if (size === 'piece' && this.#count('piece') >= PIECES_AT_MOST) return false
     const needed = this.#bytes('part') + this.#bytes('piece') + costOf(size) - BUDGET_BYTES
@@ -153,7 +156,7 @@ export class BufferPool {
   }
 }
 
-/** For how long whoever is at this place of the line does not ask. */
+/** The polling interval at this place in the queue. */
 function pauseAt(place: number): number {
   const pause = ASK_AGAIN_MS * (1 + Math.floor(Math.max(place, 0) / ASK_OFTEN))
   return Math.min(pause, ASK_AGAIN_AT_LATEST_MS)
@@ -163,5 +166,5 @@ function costOf(size: Size): number {
   return SIZES[size].bytes + SIZES[size].view
 }
 
-/** One pool for every session of the isolate. */
+/** All sessions of the isolate share one pool. */
 export const bufferPool = new BufferPool()

@@ -1,9 +1,10 @@
 /**
- * What the bytes of one chunk go into, on their way to the equal parts that the blob store takes.
+ * The buffers for the bytes of one chunk, on their way to the equal parts that the blob store takes.
  *
- * Every chunk begins with a small buffer, a piece. A client that fills it quickly gets part buffers of the isolate's pool: while one
- * fills, others are written. A slow client's pieces go to the session's durable tail, and a tail of a whole part goes to the
- * blob store from there, so a slow client never holds a part buffer. Nor does one that has become slow or silent.
+ * Every chunk begins with a small buffer, a piece. A client that fills it quickly gets part buffers from the isolate's pool: one
+ * fills while others are written. The pieces of a slow client go to the session's durable tail, and a tail of a whole part goes
+ * from there to the blob store. So a slow client never holds a part buffer, and a client that becomes slow or silent returns its
+ * own.
  */
 import type { Algorithm } from '../oci/digest.ts'
 import { type Buffer, type BufferPool, PART_BYTES, SIZES, type Size } from './buffer-pool.ts'
@@ -11,22 +12,25 @@ import { Loans } from './loans.ts'
 import { type PartPipeline, sourceOf, tailSource } from './part-pipeline.ts'
 import type { SessionState } from './session-state.ts'
 
-/** Three parts in flight and one that fills: a layer's speed is not bound to the latency of one part. */
+/** Three parts in flight and one that fills: the latency of one part does not limit the speed of a layer. */
 const PARTS_IN_FLIGHT = 3
 
 /** A client that fills a piece at this rate is fast. */
 const FAST_BYTES_PER_MS = 512
 
-/** A client that is fast and brings nothing for so long gives its part buffers back. */
+/** A fast client that sends nothing for this long returns its part buffers. */
 const SLOW_MS = 1000
 
-/** A piece is made durable after so long at the latest, and lent to others while its client is silent. */
+/** A piece becomes durable after at most this time. While its client is silent, it is then lent to others. */
 const PIECE_MS = 10_000
 
-/** While others wait for a piece, nobody keeps one for longer: whoever brings a byte now and then would keep it for ever. */
+/**
+ * While others wait for a piece, a chunk keeps one at most this long: a client that sends a byte now and then could keep it
+ * forever.
+ */
 const PIECE_TURN_MS = 2000
 
-/** How long a chunk waits for a piece before it is refused, and for a part buffer before it goes on without one. */
+/** How long a chunk waits for a piece before it is refused, and for a part buffer before it continues without one. */
 const PIECE_PATIENCE_MS = 10_000
 const PART_PATIENCE_MS = 1000
 
@@ -43,18 +47,18 @@ export class ChunkBuffers {
   readonly #onFailure: (error: unknown) => void
   #piece: Buffer | undefined
   #pieceSince = 0
-  /** While the client is fast: the tail, and the bytes that came since. Otherwise `#piece` has the bytes that came since. */
+  /** While the client is fast: the tail and the bytes received since. Otherwise `#piece` holds the bytes received since. */
   #part: Buffer | undefined
-  /** How many bytes of the one or the other are filled. */
+  /** How many bytes of the part or the piece are filled. */
   #filled = 0
-  /** Since when the piece has bytes that are not durable. */
+  /** When the piece began to hold bytes that are not durable. */
   #filledSince = 0
   /** How long this side had waited for the client when the piece began to fill. */
   #waitedBefore = 0
-  /** Whether the client may get a part buffer: where there was none, it asks again with its next part. */
+  /** Whether the client may get a part buffer. If none was available, it may try again with its next part. */
   #mayHavePart = true
 
-  /** @param onFailure hears what the blob store throws while the chunk goes on */
+  /** @param onFailure is called with errors of the blob store while the chunk continues */
   constructor(context: ChunkContext, onFailure: (error: unknown) => void) {
     this.#context = context
     this.#loans = new Loans(context.pool)
@@ -65,7 +69,7 @@ export class ChunkBuffers {
     return this.#part !== undefined
   }
 
-  /** @returns false where there is no buffer to be had in time */
+  /** @returns false if no buffer was available in time */
   async begin(): Promise<boolean> {
     return (await this.#buffer()) !== undefined
   }
@@ -86,7 +90,7 @@ export class ChunkBuffers {
     this.#loans.giveBackAll()
   }
 
-  /** Whether buffers should go back to the pool while the client is silent. */
+  /** Whether buffers should return to the pool while the client is silent. */
   isDue(silentMs: number): boolean {
     if (silentMs === 0) return false
     if (this.#part !== undefined) return silentMs >= SLOW_MS
@@ -94,14 +98,14 @@ export class ChunkBuffers {
   }
 
   /**
-   * Takes bytes of the client, of whom this side has waited for `waitedMs` in all.
-   * @returns false where there was no buffer for the rest of them
+   * Takes bytes of the client. `waitedMs` is the total time that this side has waited for it.
+   * @returns false if there was no buffer for the rest of the bytes
    */
   async take(bytes: Uint8Array, waitedMs: number): Promise<boolean> {
     for (let rest = bytes; rest.length > 0; ) {
       const buffer = await this.#buffer()
       if (buffer === undefined) return false
-      // A part begins with the tail; a piece stands behind it, and must not go past the end of the part.
+      // A part begins with the tail. A piece comes after the tail, and must not exceed the end of the part.
       const behind = this.#part === undefined ? this.#context.state.tailLength : 0
       const room = Math.min(buffer.bytes.length, PART_BYTES - behind) - this.#filled
       const fitting = rest.subarray(0, room)
@@ -119,7 +123,7 @@ export class ChunkBuffers {
     return true
   }
 
-  /** The part or the piece that fills; undefined where none was to be had in time. */
+  /** The part or the piece that is being filled; undefined if none was available in time. */
   async #buffer(): Promise<Buffer | undefined> {
     const buffer = this.#part ?? this.#piece
     if (buffer !== undefined) return buffer
@@ -128,7 +132,7 @@ export class ChunkBuffers {
     return this.#piece
   }
 
-  /** The piece is full or due: a fast client goes on with a part buffer, a slow one with its durable tail. */
+  /** The piece is full or due. A fast client continues with a part buffer, a slow one with its durable tail. */
   async #emptyPiece(waitedMs: number): Promise<void> {
     const fillMs = waitedMs - this.#waitedBefore
     this.#waitedBefore = waitedMs
@@ -163,12 +167,12 @@ export class ChunkBuffers {
     this.#mayHavePart = true
     this.#part = this.#loans.tryBorrow('part')
     if (this.#part !== undefined) return
-    // Behind others that wait, so that the buffers go round.
+    // Waits behind other requests, so that the buffers are shared.
     await pipeline.oldest()
     this.#part = await this.#borrowPart()
   }
 
-  /** A tail of a whole part goes to the blob store. */
+  /** Writes a tail of a whole part to the blob store. */
   async writeFullTail(): Promise<void> {
     const { state, pipeline, algorithm } = this.#context
     if (state.tailLength < PART_BYTES) return
@@ -182,7 +186,7 @@ export class ChunkBuffers {
     if (bytes !== undefined && bytes.length > 0) await this.#saveTail(() => bytes)
   }
 
-  /** Makes what has come durable, and gives the part buffers back. */
+  /** Makes the received bytes durable and returns the part buffers. */
   async save(): Promise<void> {
     const part = this.#part
     if (part === undefined) {
@@ -195,14 +199,14 @@ export class ChunkBuffers {
     this.#filled = 0
   }
 
-  /** The tail is what stands behind all parts: those in flight come before it, and take the tail of before with them. */
+  /** The tail comes after all parts. Parts in flight come before it and include the previous tail, so they are committed first. */
   async #saveTail(bytes: (tailLength: number) => Uint8Array): Promise<void> {
     const { state, pipeline } = this.#context
     await pipeline.drain()
     if (state.phase === 'open') state.appendTail(bytes(state.tailLength))
   }
 
-  /** Makes what has come durable, and gives all buffers back. */
+  /** Makes the received bytes durable and returns all buffers. */
   async park(): Promise<void> {
     await this.save()
     this.#giveBackPiece()

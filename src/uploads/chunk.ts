@@ -1,52 +1,52 @@
-/** What requests bring to an upload's session, and what it answers. */
+/** The requests to an upload's session, and its answers. */
 import { DRAIN_AT_MOST_BYTES, drain } from '../lib/drain.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { By } from '../registry/context.ts'
 import type { Upload } from './upload-id.ts'
 
-/** What a request says of the bytes that it carries. */
+/** The bytes of a request, and what its headers say about them. */
 export interface Chunk {
   body: ReadableStream<Uint8Array> | null
-  /** The offset of its first byte, where the client names it (Content-Range). */
+  /** The offset of its first byte; null if the client does not send it (Content-Range). */
   start: number | null
-  /** How many bytes it has, where the client says so (Content-Length or Content-Range). */
+  /** Its length in bytes; null if the client does not send it (Content-Length or Content-Range). */
   length: number | null
 }
 
-/** The upload, as the request's id names it, and where its bytes would be stored if these are the first. */
+/** The upload that the request's id names, and the storage key for its bytes if these are the first. */
 export interface SessionRequest extends Pick<Upload, 'kind' | 'algorithm'> {
   storageKey: string
 }
 
-/** What a closing PUT asks for. */
+/** The request of a closing PUT. */
 export interface Closing {
   repository: string
   digest: Digest
   by: By
-  /** As in commitBlob: the same for the same upload and digest. */
+  /** As in commitBlob: equal for the same upload and digest. */
   operation: string
 }
 
-/** `offset` is always the count of committed bytes, where the client goes on. */
+/** `offset` is always the number of committed bytes, where the client continues. */
 export type SessionAnswer =
   | { kind: 'open'; offset: number }
-  /** The blob is committed; `size` in bytes is null where an earlier request had done it. */
+  /** The blob is committed. `size` in bytes; null if an earlier request had committed it. */
   | { kind: 'created'; size: number | null }
-  /** The chunk does not begin where the upload is, or another one took over while it came. */
+  /** The chunk does not begin at the upload's offset, or another request took over while it was received. */
   | { kind: 'range invalid'; offset: number }
-  /** The body did not have the length that was said of it, or goes past what a blob may have. */
+  /** The body does not have the length that its headers say, or exceeds the largest blob. */
   | { kind: 'size invalid'; offset: number }
   | { kind: 'digest invalid' }
-  /** Another request is at work on the upload. */
+  /** Another request is using the upload. */
   | { kind: 'busy' }
-  /** More chunks are being received than there are buffers for. */
+  /** There are no buffers left for another chunk. */
   | { kind: 'crowded' }
-  /** Cancelled, abandoned, failed, or finished under another digest. */
+  /** Cancelled, abandoned, failed, or finished with another digest. */
   | { kind: 'unknown' }
 
 /**
- * Reads a body that nobody else reads, so that its client reads the answer: left alone it would hold the client, and this object
- * in memory.
+ * Reads a body that no other code reads, so that its client receives the answer. An unread body would block the client, and keep
+ * this object in memory.
  */
 export async function decline({ body, length }: Chunk): Promise<void> {
   if (body === null || body.locked) return

@@ -1,6 +1,6 @@
 /**
- * The end of an upload: the last part, the digest of all, the finished object. It can be begun again after it broke off anywhere:
- * on R2 a second completion is refused, so a finished object of the right size counts as completed.
+ * The end of an upload: the last part, the digest of all bytes, the finished object. It can be repeated after a failure at any
+ * point: R2 refuses a second completion, so a finished object of the right size counts as completed.
  */
 import { isPassing } from '../lib/passing-error.ts'
 import { withRetries } from '../lib/retry.ts'
@@ -10,10 +10,10 @@ import { digestOfStream } from './part-hash.ts'
 import { type PartPipeline, tailSource } from './part-pipeline.ts'
 import type { SessionState } from './session-state.ts'
 
-/** `stale`: the store does not have the parts as they were written, so the upload cannot be finished. */
+/** `stale`: the store does not have the parts as they were written, so the upload cannot be completed. */
 export type Completion = 'complete' | 'digest invalid' | 'stale'
 
-/** Makes one object of everything that was committed, and checks its digest. */
+/** Combines all committed bytes into one object and checks its digest. */
 export async function completeUpload(
   store: BlobStore,
   state: SessionState,
@@ -22,7 +22,7 @@ export async function completeUpload(
 ): Promise<Completion> {
   const { storageKey, partsId, partCount, offset: size } = state
   if (partsId === null || partCount === 0) {
-    // Less than a part: one write, which the store verifies by itself.
+    // Less than a part: a single write, which the store verifies itself.
     const write = () => store.write(storageKey, tailSource(state).body(), digest)
     return (await withRetries(write, isPassing)) ? 'complete' : 'digest invalid'
   }
@@ -32,14 +32,14 @@ export async function completeUpload(
   const isCompleted = !isHashed && (await store.size(storageKey)) === size
   if (!isCompleted && !(await completeParts(store, state, partsId))) return 'stale'
   if (isHashed) return 'complete'
-  // The hash was lost, or is of another algorithm than the digest: the finished object is read once.
+  // The hash was lost, or has another algorithm than the digest: the finished object is read once.
   const stream = await store.read(storageKey)
   if (stream === null) throw new Error(`the completed object ${storageKey} is not there`)
   const isRight = (await digestOfStream(stream, algorithmOf(digest))) === digest
   return isRight ? 'complete' : 'digest invalid'
 }
 
-/** @returns false where the store does not know the parts as they were written */
+/** @returns false if the store does not have the parts as they were written */
 async function completeParts(
   store: BlobStore,
   state: SessionState,
@@ -48,7 +48,7 @@ async function completeParts(
   const { storageKey, tailLength, partCount } = state
   const parts = state.parts()
   if (tailLength > 0) {
-    // The only part that may be shorter. It stays in the state until the blob is committed.
+    // Only the last part may be shorter. It stays in the state until the blob is committed.
     const write = () =>
       store.writePart(storageKey, partsId, partCount + 1, tailSource(state).body())
     parts.push(await withRetries(write, isPassing))

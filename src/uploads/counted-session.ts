@@ -1,7 +1,7 @@
-/** An upload's session whose calls count: each is a round trip to its Durable Object, and billed as a request. */
+/** Counts the calls to an upload's session: each is a round trip to its Durable Object, and billed as a request. */
 import type { Usage } from '../lib/usage.ts'
 
-/** `stub`, whichever methods it has: each call of one counts. */
+/** Wraps `stub` so that each method call is counted. */
 export function countedSession<T extends object>(stub: T, usage: Usage): T {
   return new Proxy(stub, {
     get(target, name) {

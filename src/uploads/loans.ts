@@ -1,4 +1,4 @@
-/** What one chunk has of the pool: buffers, and the view that its body is read into. */
+/** The buffers that one chunk holds of the pool, and the view that its body is read into. */
 import type { Buffer, BufferPool, Size } from './buffer-pool.ts'
 
 export class Loans {
@@ -10,7 +10,7 @@ export class Loans {
     this.#pool = pool
   }
 
-  /** A view for the next read. The bytes of the read before are not needed any more. */
+  /** A view for the next read. The bytes of the previous read must not be needed any more. */
   takeView(size: Size): Uint8Array<ArrayBuffer> {
     const view = this.#view
     this.#view = undefined
@@ -19,17 +19,17 @@ export class Loans {
     return this.#pool.takeView(size)
   }
 
-  /** The bytes that a read brought stay this chunk's until it takes the next view. */
+  /** Keeps the memory of a read for this chunk. The bytes stay valid until it takes the next view. */
   keepView(size: Size, read: Uint8Array<ArrayBuffer>): void {
     this.#view = { size, bytes: new Uint8Array(read.buffer) }
   }
 
-  /** A buffer in the order of asking; undefined where `patienceMs` did not suffice. */
+  /** A buffer, in the order of the requests; undefined after `patienceMs`. */
   async borrow(size: Size, patienceMs: number): Promise<Buffer | undefined> {
     return this.#keep(await this.#pool.acquire(size, patienceMs))
   }
 
-  /** A buffer if one is to be had at once, and nobody waits for one. */
+  /** A buffer, if one is available at once and no request waits for one. */
   tryBorrow(size: Size): Buffer | undefined {
     return this.#keep(this.#pool.tryAcquire(size))
   }
@@ -38,7 +38,7 @@ export class Loans {
     return this.#pool.isWanted(size)
   }
 
-  /** Says that all are still in use; to be called every RENEW_MS. */
+  /** Marks all buffers as still in use. Must be called every RENEW_MS. */
   renew(): void {
     for (const buffer of this.#lent) this.#pool.renew(buffer)
   }

@@ -1,7 +1,7 @@
 /**
- * The running hash of an upload's parts: a native digest stream that stays open over the session's requests, so that the digest
- * is ready when the last byte is. It lives in memory only. `parts` tells how many parts it took. Where that is not what was
- * committed (the object was evicted), the finished object is read back instead.
+ * The running hash of an upload's parts: a native digest stream that stays open over the session's requests, so that the digest is
+ * ready after the last byte. It lives in memory only. If `parts` differs from the number of committed parts (after an eviction),
+ * the finished object is read back instead.
  */
 import { type Algorithm, type Digest, formatDigest, webCryptoName } from '../oci/digest.ts'
 
@@ -19,7 +19,7 @@ export class PartHash {
     this.#writer = this.#stream.getWriter()
   }
 
-  /** How many parts were taken. */
+  /** How many parts were hashed. */
   get parts(): number {
     return this.#parts
   }
@@ -29,7 +29,7 @@ export class PartHash {
     this.#parts += 1
   }
 
-  /** Takes the last bytes and gives the digest of all. The hash is used up. */
+  /** Hashes the last bytes and returns the digest. The hash cannot be used again. */
   async finish(tail: Pieces): Promise<Digest> {
     await this.#add(tail)
     await this.#writer.close()
@@ -41,7 +41,7 @@ export class PartHash {
   }
 }
 
-/** The digest of a stream that is read to its end. */
+/** Reads a stream to its end and returns the digest. */
 export async function digestOfStream(
   stream: ReadableStream<Uint8Array>,
   algorithm: Algorithm,

@@ -1,7 +1,7 @@
 /**
- * Writes an upload's parts to the blob store, several at a time, and commits them in order: a part is recorded only when all
- * parts before it are, so what is committed never has a gap. A part that the store has and the state does not is written anew
- * when its bytes come again.
+ * Writes an upload's parts to the blob store, several at a time, and commits them in order: a part is recorded only after all parts
+ * before it, so the committed bytes have no gap. A part that the store has but the state does not is written again when its bytes
+ * arrive again.
  */
 import { isPassing } from '../lib/passing-error.ts'
 import { withRetries } from '../lib/retry.ts'
@@ -10,7 +10,7 @@ import type { BlobBody, BlobStore, Part } from '../store/blob-store.ts'
 import { PartHash } from './part-hash.ts'
 import type { SessionState } from './session-state.ts'
 
-/** A part's bytes, to be asked for again where a write has to be repeated. */
+/** A part's bytes. They can be read again for a repeated write. */
 export interface PartSource {
   /** For the hash. */
   pieces(): Iterable<Uint8Array<ArrayBuffer>>
@@ -39,20 +39,20 @@ export class PartPipeline {
     this.#state = state
   }
 
-  /** How many parts are being written or wait for one before them. */
+  /** How many parts are being written, or wait for an earlier one. */
   get inFlight(): number {
     return this.#commits.length
   }
 
   /**
    * Waits until the first part in flight is committed.
-   * @throws what its write did
+   * @throws the error of its write
    */
   async oldest(): Promise<void> {
     await this.#commits[0]
   }
 
-  /** Begins the store's upload in parts, so that it is there when the first part is full. */
+  /** Begins the store's multipart upload early, so that it exists when the first part is full. */
   begin(): void {
     this.#partsId().catch(() => undefined)
   }
@@ -60,7 +60,7 @@ export class PartPipeline {
   /**
    * Writes the next part.
    * @returns when the part is committed and its source is not needed any more
-   * @throws what the store threw for this part or for one before it; nothing after the failed part is committed
+   * @throws the store's error for this part or an earlier one; no part after the failed one is committed
    */
   write(source: PartSource, algorithm: Algorithm): Promise<void> {
     const number = this.#state.partCount + this.inFlight + 1
@@ -76,7 +76,7 @@ export class PartPipeline {
 
   /**
    * Waits until no part is in flight.
-   * @throws what the first part that failed did; the next part may be written all the same
+   * @throws the error of the first part that failed; the next part may still be written
    */
   async drain(): Promise<void> {
     const commits = this.#commits
@@ -86,7 +86,7 @@ export class PartPipeline {
     await Promise.all(commits)
   }
 
-  /** The hash of all committed parts, to be finished by the caller; undefined where it was lost. */
+  /** The hash of all committed parts, for the caller to finish; undefined if it was lost. */
   takeHash(): PartHash | undefined {
     const hash = this.#hash?.parts === this.#state.partCount ? this.#hash : undefined
     this.#hash = undefined
@@ -98,17 +98,17 @@ export class PartPipeline {
     source: PartSource,
     algorithm: Algorithm,
   ): Promise<void> {
-    // The store reads the source until its write has settled, whatever became of the part before.
+    // The store reads the source until its write settles, whether or not the previous part failed.
     const [earlier, written] = await Promise.allSettled([before, writing])
     if (earlier.status === 'rejected') throw earlier.reason
     if (written.status === 'rejected') throw written.reason
     if (this.#state.phase === 'open') await this.#addToHash(source, algorithm)
-    // Cancelled meanwhile: the part goes with the store's upload.
+    // If the upload was cancelled meanwhile, the part is removed with the store's multipart upload.
     if (this.#state.phase === 'open') add(written.value)
     void this.#commits.shift()
   }
 
-  /** A part is hashed after it was written, so that the hash never runs ahead of what is committed. */
+  /** Hashes a part after it was written, so that the hash is never ahead of the committed parts. */
   async #addToHash(source: PartSource, algorithm: Algorithm): Promise<void> {
     if (this.#state.partCount === 0) this.#hash = new PartHash(algorithm)
     const hash = this.takeHash()
@@ -148,7 +148,7 @@ export function sourceOf(bytes: Uint8Array<ArrayBuffer>): PartSource {
   return { pieces: () => [bytes], body: () => bytes }
 }
 
-/** The tail as a part or as a whole object: from the session's storage, without a buffer. */
+/** The tail as a part or as a whole object, read from the session's storage without a buffer. */
 export function tailSource(state: SessionState): PartSource {
   return { pieces: () => state.tail(), body: () => streamOf(state.tail(), state.tailLength) }
 }
@@ -163,7 +163,7 @@ function streamOf(
     for (const piece of pieces) await writer.write(piece)
     await writer.close()
   }
-  // Who reads it has failed by then, and tells why.
+  // The reader of the stream has failed by then, and reports the error.
   feed().catch(() => undefined)
   return readable
 }

@@ -1,12 +1,12 @@
-/** The phases of an upload and the moves between them. The session's state asserts each move. */
+/** The phases of an upload and the transitions between them. The session's state asserts each transition. */
 
 /**
- * `none`: the session has heard of no byte. `open`: takes bytes. `finishing`: all bytes are here, and a closing PUT is at work or
- * broke off. `done`: the blob is committed. `ended`: cancelled, abandoned, or failed.
+ * `none`: no byte was received. `open`: takes bytes. `finishing`: all bytes were received, and a closing PUT is running or broke
+ * off. `done`: the blob is committed. `ended`: cancelled, abandoned, or failed.
  */
 export type Phase = 'none' | 'open' | 'finishing' | 'done' | 'ended'
 
-/** What is over has no move left: it refuses everything but the repetition of what succeeded. */
+/** A finished upload has no transitions: it refuses everything except a repetition of what succeeded. */
 const MOVES: Readonly<Record<Phase, readonly Phase[]>> = {
   none: ['open', 'ended'],
   open: ['finishing', 'ended'],
@@ -15,7 +15,7 @@ const MOVES: Readonly<Record<Phase, readonly Phase[]>> = {
   ended: [],
 }
 
-/** @throws {Error} where the table has no such move: a bug of the session */
+/** @throws {Error} if the table has no such transition: a bug of the session */
 export function assertMove(from: Phase, to: Phase): void {
   if (!MOVES[from].includes(to)) throw new Error(`an upload cannot go from ${from} to ${to}`)
 }

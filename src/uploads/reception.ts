@@ -1,15 +1,17 @@
-/** One chunk on its way in: reads what the client sends, into buffers that are saved whenever it goes silent, and says how it ended. */
+/**
+ * Receives one chunk: reads what the client sends into buffers, saves them whenever it is silent, and reports how the chunk ended.
+ */
 import { BodyReader } from './body-reader.ts'
 import { RENEW_MS } from './buffer-pool.ts'
 import type { Chunk, SessionAnswer } from './chunk.ts'
 import { ChunkBuffers, type ChunkContext } from './chunk-buffers.ts'
 
-/** A client that is silent for so long is gone. */
+/** A client that is silent for this long counts as disconnected. */
 const SILENCE_MS = 5 * 60_000
 
 /**
- * How a chunk ended: as it should; with bytes beyond its limit; before its end because the client went away or because another
- * request took over; because the upload was ended meanwhile; or for want of a buffer.
+ * How a chunk ended: complete; with bytes beyond its limit; early because the client disconnected, or because another request took
+ * over; because the upload was ended meanwhile; or because no buffer was available.
  */
 export type Outcome = 'complete' | 'excess' | 'cut off' | 'interrupted' | 'ended' | 'crowded'
 
@@ -18,7 +20,7 @@ export class Reception {
   readonly #buffers: ChunkBuffers
   #parking: Promise<void> | undefined
   #reader: BodyReader | undefined
-  /** Why nothing more is read from the client. */
+  /** Why reading from the client stopped. */
   #stopped: 'cut off' | 'interrupted' | undefined
   #failure: { error: unknown } | undefined
 
@@ -27,20 +29,20 @@ export class Reception {
     this.#buffers = new ChunkBuffers(context, (error) => this.#fail(error))
   }
 
-  /** For how long the client has brought nothing; 0 while it waits for this side. */
+  /** How long the client has sent nothing; 0 while it waits for this side. */
   get silentMs(): number {
     return this.#reader?.silentMs ?? 0
   }
 
-  /** Takes nothing more from the client. What it has brought is made durable unless the upload is ended. */
+  /** Stops reading from the client. The received bytes become durable unless the upload is ended. */
   interrupt(): void {
     this.#stop('interrupted')
   }
 
   /**
-   * Takes the chunk, of which `limit` bytes at most. However it ends, the state's offset tells how much is committed, and committed
-   * bytes stay so.
-   * @throws what the blob store threw; the bytes since the last committed part are then lost, but for the tail of before
+   * Receives the chunk, at most `limit` bytes. However it ends, the state's offset is the number of committed bytes, and committed
+   * bytes stay committed.
+   * @throws the error of the blob store; the bytes after the last committed part are then lost, except the previous tail
    */
   async run(body: ReadableStream<Uint8Array>, limit: number): Promise<Outcome> {
     if (!(await this.#buffers.begin())) return 'crowded'
@@ -80,22 +82,22 @@ export class Reception {
   }
 
   /**
-   * The next bytes; undefined where the client went away. Left to itself, a read brings about 8 KB, and each leaves garbage that
-   * is collected late: over 512 MiB the process grew by 100 MB. So a fast client's read waits for more. What it waits for is lost
-   * when the client goes away meanwhile, so it waits for a quarter, at most, of what the chunk has brought so far.
+   * The next bytes; undefined if the client disconnected. By default a read returns about 8 KB, and each read leaves garbage that
+   * is collected late: over 512 MiB the process grew by 100 MB. So a read from a fast client waits for more bytes. They are lost if
+   * the client disconnects meanwhile, so a read waits for at most a quarter of what the chunk has received so far.
    */
   async #read(reader: BodyReader, received: number) {
     const size = this.#buffers.hasPart ? 'part' : 'piece'
     const view = this.#buffers.takeView(size)
     const least = size === 'piece' ? 1 : Math.min(received / 4, view.length)
     const chunk = await reader.read(view, least)
-    // Parking may have given buffers back while the client was silent.
+    // Parking may have returned buffers while the client was silent.
     await this.#parking
     if (chunk?.value !== undefined) this.#buffers.keepView(size, chunk.value)
     return chunk
   }
 
-  /** Renews what is lent, and saves and gives back what a client holds that has become slow or silent. */
+  /** Renews the lent buffers. Saves and returns the buffers of a client that has become slow or silent. */
   #tick(): void {
     this.#buffers.renew()
     const { silentMs } = this

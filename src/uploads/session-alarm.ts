@@ -1,32 +1,32 @@
-/** When an upload session wakes by itself. */
+/** The alarm of an upload session. */
 import { UPLOAD_TTL_SECONDS } from './upload-id.ts'
 
-/** An upload that nobody touches for so long is given up. */
+/** An upload without requests for this long is abandoned. */
 export const IDLE_TTL_MS = 24 * 60 * 60 * 1000
 
-/** Once no id is valid any more that names the upload, all of it is forgotten. */
+/** After this time every id of the upload has expired, and all its state is deleted. */
 export const UPLOAD_TTL_MS = UPLOAD_TTL_SECONDS * 1000
 
-/** Bytes of an ended session that could not be removed are tried again after so long. */
+/** The interval for retrying to remove the bytes of an ended session. */
 export const DISCARD_AGAIN_MS = 60 * 60 * 1000
 
 export class SessionAlarm {
   readonly #storage: DurableObjectStorage
-  /** When the alarm is due: infinite where there is none, undefined where nobody asked yet. */
+  /** When the alarm is due: infinite for no alarm, undefined before the first check. */
   #at: number | undefined
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage
   }
 
-  /** The alarm came: there is none any more. */
+  /** Must be called when the alarm fires: no alarm is set any more. */
   came(): void {
     this.#at = Number.POSITIVE_INFINITY
   }
 
   /**
-   * Makes sure of an alarm that comes so soon. To be called before anything is written, so that what is stored is cleared away one
-   * day. A later alarm costs a write only where there is none that comes earlier: the earlier one looks whether it is time.
+   * Makes sure that an alarm fires within this time. Call it before anything is written, so that stored state is always cleaned up.
+   * A later alarm is not written if an earlier one is set: the earlier one sets the next.
    */
   async within(milliseconds: number): Promise<void> {
     const at = Date.now() + milliseconds

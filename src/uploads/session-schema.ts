@@ -1,4 +1,4 @@
-/** The tables of an upload session, and its statements: one row of the upload, its parts, and the tail behind them. */
+/** The tables and statements of an upload session: one row for the upload, its parts, and the tail after them. */
 import type { Digest } from '../oci/digest.ts'
 import type { Phase } from './phases.ts'
 
@@ -40,22 +40,22 @@ export const SQL = {
 
 export type UploadRow = {
   phase: Phase
-  /** Milliseconds since the epoch, of the first byte and of the last request (to the minute). */
+  /** Milliseconds since the epoch of the first byte, and of the last request (to the minute). */
   begun_at: number
   touched_at: number
-  /** Under which the bytes are, or will be; '' where the session has none to answer for. */
+  /** The key that the bytes have or will have; '' if the session has no bytes to remove. */
   storage_key: string
-  /** The blob store's upload in parts, once there is one. */
+  /** The id of the blob store's multipart upload, once it exists. */
   parts_id: string | null
-  /** What the closing PUT named. */
+  /** The digest of the closing PUT. */
   digest: Digest | null
-  /** How many parts are committed: 1 to `parts` without a gap. */
+  /** How many parts are committed: 1 to `parts`, without a gap. */
   parts: number
-  /** Bytes of the tail. */
+  /** The length of the tail in bytes. */
   tail: number
 }
 
-/** Before the first byte. */
+/** The state before the first byte. */
 export const NONE: UploadRow = {
   phase: 'none',
   begun_at: 0,

@@ -1,7 +1,7 @@
 /**
- * What an upload session knows, in the SQLite storage of its Durable Object: it survives eviction, deploys and crashes. The
- * committed bytes are the parts, all of PART_BYTES and without a gap, and behind them the tail, which is shorter than a part.
- * Each method is one synchronous transaction, so the state is whole at every moment. It is read once, when the object wakes.
+ * The state of an upload session, in the SQLite storage of its Durable Object: it survives evictions, deploys and crashes. The
+ * committed bytes are the parts, each of PART_BYTES and without a gap, and after them the tail, which is shorter than a part. Each
+ * method is one synchronous transaction, so the state is always consistent. It is read once, when the object starts.
  */
 import type { Digest } from '../oci/digest.ts'
 import type { Part } from '../store/blob-store.ts'
@@ -9,15 +9,14 @@ import { PART_BYTES } from './buffer-pool.ts'
 import { assertMove, type Phase } from './phases.ts'
 import { NONE, SCHEMA, SQL, type UploadRow } from './session-schema.ts'
 
-/** A row of a Durable Object's storage holds 2 MB at most. */
+/** A row of a Durable Object's storage holds at most 2 MB. */
 const TAIL_ROW_BYTES = 1024 * 1024
 
-/** To know the minute of the last request is enough for a life of a day, and spares writes. */
+/** The last request is recorded to the minute, which saves writes: uploads live for a day. */
 const TOUCH_MS = 60_000
 
 const NO_BYTES = { storage_key: '', parts_id: null, parts: 0, tail: 0 } as const
 
-/** A statement and what it takes. */
 type Change = [sql: string, ...values: (SqlStorageValue | Uint8Array)[]]
 
 export class SessionState {
@@ -36,7 +35,7 @@ export class SessionState {
     return this.#row.phase
   }
 
-  /** Whether bytes may come, or the closing request. */
+  /** Whether the upload takes bytes or the closing request. */
   get isLive(): boolean {
     return this.phase === 'open' || this.phase === 'finishing'
   }
@@ -69,12 +68,12 @@ export class SessionState {
     return this.#row.tail
   }
 
-  /** How many bytes are committed: the true offset, which a client resumes at. */
+  /** How many bytes are committed: the offset at which a client resumes. */
   get offset(): number {
     return this.#row.parts * PART_BYTES + this.#row.tail
   }
 
-  /** The first byte is about to come. The bytes will be stored under `storageKey`. */
+  /** Opens the upload before its first byte. The bytes will be stored under `storageKey`. */
   open(storageKey: string): void {
     this.#begin('open', storageKey)
   }
@@ -89,29 +88,29 @@ export class SessionState {
     this.#change({ parts_id: id }, [SQL.setPartsId, id])
   }
 
-  /** All bytes are here. May be said again with the same digest. */
+  /** Marks that all bytes were received. May be repeated with the same digest. */
   finish(digest: Digest): void {
     if (this.phase === 'finishing' && this.digest === digest) return
     this.#move('finishing', { digest }, [SQL.finish, digest])
   }
 
-  /** The blob is committed. Only the digest is kept: a repeated closing PUT is answered with it. */
+  /** Marks the blob as committed. Only the digest is kept, to answer a repeated closing PUT. */
   done(): void {
     this.#move('done', NO_BYTES, [SQL.done], ...this.#clear())
   }
 
-  /** Takes no more bytes. The storage key and the parts' id stay until what they name is discarded. */
+  /** Ends the upload: it takes no more bytes. The storage key and the parts' id stay until their bytes are discarded. */
   end(): void {
     if (this.phase === 'none') this.#begin('ended', '')
     else this.#move('ended', {}, [SQL.end])
   }
 
-  /** Nothing is left of the session's bytes. */
+  /** Records that all bytes of the session are removed. */
   discarded(): void {
     this.#change(NO_BYTES, [SQL.discarded], ...this.#clear())
   }
 
-  /** Forgets everything, the alarm too: the object is as if it had never been called. */
+  /** Deletes all state and the alarm, as if the object had never been called. */
   async forget(): Promise<void> {
     await this.#storage.deleteAll()
     this.#hasSchema = false
@@ -119,8 +118,9 @@ export class SessionState {
   }
 
   /**
-   * The next part is in the blob store. Its first `tailLength` bytes are the tail, which goes in the same transaction.
-   * @throws {Error} where it is not the next part, or leaves bytes of the tail out: a bug of the session
+   * Records that the next part is in the blob store. Its first `tailLength` bytes are the tail, which is deleted in the same
+   * transaction.
+   * @throws {Error} if it is not the next part, or does not include the whole tail: a bug of the session
    */
   addPart({ number, etag }: Part, tailLength: number): void {
     const isNext = number === this.partCount + 1 && tailLength === this.tailLength
@@ -136,7 +136,8 @@ export class SessionState {
   }
 
   appendTail(bytes: Uint8Array): void {
-    if (this.phase !== 'open') throw new Error(`a tail while ${this.phase}`)
+    if (this.phase !== 'open')
+      throw new Error(`bytes cannot be added to the tail while ${this.phase}`)
     const rows: Change[] = []
     for (let from = 0; from < bytes.length; from += TAIL_ROW_BYTES) {
       rows.push([SQL.addTail, this.tailLength + from, bytes.subarray(from, from + TAIL_ROW_BYTES)])
@@ -144,7 +145,7 @@ export class SessionState {
     this.#change({ tail: this.tailLength + bytes.length }, ...rows)
   }
 
-  /** The tail from its beginning, a row at a time. It must not change before the last one is taken. */
+  /** The tail from its start, one row at a time. It must not change until the last row is read. */
   *tail(): Generator<Uint8Array<ArrayBuffer>, void> {
     for (let start = 0; start < this.tailLength; ) {
       const { bytes } = this.#storage.sql.exec<{ bytes: ArrayBuffer }>(SQL.tailAt, start).one()
@@ -167,7 +168,7 @@ export class SessionState {
     this.#change({ ...known, phase }, ...changes)
   }
 
-  /** All statements or none: one alone needs no transaction for that. */
+  /** Runs all statements or none. A single statement needs no transaction for that. */
   #change(known: Partial<UploadRow>, ...changes: readonly Change[]): void {
     const write = () => {
       for (const [sql, ...values] of changes) this.#storage.sql.exec(sql, ...values)

@@ -1,6 +1,6 @@
 /**
- * One request at a time. A Durable Object is not serialised across its awaits of R2 and of a body, so an upload session has this lock
- * of its own.
+ * A lock: one request at a time. A Durable Object does not serialise requests across awaits of R2 and of a body, so an upload
+ * session needs it.
  */
 
 export class Turns {
@@ -10,10 +10,10 @@ export class Turns {
     return this.#active !== undefined
   }
 
-  /** Does `work` when it is its turn; null where another request keeps the turn for longer than `patienceMs`. */
+  /** Runs `work` when its turn comes; null if another request keeps the turn for longer than `patienceMs`. */
   async take<T>(work: () => Promise<T>, patienceMs: number): Promise<T | null> {
     const deadline = Date.now() + patienceMs
-    // Looked at once more after each wait, and taken without another: of several who waited, one gets the turn.
+    // Checked again after each wait, and taken without another await: of several waiting requests, one gets the turn.
     while (this.#active !== undefined) {
       if (!(await this.free(deadline - Date.now()))) return null
     }
@@ -26,13 +26,13 @@ export class Turns {
     }
   }
 
-  /** Waits until no request has the turn; false where that took longer than `patienceMs`. */
+  /** Waits until no request has the turn; false after `patienceMs`. */
   async free(patienceMs: number): Promise<boolean> {
     const deadline = Date.now() + patienceMs
     while (this.#active !== undefined) {
       const left = deadline - Date.now()
       if (left <= 0) return false
-      // A timer that nobody waits for would keep the object in memory.
+      // A timer left running would keep the object in memory.
       const over = new AbortController()
       const timer = scheduler.wait(left, { signal: over.signal }).catch(() => undefined)
       await Promise.race([this.#active.catch(() => undefined), timer])

@@ -1,13 +1,13 @@
 /**
- * Upload ids: signed, and bound to a repository and a subject, so that a forged or foreign id is refused without asking a Durable
- * Object. POST answers a *fresh* id, PATCH a *begun* one. Both name the same upload and expire together.
+ * Upload ids. They are signed, and bound to a repository and a subject, so that a forged or foreign id is refused without calling a
+ * Durable Object. POST returns a *fresh* id, PATCH a *begun* one. Both name the same upload and expire together.
  *
  * An id is base64url of: version (1 byte), kind (1), algorithm (1), expiry (4, seconds since the epoch), name (16, a UUID) and
  * the first 16 bytes of the HMAC-SHA256 over all of these with the owner.
  */
 import type { Algorithm } from '../oci/digest.ts'
 
-/** An upload may take so long from its POST to its closing PUT. */
+/** The time limit of an upload, from its POST to its closing PUT. */
 export const UPLOAD_TTL_SECONDS = 7 * 24 * 60 * 60
 
 const VERSION = 2
@@ -29,7 +29,7 @@ export interface Upload {
   name: string
   /** Fresh: the client may not have sent a byte yet. Begun: a session took a chunk. */
   kind: (typeof KINDS)[number]
-  /** The digest's algorithm, as far as the POST told it. */
+  /** The digest's algorithm; the POST may name it. */
   algorithm: Algorithm
   /** Seconds since the epoch. */
   expires: number
@@ -57,7 +57,7 @@ export async function formatUploadId(
   return id.toBase64({ alphabet: 'base64url', omitPadding: true })
 }
 
-/** The upload that `id` names; null where the id was not given to this owner, or is too old. */
+/** The upload that `id` names; null if the id belongs to another owner, is invalid or has expired. */
 export async function verifyUploadId(
   key: CryptoKey,
   owner: UploadOwner,
@@ -80,7 +80,7 @@ function formatUuid(bytes: Uint8Array): string {
   return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-/** The lengths stand before the texts, so that no two owners give the same message. */
+/** The lengths precede the texts, so that no two owners give the same message. */
 async function sign(
   key: CryptoKey,
   claim: Uint8Array,

@@ -1,7 +1,7 @@
 /**
- * The upload session: the Durable Object of one upload, through which its bytes flow. A call inside the object runs on when the client
- * goes away, its storage survives what its memory does not, and its lock makes an upload take every byte once and in order.
- * OCI distribution spec, "Pushing blobs".
+ * The upload session: the Durable Object of one upload, which receives its bytes. A call inside the object continues when the
+ * client disconnects. Its storage survives the loss of its memory. Its lock makes sure that an upload takes every byte once and in
+ * order. OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { EventMessage } from '../events/messages.ts'
@@ -33,15 +33,15 @@ export interface UploadEnv {
 }
 
 /**
- * How long a request waits for another one of the same upload: a client that lost its connection asks again before this side
- * has noticed.
+ * How long a request waits for another request of the same upload: a client that lost its connection retries before this side has
+ * noticed the loss.
  */
 const TURN_PATIENCE_MS = 1000
 
-/** A connection that has brought nothing for so long loses its turn to a request that names the offset where it goes on. */
+/** A connection that has sent nothing for this long loses its turn to a request that names the offset where it continues. */
 const TAKE_OVER_AFTER_MS = 5000
 
-/** How long whoever interrupts a request waits for its parts in flight. */
+/** How long an interrupting request waits for the parts in flight. */
 const SETTLE_MS = 30_000
 
 export class UploadSession extends DurableObject<UploadEnv> {
@@ -52,7 +52,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
   readonly #pipeline: PartPipeline
   /** The chunk that is being received. */
   #reception: Reception | undefined
-  /** Of the finished object, as far as it was checked: a commit that failed is tried again without reading the object back. */
+  /** The digest of the finished object, once verified: a failed commit is retried without reading the object again. */
   #completed: Digest | undefined
 
   constructor(ctx: DurableObjectState, env: UploadEnv, store: BlobStore = bucketOf(env)) {
@@ -66,13 +66,13 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return this.#inTurn(chunk, () => this.#receive(request, chunk))
   }
 
-  /** PUT: takes the last bytes, if there are any, checks the digest of all, and makes the blob visible in the repository. */
+  /** PUT: takes the last bytes, if any, checks the digest of all bytes, and makes the blob visible in the repository. */
   finish(request: SessionRequest, chunk: Chunk, closing: Closing): Promise<SessionAnswer> {
     return this.#inTurn(chunk, async () => {
       const { phase } = this.#state
       const isRepeated = this.#state.digest === closing.digest
       if (phase === 'done' && isRepeated) return this.#repeat(closing)
-      // An earlier try had all the bytes: the same request again brings the last of them a second time.
+      // An earlier attempt received all bytes. The repeated request sends the last ones again, so its body is ignored.
       if (phase === 'finishing' && isRepeated) return this.#complete(closing)
       const algorithm = algorithmOf(closing.digest)
       const received = await this.#receive({ ...request, algorithm }, chunk)
@@ -80,18 +80,18 @@ export class UploadSession extends DurableObject<UploadEnv> {
     })
   }
 
-  /** GET: how far the upload is. */
+  /** GET: the upload's offset. */
   async status({ kind }: Pick<SessionRequest, 'kind'>): Promise<SessionAnswer> {
     await this.#turns.free(TURN_PATIENCE_MS)
     const { offset } = this.#state
     return this.#isOpen(kind) ? { kind: 'open', offset } : { kind: 'unknown' }
   }
 
-  /** DELETE: gives the upload up, also while a chunk is on its way. A closing PUT that has all bytes is not interrupted. */
+  /** DELETE: ends the upload, also while a chunk is being received. It does not interrupt a closing PUT that has all bytes. */
   async cancel({ kind }: Pick<SessionRequest, 'kind'>): Promise<SessionAnswer> {
     if (!this.#isOpen(kind)) return { kind: 'unknown' }
     await this.#alarm.within(UPLOAD_TTL_MS)
-    // Looked at once more after each wait, and ended without another.
+    // Checked again after each wait, and ended without another await.
     while (this.#state.phase === 'finishing' && this.#turns.isTaken) {
       if (!(await this.#turns.free(TURN_PATIENCE_MS))) return { kind: 'busy' }
     }
@@ -101,7 +101,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return { kind: 'open', offset }
   }
 
-  /** Gives up what nobody came for in a day, and forgets what no id names any more. */
+  /** Ends the upload after a day without requests, and deletes its state once all its ids have expired. */
   override async alarm(): Promise<void> {
     this.#alarm.came()
     const { begunAt, touchedAt, storageKey } = this.#state
@@ -112,7 +112,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
       return forgetIn > 0 ? this.#alarm.within(forgetIn) : this.#state.forget()
     }
     await this.#alarm.within(IDLE_TTL_MS)
-    // A chunk may be on its way for longer than a day.
+    // Receiving a chunk may take longer than a day.
     if (!this.#turns.isTaken) await this.#giveUp()
   }
 
@@ -127,7 +127,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     if (chunk.start !== null && chunk.start !== offset) return { kind: 'range invalid', offset }
     await this.#open(request)
     if (chunk.body === null) return { kind: 'open', offset }
-    // Where the client says that a part will be full, the store is told before it is.
+    // If the client's length says that a part will be full, the store is told early.
     if (offset + (chunk.length ?? 0) >= PART_BYTES) this.#pipeline.begin()
     const room = this.#store.limits.parts * PART_BYTES - offset
     const limit = Math.min(chunk.length ?? Number.POSITIVE_INFINITY, room)
@@ -156,7 +156,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
   }
 
   async #complete(closing: Closing): Promise<SessionAnswer> {
-    // Cancelled since the last byte came.
+    // The upload was cancelled after the last byte arrived.
     if (!this.#state.isLive) return { kind: 'unknown' }
     const { digest, operation } = closing
     this.#state.finish(digest)
@@ -180,7 +180,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     return { kind: 'created', size: committed === 'committed' ? size : null }
   }
 
-  /** The closing PUT after its success: created again, unless the blob was deleted since. */
+  /** Repeats the answer of a closing PUT that succeeded: created, unless the blob was deleted since. */
   async #repeat(closing: Closing): Promise<SessionAnswer> {
     const isCreated = await isThere(this.#context(closing), closing)
     return isCreated ? { kind: 'created', size: null } : { kind: 'unknown' }
@@ -197,7 +197,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     }
   }
 
-  /** Ends the upload, and interrupts the chunk that is on its way. No closing PUT may be at work. */
+  /** Ends the upload and interrupts the chunk that is being received. No closing PUT may be running. */
   async #giveUp(): Promise<void> {
     if (this.#state.phase !== 'ended') this.#state.end()
     this.#reception?.interrupt()
@@ -205,20 +205,20 @@ export class UploadSession extends DurableObject<UploadEnv> {
     else await this.#alarm.within(DISCARD_AGAIN_MS)
   }
 
-  /** Ends the upload in the closing PUT that failed. */
+  /** Ends the upload from within a closing PUT that failed. */
   async #lose(): Promise<void> {
     await this.#alarm.within(UPLOAD_TTL_MS)
     this.#state.end()
     await this.#discard()
   }
 
-  /** Removes what the session wrote; what cannot be removed now is tried again by the alarm. */
+  /** Removes the bytes of the session. If that fails, the alarm tries again. */
   async #discard(): Promise<void> {
     const { storageKey, partsId, digest } = this.#state
     if (storageKey === '') return
     try {
       if (partsId !== null) await this.#store.abortParts(storageKey, partsId)
-      // A closing PUT may have left the object, and may even have committed it: then a row names it.
+      // A closing PUT may have left the object, or even committed it; then a row names it.
       if (digest !== null && (await this.#store.size(storageKey)) !== null) {
         await buryUnlessTaken(this.env.DB, storageKey, Date.now()).run()
       }
@@ -239,8 +239,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
   }
 
   /**
-   * Interrupts a connection that has gone silent. What it brought is made durable before the offset of this chunk is compared. A
-   * chunk that names no offset could not be told from a repetition, so it never takes over.
+   * Interrupts a silent connection. Its bytes become durable before the offset of this chunk is compared. A chunk without an offset
+   * never takes over: it could be a repetition.
    */
   async #takeOver(
     { start }: Chunk,

@@ -120,15 +120,15 @@ describe('a chain with one thing wrong', () => {
     ['a leaf of tomorrow', { leaf: future }, /not valid yet/],
     ['an intermediate of tomorrow', { middle: future }, /not valid yet/],
     ['an intermediate that is no CA', { middle: { ca: false } }, /not certified/],
-    ['a root that is no CA', { root: { ca: false } }, /ends at none/],
+    ['a root that is no CA', { root: { ca: false } }, /does not end at/],
     ['an intermediate for signatures only', { middle: { keyUsage: 0x80 } }, /not certified/],
-    ['a root for signatures only', { root: { keyUsage: 0x80 } }, /ends at none/],
+    ['a root for signatures only', { root: { keyUsage: 0x80 } }, /does not end at/],
     ['a leaf signed with SHA-1', { leaf: { hash: 'SHA-1' } }, /not certified/],
-    ['an intermediate signed with SHA-1', { middle: { hash: 'SHA-1' } }, /ends at none/],
+    ['an intermediate signed with SHA-1', { middle: { hash: 'SHA-1' } }, /does not end at/],
     ['name constraints', { middle: { critical: '551d1e' } }, /critical/],
     ['name constraints at the root', { root: { critical: '551d1e' } }, /critical/],
     ['an unknown critical extension of the leaf', { leaf: { critical: '2a0304' } }, /critical/],
-    ['a root that allows no intermediates', { root: { pathLength: 0 } }, /ends at none/],
+    ['a root that allows no intermediates', { root: { pathLength: 0 } }, /does not end at/],
   ] satisfies [string, Parameters<typeof chain>[0], RegExp][])(
     '%s',
     async (_what, changes, why) => {
@@ -156,7 +156,7 @@ describe('a chain with one thing wrong', () => {
   it('a self-signed leaf, alone or with the root behind it', async () => {
     const { anchor } = await chain()
     const own = toBase64(await newCertificate({ subject: stranger, ca: true }))
-    expect(() => verify([own], anchor)).toThrow(/ends at none/)
+    expect(() => verify([own], anchor)).toThrow(/does not end at/)
     expect(() => verify([own, anchor], anchor)).toThrow(/not certified/)
   })
 
@@ -165,8 +165,10 @@ describe('a chain with one thing wrong', () => {
     const namesake = await newParty('root')
     const forged = await newCertificate({ subject: leaf, issuer: namesake })
     const forgedRoot = await newCertificate({ subject: namesake, ca: true })
-    expect(() => verify([toBase64(forged)], anchor)).toThrow(/ends at none/)
-    expect(() => verify([toBase64(forged), toBase64(forgedRoot)], anchor)).toThrow(/ends at none/)
+    expect(() => verify([toBase64(forged)], anchor)).toThrow(/does not end at/)
+    expect(() => verify([toBase64(forged), toBase64(forgedRoot)], anchor)).toThrow(
+      /does not end at/,
+    )
     expect(() => verify([toBase64(forged), anchor], anchor)).toThrow(/not certified/)
   })
 
@@ -174,7 +176,7 @@ describe('a chain with one thing wrong', () => {
     const { anchor } = await chain()
     const alias = { ...root, name: 'someone else' }
     const certificate = await newCertificate({ subject: leaf, issuer: alias })
-    expect(() => verify([toBase64(certificate)], anchor)).toThrow(/ends at none/)
+    expect(() => verify([toBase64(certificate)], anchor)).toThrow(/does not end at/)
   })
 
   it('one byte of it changed', async () => {
@@ -187,12 +189,12 @@ describe('a chain with one thing wrong', () => {
   it('in the wrong order, or with a link left out', async () => {
     const { x5c, anchor } = await chain()
     expect(verify([...x5c].reverse(), anchor)).toBe('CN=middle')
-    expect(() => verify(x5c.slice(0, 1), anchor)).toThrow(/ends at none/)
+    expect(() => verify(x5c.slice(0, 1), anchor)).toThrow(/does not end at/)
   })
 
   it('no root at all', async () => {
     const { x5c } = await chain()
-    expect(() => verify(x5c)).toThrow(/ends at none/)
+    expect(() => verify(x5c)).toThrow(/does not end at/)
   })
 
   it('longer than five', async () => {
@@ -212,6 +214,6 @@ describe('a chain with one thing wrong', () => {
   it('an entry that is too long to be read', async () => {
     const { anchor } = await chain()
     expect(verify([anchor + ' '.repeat(100)], anchor)).toBe('CN=root')
-    expect(() => verify([anchor + ' '.repeat(8192)], anchor)).toThrow(/no certificate/)
+    expect(() => verify([anchor + ' '.repeat(8192)], anchor)).toThrow(/not a certificate/)
   })
 })

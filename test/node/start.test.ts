@@ -134,7 +134,7 @@ describe('npm start', () => {
     const children = descendants(first.npm.pid ?? 0)
     const second = npmStart({ PORT: '0', STATE })
     expect(await exitCode(second)).toBe(1)
-    const named = /another registry, process (\d+), keeps its state/.exec(second.output())?.[1]
+    const named = /another registry, process (\d+), uses the folder/.exec(second.output())?.[1]
     expect(children.map(({ pid }) => pid)).toContain(Number(named))
     expect((await fetch(new URL('/v2/', url))).status).toBe(200)
 

@@ -22,7 +22,7 @@ export type Rule =
 /** What the sentence says that refuses it. */
 export const SAYS: Readonly<Record<Rule, string>> = {
   length: 'longer than 2048 characters',
-  characters: 'characters that do not belong in one',
+  characters: 'characters that are not allowed in a URL',
   scheme: 'has to begin with https://',
   credentials: 'has credentials',
   fragment: 'has a fragment',

@@ -3,26 +3,32 @@ import type { Context } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { api } from './http/api/index.ts'
 import { base } from './http/base.ts'
-import { blobs } from './http/blobs.ts'
-import { type AppEnv, type Bindings, clientAddress, factory, type Hooks } from './http/context.ts'
-import { crossOrigin, refuseForeignPages } from './http/cross-origin.ts'
-import { catalog, tags } from './http/lists.ts'
-import { manifests } from './http/manifests.ts'
 import { metrics } from './http/metrics.ts'
-import { refuseForeignHosts } from './http/own-hosts.ts'
-import { matchPath, type Target, unknownEndpoint } from './http/path.ts'
-import { limitRate } from './http/rate-limit.ts'
-import { referrers } from './http/referrers.ts'
-import { renderError } from './http/render-error.ts'
-import { logRequest } from './http/request-log.ts'
-import { readSettings, SettingError, type Settings } from './http/settings.ts'
+import {
+  type AppEnv,
+  type Bindings,
+  clientAddress,
+  factory,
+  type Hooks,
+} from './http/middleware/context.ts'
+import { crossOrigin, refuseForeignPages } from './http/middleware/cross-origin.ts'
+import { refuseForeignHosts } from './http/middleware/own-hosts.ts'
+import { matchPath, type Target, unknownEndpoint } from './http/middleware/path.ts'
+import { limitRate } from './http/middleware/rate-limit.ts'
+import { renderError } from './http/middleware/render-error.ts'
+import { logRequest } from './http/middleware/request-log.ts'
+import { readSettings, SettingError, type Settings } from './http/middleware/settings.ts'
+import { readUnread } from './http/middleware/unread-body.ts'
 import { token } from './http/token.ts'
-import { readUnread } from './http/unread-body.ts'
-import { upload, uploads } from './http/uploads.ts'
+import { blobs } from './http/v2/blobs.ts'
+import { catalog, tags } from './http/v2/lists.ts'
+import { manifests } from './http/v2/manifests.ts'
+import { referrers } from './http/v2/referrers.ts'
+import { upload, uploads } from './http/v2/uploads.ts'
 import { RegistryError } from './oci/errors.ts'
 import { parseRepositoryName } from './oci/name.ts'
-import { CountedBlobStore } from './store/counted-blob-store.ts'
-import { CountedDatabase } from './store/database.ts'
+import { CountedBlobStore } from './store/bytes/counted-blob-store.ts'
+import { CountedDatabase } from './store/database/database.ts'
 
 /** The hooks of a program that embeds the registry, for an environment. The same environment always gives the same hooks. */
 type HooksOf = (env: Bindings) => Hooks

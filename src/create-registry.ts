@@ -3,14 +3,19 @@
  * migrations in its folder `migrations/`.
  */
 import { createApp } from './app.ts'
-import { LoginGuard } from './auth/login-guard.ts'
-import { consumeEvents } from './events/consumer.ts'
-import type { RegistryEvent } from './events/event.ts'
-import { type Bindings, type EmbeddedCaller, eventContext, type Hooks } from './http/context.ts'
+import { LoginGuard } from './auth/login/login-guard.ts'
+import { consumeEvents } from './events/delivery/consumer.ts'
+import type { RegistryEvent } from './events/model/event.ts'
+import {
+  type Bindings,
+  type EmbeddedCaller,
+  eventContext,
+  type Hooks,
+} from './http/middleware/context.ts'
 import { runJobsOf } from './maintenance/jobs.ts'
 import type { PolicyRequest } from './registry/policy.ts'
-import type { BlobStore } from './store/blob-store.ts'
-import { bucketOf } from './store/r2-blob-store.ts'
+import type { BlobStore } from './store/bytes/blob-store.ts'
+import { bucketOf } from './store/bytes/r2-blob-store.ts'
 import { UploadSession } from './uploads/upload-session.ts'
 
 export interface RegistryOptions<Env extends Bindings = Bindings> {

@@ -1,6 +1,6 @@
 /** The Worker's entry point: the handlers and classes that the runtime calls. */
 import { createRegistry } from './create-registry.ts'
-import type { Env } from './http/context.ts'
+import type { Env } from './http/middleware/context.ts'
 
 const registry = createRegistry<Env>()
 

@@ -12,10 +12,10 @@ const ci = process.env.CI === 'true'
 
 const COMPARE_TIMES = [
   'test/access/attacks-mount.test.ts',
-  'test/auth/timing.test.ts',
-  'test/events/pull-events.test.ts',
-  'test/events/retries.test.ts',
-  'test/store/referrers.test.ts',
+  'test/auth/login/timing.test.ts',
+  'test/events/delivery/pull-events.test.ts',
+  'test/events/delivery/retries.test.ts',
+  'test/store/registry/referrers.test.ts',
   'test/uploads/parts-in-flight.test.ts',
   'test/uploads/session.test.ts',
 ]

@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
-import type { SettingVariables } from '../http/setting-names.ts'
+import type { SettingVariables } from '../http/middleware/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
 import { lockState } from './state-lock.ts'
 

@@ -2,7 +2,7 @@
  * `npm start`: a registry on http://localhost:5000, with everything embedded. Its content stays in `.wrangler/` across restarts.
  */
 import { parseArgs } from 'node:util'
-import { isSettingName, misspeltSetting } from '../http/setting-names.ts'
+import { isSettingName, misspeltSetting } from '../http/middleware/setting-names.ts'
 import { type LocalRegistry, startLocal } from './local.ts'
 
 const USAGE = `usage: npm start -- [--var NAME:value ...]

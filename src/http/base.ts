@@ -1,8 +1,8 @@
 /** The version check (OCI distribution spec, end-1) and the probes of load balancers. */
 import { logError } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { factory } from './context.ts'
-import { allow } from './guard.ts'
+import { factory } from './middleware/context.ts'
+import { allow } from './middleware/guard.ts'
 
 const PROBE_TIMEOUT_MS = 5000
 

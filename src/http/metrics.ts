@@ -2,9 +2,9 @@
 
 import { version } from '../../package.json'
 import { formatGauges, type Gauge, PROMETHEUS_TYPE } from '../lib/prometheus.ts'
-import { type RegistryState, readRegistryState } from '../store/registry-state.ts'
-import { factory } from './context.ts'
-import { allow } from './guard.ts'
+import { type RegistryState, readRegistryState } from '../store/database/registry-state.ts'
+import { factory } from './middleware/context.ts'
+import { allow } from './middleware/guard.ts'
 
 const administrator = allow('admin')
 

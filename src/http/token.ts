@@ -3,16 +3,16 @@
  * be nothing; wrong credentials alone are an error.
  */
 import type { Context } from 'hono'
-import type { AuthContext } from '../auth/auth-settings.ts'
-import { issueToken } from '../auth/bearer-tokens.ts'
-import { unauthorized } from '../auth/challenge.ts'
-import { grantScopes } from '../auth/grant-scopes.ts'
-import { identityOfIdToken } from '../auth/id-tokens.ts'
-import type { Identity } from '../auth/identity.ts'
-import { anonymousIdentity, login, requireCredentials } from '../auth/login.ts'
-import { issueRefreshToken, redeemRefreshToken } from '../auth/refresh-tokens.ts'
-import { formatScope } from '../auth/scopes.ts'
-import { noteSession } from '../auth/sessions.ts'
+import { identityOfIdToken } from '../auth/federation/id-tokens.ts'
+import type { AuthContext } from '../auth/login/auth-settings.ts'
+import { unauthorized } from '../auth/login/challenge.ts'
+import type { Identity } from '../auth/login/identity.ts'
+import { anonymousIdentity, login, requireCredentials } from '../auth/login/login.ts'
+import { noteSession } from '../auth/login/sessions.ts'
+import { issueToken } from '../auth/tokens/bearer-tokens.ts'
+import { grantScopes } from '../auth/tokens/grant-scopes.ts'
+import { issueRefreshToken, redeemRefreshToken } from '../auth/tokens/refresh-tokens.ts'
+import { formatScope } from '../auth/tokens/scopes.ts'
 import {
   ACCESS_TOKEN_TYPE,
   badRequest,
@@ -20,11 +20,11 @@ import {
   parseTokenForm,
   parseTokenQuery,
   type TokenRequest,
-} from '../auth/token-requests.ts'
+} from '../auth/tokens/token-requests.ts'
 import { readBody } from '../lib/read-body.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { type AppEnv, authContext, factory } from './context.ts'
-import { allow } from './guard.ts'
+import { type AppEnv, authContext, factory } from './middleware/context.ts'
+import { allow } from './middleware/guard.ts'
 
 const FORM_LIMIT = 64 * 1024
 const FORM_TYPE = 'application/x-www-form-urlencoded'

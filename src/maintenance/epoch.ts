@@ -5,9 +5,9 @@
  */
 import { logError } from '../lib/log.ts'
 import { digestOf } from '../oci/digest.ts'
-import type { BlobStore } from '../store/blob-store.ts'
-import type { Database } from '../store/database.ts'
-import { type Epoch, nextEpoch, readRegistryId, takeNewId } from '../store/registry.ts'
+import type { BlobStore } from '../store/bytes/blob-store.ts'
+import type { Database } from '../store/database/database.ts'
+import { type Epoch, nextEpoch, readRegistryId, takeNewId } from '../store/registry/registry.ts'
 
 /** The state before the first sweep. */
 const NONE: Epoch = { number: -1, mark: '' }

@@ -2,10 +2,11 @@
  * Deletes rows that are no longer needed: tombstones whose bytes are long gone, counts of old failed logins, and repositories that
  * have been empty for a day. All in one batch: on the Free plan the hourly run has few calls.
  */
-import type { Database } from '../store/database.ts'
-import { removeEmptyRepositories } from '../store/empty-repositories.ts'
-import { forgetFailedLogins } from '../store/failed-logins.ts'
-import { forgetTombstones } from '../store/tombstones.ts'
+
+import { forgetFailedLogins } from '../store/access/failed-logins.ts'
+import { forgetTombstones } from '../store/bytes/tombstones.ts'
+import type { Database } from '../store/database/database.ts'
+import { removeEmptyRepositories } from '../store/registry/empty-repositories.ts'
 
 /** As many as one hourly sweep can remove, so that tombstones of removed objects do not accumulate. */
 const TOMBSTONES_AT_MOST = 6000

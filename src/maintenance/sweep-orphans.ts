@@ -5,8 +5,7 @@
  * old enough.
  */
 import { logError } from '../lib/log.ts'
-import { type BlobStore, dayPrefix } from '../store/blob-store.ts'
-import type { Database } from '../store/database.ts'
+import { type BlobStore, dayPrefix } from '../store/bytes/blob-store.ts'
 import {
   buryOrphans,
   findOrphans,
@@ -14,7 +13,8 @@ import {
   type OrphanSweep,
   readOrphanSweep,
   type SweepPosition,
-} from '../store/orphan-sweep.ts'
+} from '../store/bytes/orphan-sweep.ts'
+import type { Database } from '../store/database/database.ts'
 import { beginEpoch } from './epoch.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000

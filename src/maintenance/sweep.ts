@@ -1,8 +1,8 @@
 /** The sweep of tombstones: deletes bytes whose rows were deleted long enough ago. It can stop anywhere and be repeated. */
 
-import type { BlobStore } from '../store/blob-store.ts'
-import type { Database } from '../store/database.ts'
-import { claimTombstones, noteRemoved } from '../store/tombstones.ts'
+import type { BlobStore } from '../store/bytes/blob-store.ts'
+import { claimTombstones, noteRemoved } from '../store/bytes/tombstones.ts'
+import type { Database } from '../store/database/database.ts'
 
 /**
  * A round is three calls. All hourly jobs together make fewer than 50 calls, the Free plan's limit per invocation. So the sweep

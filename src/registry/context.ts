@@ -1,10 +1,10 @@
 /** The context of every use of the registry: data and ports, without HTTP. */
-import type { EventContext } from '../events/lanes.ts'
-import type { ChangedBy } from '../store/audit.ts'
-import type { BlobStore } from '../store/blob-store.ts'
-import type { Databases } from '../store/database.ts'
-import type { EdgeCache } from '../store/edge-cache.ts'
-import type { Action } from '../store/grants.ts'
+import type { EventContext } from '../events/delivery/lanes.ts'
+import type { ChangedBy } from '../store/access/audit.ts'
+import type { Action } from '../store/access/grants.ts'
+import type { BlobStore } from '../store/bytes/blob-store.ts'
+import type { EdgeCache } from '../store/bytes/edge-cache.ts'
+import type { Databases } from '../store/database/database.ts'
 
 /** The caller and its request. Plain data, which can pass RPC. */
 export interface By {

@@ -2,19 +2,19 @@
  * The events of the registry's uses. The event of a change is created first, so that the outbox takes it in the same batch, and is
  * queued afterwards. Pull events are only collected.
  */
-import { Announcements } from '../events/announcements.ts'
-import type { PullInterest } from '../events/endpoint-filter.ts'
+import { Announcements } from '../events/delivery/announcements.ts'
+import type { EventContext } from '../events/delivery/lanes.ts'
+import { pullEvents } from '../events/delivery/pull-events.ts'
 import {
   type EventAction,
   type EventTarget,
   newEvent,
   type RegistryEvent,
-} from '../events/event.ts'
-import type { EventContext } from '../events/lanes.ts'
-import { storedEvent } from '../events/messages.ts'
-import { pullEvents } from '../events/pull-events.ts'
+} from '../events/model/event.ts'
+import { storedEvent } from '../events/model/messages.ts'
+import type { PullInterest } from '../events/webhooks/endpoint-filter.ts'
 import type { Digest } from '../oci/digest.ts'
-import { cascadeEvents } from '../store/outbox.ts'
+import { cascadeEvents } from '../store/events/outbox.ts'
 import type { RegistryContext } from './context.ts'
 
 type Target = Omit<EventTarget, 'repository' | 'length'>

@@ -3,8 +3,8 @@
  * meanwhile.
  */
 import type { Digest } from '../oci/digest.ts'
-import type { Database } from '../store/database.ts'
-import { isMarkedDeleted, markDeleted } from '../store/deletion-marks.ts'
+import type { Database } from '../store/database/database.ts'
+import { isMarkedDeleted, markDeleted } from '../store/registry/deletion-marks.ts'
 import { lasting, type RegistryContext } from './context.ts'
 
 /** The key of the deletion mark of a blob or a manifest of the repository. */

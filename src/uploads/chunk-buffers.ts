@@ -7,8 +7,14 @@
  * own.
  */
 import type { Algorithm } from '../oci/digest.ts'
-import { type Buffer, type BufferPool, PART_BYTES, SIZES, type Size } from './buffer-pool.ts'
-import { Loans } from './loans.ts'
+import {
+  type Buffer,
+  type BufferPool,
+  PART_BYTES,
+  SIZES,
+  type Size,
+} from '../store/bytes/buffer-pool.ts'
+import { Loans } from '../store/bytes/loans.ts'
 import { type PartPipeline, sourceOf, tailSource } from './part-pipeline.ts'
 import type { SessionState } from './session-state.ts'
 

@@ -5,8 +5,8 @@
 import { isPassing } from '../lib/passing-error.ts'
 import { withRetries } from '../lib/retry.ts'
 import { algorithmOf, type Digest } from '../oci/digest.ts'
-import type { BlobStore } from '../store/blob-store.ts'
-import { digestOfStream } from './part-hash.ts'
+import type { BlobStore } from '../store/bytes/blob-store.ts'
+import { digestOfStream } from '../store/bytes/part-hash.ts'
 import { type PartPipeline, tailSource } from './part-pipeline.ts'
 import type { SessionState } from './session-state.ts'
 

@@ -6,8 +6,8 @@
 import { isPassing } from '../lib/passing-error.ts'
 import { withRetries } from '../lib/retry.ts'
 import type { Algorithm } from '../oci/digest.ts'
-import type { BlobBody, BlobStore, Part } from '../store/blob-store.ts'
-import { PartHash } from './part-hash.ts'
+import type { BlobBody, BlobStore, Part } from '../store/bytes/blob-store.ts'
+import { PartHash } from '../store/bytes/part-hash.ts'
 import type { SessionState } from './session-state.ts'
 
 /** A part's bytes. They can be read again for a repeated write. */

@@ -1,8 +1,9 @@
 /**
  * Receives one chunk: reads what the client sends into buffers, saves them whenever it is silent, and reports how the chunk ended.
  */
+
+import { RENEW_MS } from '../store/bytes/buffer-pool.ts'
 import { BodyReader } from './body-reader.ts'
-import { RENEW_MS } from './buffer-pool.ts'
 import type { Chunk, SessionAnswer } from './chunk.ts'
 import { ChunkBuffers, type ChunkContext } from './chunk-buffers.ts'
 

@@ -4,8 +4,8 @@
  * method is one synchronous transaction, so the state is always consistent. It is read once, when the object starts.
  */
 import type { Digest } from '../oci/digest.ts'
-import type { Part } from '../store/blob-store.ts'
-import { PART_BYTES } from './buffer-pool.ts'
+import type { Part } from '../store/bytes/blob-store.ts'
+import { PART_BYTES } from '../store/bytes/buffer-pool.ts'
 import { assertMove, type Phase } from './phases.ts'
 import { NONE, SCHEMA, SQL, type UploadRow } from './session-schema.ts'
 

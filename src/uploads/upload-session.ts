@@ -4,14 +4,14 @@
  * order. OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { EventMessage } from '../events/messages.ts'
+import type { EventMessage } from '../events/model/messages.ts'
 import { logError } from '../lib/log.ts'
 import { algorithmOf, type Digest } from '../oci/digest.ts'
-import { type CommitContext, commitBlob, isThere } from '../registry/commit-blob.ts'
-import type { BlobStore } from '../store/blob-store.ts'
-import { bucketOf } from '../store/r2-blob-store.ts'
-import { buryUnlessTaken } from '../store/tombstones.ts'
-import { bufferPool, PART_BYTES } from './buffer-pool.ts'
+import { type CommitContext, commitBlob, isThere } from '../registry/blobs/commit-blob.ts'
+import type { BlobStore } from '../store/bytes/blob-store.ts'
+import { bufferPool, PART_BYTES } from '../store/bytes/buffer-pool.ts'
+import { bucketOf } from '../store/bytes/r2-blob-store.ts'
+import { buryUnlessTaken } from '../store/bytes/tombstones.ts'
 import {
   type Chunk,
   type Closing,

@@ -1,7 +1,7 @@
 /** Credentials stay where they belong: in no line of the log, no audit row, no error. */
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { ADMIN, Client, NOBODY } from '../support/access-clients.ts'
 import { makeCredentials } from '../support/access-credentials.ts'
 import {

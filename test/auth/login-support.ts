@@ -1,12 +1,12 @@
 /** What the tests of logins share: accounts, tokens and grants put into the tables, and counts of what was hashed. */
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
-import { newAccessToken } from '../../src/auth/access-tokens.ts'
-import type { AuthContext, AuthSettings } from '../../src/auth/auth-settings.ts'
-import { login } from '../../src/auth/login.ts'
-import { hashPassword } from '../../src/auth/passwords.ts'
+import { newAccessToken } from '../../src/auth/login/access-tokens.ts'
+import type { AuthContext, AuthSettings } from '../../src/auth/login/auth-settings.ts'
+import { login } from '../../src/auth/login/login.ts'
+import { hashPassword } from '../../src/auth/login/passwords.ts'
 import { RegistryError } from '../../src/oci/errors.ts'
-import type { Action, PrincipalKind } from '../../src/store/grants.ts'
+import type { Action, PrincipalKind } from '../../src/store/access/grants.ts'
 
 export const ADMIN_PASSWORD = 'the administrator, really'
 export const PASSWORD = 'correct horse battery'

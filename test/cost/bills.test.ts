@@ -5,8 +5,8 @@ import {
   waitOnExecutionContext,
 } from 'cloudflare:test'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import type { Env } from '../../src/http/context.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import worker from '../support/worker.ts'
 import { type Bill, billOf, UNITS } from './bill.ts'
 import { FIGURES, LAYER_BYTES, LAYERS, type Occasion } from './figures.ts'

@@ -2,7 +2,7 @@
  * Bindings that count what Cloudflare bills, by its own units: rows and not queries of D1, each call of a Durable Object, rows
  * of its storage, and the two classes of R2's operations. test/support/counting.ts counts round trips, which is another matter.
  */
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { type Bill, billOf } from './bill.ts'
 
 const bill: Bill = billOf()

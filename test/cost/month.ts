@@ -1,5 +1,5 @@
 /** What a month costs: 1 TB stored, a million pulls and 10,000 pushes of the image of the figures, all by docker. */
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import type { Bill } from './bill.ts'
 import { FIGURES, LAYER_BYTES, LAYERS } from './figures.ts'
 import {

@@ -9,7 +9,7 @@ import {
 
 import { env } from 'cloudflare:workers'
 import { expect, vi } from 'vitest'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
 import { bytesOf, imageManifest, ORIGIN, type PushedBlob } from '../support/registry.ts'

@@ -5,16 +5,16 @@
 
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
-import { consumeEvents } from '../../src/events/consumer.ts'
-import { endpointOf } from '../../src/events/endpoint.ts'
-import type { EndpointConfiguration } from '../../src/events/endpoint-configuration.ts'
-import { type EventTarget, newEvent, type RegistryEvent } from '../../src/events/event.ts'
-import type { EventSettings } from '../../src/events/event-settings.ts'
-import type { EventContext } from '../../src/events/lanes.ts'
-import type { EventMessage, RetryMessage } from '../../src/events/messages.ts'
-import type { Database } from '../../src/store/database.ts'
-import { type DeliveryState, listDeliveries } from '../../src/store/deliveries.ts'
-import { recordEvent } from '../../src/store/outbox.ts'
+import { consumeEvents } from '../../src/events/delivery/consumer.ts'
+import type { EventContext } from '../../src/events/delivery/lanes.ts'
+import { type EventTarget, newEvent, type RegistryEvent } from '../../src/events/model/event.ts'
+import type { EventSettings } from '../../src/events/model/event-settings.ts'
+import type { EventMessage, RetryMessage } from '../../src/events/model/messages.ts'
+import { endpointOf } from '../../src/events/webhooks/endpoint.ts'
+import type { EndpointConfiguration } from '../../src/events/webhooks/endpoint-configuration.ts'
+import type { Database } from '../../src/store/database/database.ts'
+import { type DeliveryState, listDeliveries } from '../../src/store/events/deliveries.ts'
+import { recordEvent } from '../../src/store/events/outbox.ts'
 
 export const db: Database = env.DB
 

@@ -1,6 +1,6 @@
 /** Who gets in: everybody where the registry is open, those who prove who they are, or nobody yet; and what those outside learn. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import {
   bindings,
   type ErrorBody,

@@ -1,7 +1,7 @@
 /** The budgets of the design: what each operation asks of R2, D1 and Durable Objects, counted exactly. It is also the bill. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { grant, newAccount, newToken } from '../auth/login-support.ts'
 import { type Counts, counted } from '../support/counting.ts'
 import {

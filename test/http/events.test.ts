@@ -1,8 +1,8 @@
 /** The events of changes (I6): written in the batch of the change, exactly when it happens, and then queued. */
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { RegistryEvent } from '../../src/events/event.ts'
-import { type EventMessage, storedEvent } from '../../src/events/messages.ts'
+import type { RegistryEvent } from '../../src/events/model/event.ts'
+import { type EventMessage, storedEvent } from '../../src/events/model/messages.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import { counted } from '../support/counting.ts'
 import {

@@ -1,6 +1,6 @@
 /** Probes: whether the Worker lives, and whether R2 and D1 answer. */
 import { describe, expect, it, vi } from 'vitest'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { bindings, send } from '../support/registry.ts'
 
 async function ready(environment: Env = bindings) {

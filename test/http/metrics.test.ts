@@ -1,7 +1,7 @@
 /** GET /metrics: who may read it, and that Prometheus can. */
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { version } from '../../package.json'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { administer, basic, closed, PASSWORD } from '../support/access-world.ts'
 import { counted } from '../support/counting.ts'
 import { bindings, pushImage, send } from '../support/registry.ts'

@@ -1,7 +1,7 @@
 /** What ends the tokens of an account, over HTTP: refresh tokens at once, bearer tokens within a minute. */
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { execute, grant, newAccount, newToken, PASSWORD } from '../auth/login-support.ts'
 import { countBindings, counted } from '../support/counting.ts'
 import { pushImage, send } from '../support/registry.ts'

@@ -1,5 +1,5 @@
 /** The table of README.md, "Configuration", as the settings' own table gives it. */
-import { SETTING_ROWS } from '../../src/http/setting-names.ts'
+import { SETTING_ROWS } from '../../src/http/middleware/setting-names.ts'
 import type { Setting } from '../../src/lib/setting.ts'
 
 const PLACE = /(<!-- settings[^>]*-->\n\n)(?:\|.*\n)*/

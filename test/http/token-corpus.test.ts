@@ -1,8 +1,8 @@
 /** The bad tokens against the running registry: 401 to each of them, with a challenge, on every kind of route. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { currentKey } from '../../src/auth/token-keys.ts'
-import type { Env } from '../../src/http/context.ts'
+import { currentKey } from '../../src/auth/tokens/token-keys.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { goodClaims, goodHeader, type Target } from '../support/bad-token-table.ts'
 import { badTokens } from '../support/bad-tokens.ts'
 import { registryForger, signed } from '../support/forged-tokens.ts'

@@ -1,8 +1,8 @@
 /** The token endpoint: the requests of docker, containerd and podman, and of CI jobs; and that what it gives out opens routes. */
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { hashPassword } from '../../src/auth/passwords.ts'
-import type { Env } from '../../src/http/context.ts'
+import { hashPassword } from '../../src/auth/login/passwords.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { grant, newAccount, newToken, PASSWORD } from '../auth/login-support.ts'
 import { type Forger, signed, strangerForger } from '../support/forged-tokens.ts'
 import { bindings, errorCodes, pushImage, send } from '../support/registry.ts'

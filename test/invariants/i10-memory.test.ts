@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
 
 /** Less than a part, more than anything that may be made anew for each request. */

@@ -7,9 +7,9 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { sweepTombstones } from '../../src/maintenance/sweep.ts'
 import { digestOf } from '../../src/oci/digest.ts'
-import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
-import { TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
+import { R2BlobStore } from '../../src/store/bytes/r2-blob-store.ts'
+import { TOMBSTONE_GRACE_MS } from '../../src/store/bytes/tombstones.ts'
 import {
   beginUpload,
   bindings,

@@ -3,7 +3,7 @@
  * vanish: every event is delivered all the same, always under its own id.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { sweepOutbox } from '../../src/events/sweep-outbox.ts'
+import { sweepOutbox } from '../../src/events/delivery/sweep-outbox.ts'
 import {
   beginAnew,
   EVENTS,

@@ -4,7 +4,7 @@
  */
 import { beforeAll, expect, it } from 'vitest'
 import { createApp } from '../../src/app.ts'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import {
   bindings,

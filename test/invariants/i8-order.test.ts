@@ -7,7 +7,7 @@ import { evictDurableObject } from 'cloudflare:test'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
 import { sessionOf } from '../support/uploads.ts'
 

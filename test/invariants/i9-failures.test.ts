@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import {
   beginUpload,
   type ErrorBody,

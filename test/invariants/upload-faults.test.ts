@@ -6,7 +6,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { beginUpload, randomBytes, send } from '../support/registry.ts'
 import { ofLength } from '../support/uploads.ts'
 import { crashSession } from '../support/worker.ts'

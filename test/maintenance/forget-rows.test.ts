@@ -1,9 +1,9 @@
 /** Empty repositories go by themselves after a day, and counts of failed logins after 90. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { forgetRows } from '../../src/maintenance/forget-rows.ts'
-import { unlinkBlob } from '../../src/store/blobs.ts'
-import { noteFailedLogin } from '../../src/store/failed-logins.ts'
-import { removeManifest } from '../../src/store/manifests.ts'
+import { noteFailedLogin } from '../../src/store/access/failed-logins.ts'
+import { unlinkBlob } from '../../src/store/registry/blobs.ts'
+import { removeManifest } from '../../src/store/registry/manifests.ts'
 import { committedBlob, count, db, storedManifest } from '../store/support.ts'
 import { anyEvent } from '../support/any-event.ts'
 import { DAY_MS, HOUR_MS } from './support.ts'

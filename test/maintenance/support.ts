@@ -1,8 +1,8 @@
 /** What the tests of the sweeps share: registries on one bucket, and stores and databases of which something fails. */
 import { env } from 'cloudflare:workers'
-import { dayPrefix } from '../../src/store/blob-store.ts'
-import type { Database } from '../../src/store/database.ts'
-import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
+import { dayPrefix } from '../../src/store/bytes/blob-store.ts'
+import { R2BlobStore } from '../../src/store/bytes/r2-blob-store.ts'
+import type { Database } from '../../src/store/database/database.ts'
 
 export const store = new R2BlobStore(env.BUCKET)
 

@@ -7,10 +7,10 @@ import {
   ORPHAN_GRACE_MS,
   sweepOrphans,
 } from '../../src/maintenance/sweep-orphans.ts'
-import type { BlobStore, ObjectPage } from '../../src/store/blob-store.ts'
-import { commitBlob } from '../../src/store/blobs.ts'
-import { readRegistryState } from '../../src/store/registry-state.ts'
-import { buryUnlessTaken } from '../../src/store/tombstones.ts'
+import type { BlobStore, ObjectPage } from '../../src/store/bytes/blob-store.ts'
+import { buryUnlessTaken } from '../../src/store/bytes/tombstones.ts'
+import { readRegistryState } from '../../src/store/database/registry-state.ts'
+import { commitBlob } from '../../src/store/registry/blobs.ts'
 import { anyBlob, buried, db, storedManifest } from '../store/support.ts'
 import { anyEvent } from '../support/any-event.ts'
 import {

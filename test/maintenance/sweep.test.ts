@@ -3,11 +3,15 @@ import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { forgetRows } from '../../src/maintenance/forget-rows.ts'
 import { sweepTombstones } from '../../src/maintenance/sweep.ts'
-import { newStorageKey } from '../../src/store/blob-store.ts'
-import { commitBlob, unlinkBlob } from '../../src/store/blobs.ts'
-import type { Database } from '../../src/store/database.ts'
-import { R2BlobStore } from '../../src/store/r2-blob-store.ts'
-import { buryUnlessTaken, REMOVED_KEPT_MS, TOMBSTONE_GRACE_MS } from '../../src/store/tombstones.ts'
+import { newStorageKey } from '../../src/store/bytes/blob-store.ts'
+import { R2BlobStore } from '../../src/store/bytes/r2-blob-store.ts'
+import {
+  buryUnlessTaken,
+  REMOVED_KEPT_MS,
+  TOMBSTONE_GRACE_MS,
+} from '../../src/store/bytes/tombstones.ts'
+import type { Database } from '../../src/store/database/database.ts'
+import { commitBlob, unlinkBlob } from '../../src/store/registry/blobs.ts'
 import { anyBlob, buried, db, REGISTRY } from '../store/support.ts'
 import { anyEvent } from '../support/any-event.ts'
 

@@ -1,6 +1,6 @@
 /** A registry that trusts an external token service, as docker/distribution does with `auth.token`, end to end. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { libtrustKeyId } from '../../src/auth/libtrust.ts'
+import { libtrustKeyId } from '../../src/auth/federation/libtrust.ts'
 import { type LocalRegistry, startLocal } from '../../src/cli/local.ts'
 import {
   exported,

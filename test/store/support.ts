@@ -3,10 +3,10 @@
 import { env } from 'cloudflare:workers'
 import { NO_PRECONDITIONS } from '../../src/lib/conditional.ts'
 import type { Digest } from '../../src/oci/digest.ts'
-import { newStorageKey } from '../../src/store/blob-store.ts'
-import { commitBlob, type StoredBlob } from '../../src/store/blobs.ts'
-import type { Database } from '../../src/store/database.ts'
-import { type NewManifest, putManifest } from '../../src/store/put-manifest.ts'
+import { newStorageKey } from '../../src/store/bytes/blob-store.ts'
+import type { Database } from '../../src/store/database/database.ts'
+import { commitBlob, type StoredBlob } from '../../src/store/registry/blobs.ts'
+import { type NewManifest, putManifest } from '../../src/store/registry/put-manifest.ts'
 import { anyEvent } from '../support/any-event.ts'
 
 export const db: Database = env.DB

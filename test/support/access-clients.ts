@@ -1,5 +1,5 @@
 /** Clients of a closed registry: people with accounts and grants of their own, their access tokens, their bearer tokens, and nobody. */
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
 import { ADMIN_PASSWORD, administer, basic, closed, PASSWORD } from './access-world.ts'
 import { send } from './registry.ts'

@@ -1,5 +1,5 @@
 /** A credential as the matrix tries it, and the people who have one. */
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import type { Mode, Person, Sender } from './access-model.ts'
 import {
   ADMIN_PASSWORD,

@@ -1,5 +1,5 @@
 /** Every kind of credential, as it stands in an Authorization header, with what the model is to make of it. */
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { type Credential, credential, NOTHING, people, RUBBISH } from './access-credential.ts'
 import type { Mode, Person } from './access-model.ts'
 import { scopeQuery, ticketFor } from './access-scopes.ts'

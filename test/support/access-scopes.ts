@@ -1,5 +1,5 @@
 /** What bearer tokens of the matrix are asked for. */
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import type { Asked } from './access-model.ts'
 import { closed, REPOSITORIES } from './access-world.ts'
 import { send } from './registry.ts'

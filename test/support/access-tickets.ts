@@ -1,6 +1,6 @@
 /** Bearer tokens for the matrix: of everybody who can have one, of an external service, and those that are no good. */
 import { env } from 'cloudflare:workers'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import {
   accountNamed,
   type Credential,

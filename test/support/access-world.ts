@@ -3,7 +3,7 @@
  * by the administration API and by pushes. The rules are written down as the model reads them.
  */
 import { env } from 'cloudflare:workers'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { MEDIA_TYPE_OCI_INDEX, MEDIA_TYPE_OCI_MANIFEST } from '../../src/oci/media-types.ts'
 import type { Rule, Verb } from './access-model.ts'

@@ -1,6 +1,6 @@
 /** What tells of a change that is made without a request. */
 import type { By } from '../../src/registry/context.ts'
-import type { OutboxEvent } from '../../src/store/outbox.ts'
+import type { OutboxEvent } from '../../src/store/events/outbox.ts'
 
 /** An event that tells of nothing in particular. */
 export function anyEvent(repository = 'any'): OutboxEvent {

@@ -1,5 +1,5 @@
 /** Bindings that count the operations that Cloudflare bills and that cost a round trip. */
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 
 export interface Counts {
   r2Reads: number

@@ -1,6 +1,6 @@
 /** The bindings that tests see: those of the Worker, and the migrations. */
 import type { D1Migration } from '@cloudflare/vitest-plugin'
-import type { Env as BerthEnv } from '../../src/http/context.ts'
+import type { Env as BerthEnv } from '../../src/http/middleware/context.ts'
 
 declare global {
   namespace Cloudflare {

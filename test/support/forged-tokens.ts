@@ -1,6 +1,7 @@
 /** JWTs made by hand, so that anything can be wrong with them: with the registry's own key, another one, or none. */
-import type { Database } from '../../src/store/database.ts'
-import { listTokenKeys } from '../../src/store/token-keys.ts'
+
+import { listTokenKeys } from '../../src/store/access/token-keys.ts'
+import type { Database } from '../../src/store/database/database.ts'
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' }
 const ES256 = { name: 'ECDSA', hash: 'SHA-256' }

@@ -1,7 +1,7 @@
 /** A client of the Worker under test, and the pushes that tests begin with. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
 import {
   MEDIA_TYPE_OCI_CONFIG,

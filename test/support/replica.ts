@@ -4,7 +4,7 @@
  */
 import { applyD1Migrations } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import { bindings } from './registry.ts'
 
 await applyD1Migrations(env.REPLICA, env.TEST_MIGRATIONS)

@@ -1,5 +1,5 @@
 /** What upload sessions send to the queue of events: they have the queue of their own environment, not that of a test's request. */
-import type { EventMessage } from '../../src/events/messages.ts'
+import type { EventMessage } from '../../src/events/model/messages.ts'
 
 type Messages = Iterable<MessageSendRequest<EventMessage>>
 

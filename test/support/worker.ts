@@ -3,7 +3,7 @@
  * so its calls are counted with those of the Worker.
  */
 
-import type { Env } from '../../src/http/context.ts'
+import type { Env } from '../../src/http/middleware/context.ts'
 import worker from '../../src/index.ts'
 import { UploadSession as Session } from '../../src/uploads/upload-session.ts'
 import { meterBindings, meterStorage } from '../cost/meter.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Algorithm, type Digest, digestOf } from '../../src/oci/digest.ts'
-import { BufferPool, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { BufferPool, PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { type Completion, completeUpload } from '../../src/uploads/complete.ts'
 import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
 import { Reception } from '../../src/uploads/reception.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
 import { PartPipeline, sourceOf } from '../../src/uploads/part-pipeline.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'

@@ -1,6 +1,6 @@
 /** What parts in flight are for: the speed of an upload is not bound to the latency of one part. */
 import { expect, it } from 'vitest'
-import { BufferPool, PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { BufferPool, PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
 import { Reception } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'

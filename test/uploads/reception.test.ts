@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { type Buffer, BufferPool, PART_BYTES, SIZES } from '../../src/uploads/buffer-pool.ts'
+import { type Buffer, BufferPool, PART_BYTES, SIZES } from '../../src/store/bytes/buffer-pool.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
 import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
 import { type Outcome, Reception } from '../../src/uploads/reception.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/oci/digest.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
 import { withStorage } from './support.ts'

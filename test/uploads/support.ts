@@ -2,9 +2,9 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { type Digest, digestOf } from '../../src/oci/digest.ts'
-import type { BlobBody, BlobStore, ObjectPage, Part } from '../../src/store/blob-store.ts'
-import { R2_LIMITS } from '../../src/store/r2-blob-store.ts'
-import { PART_BYTES } from '../../src/uploads/buffer-pool.ts'
+import type { BlobBody, BlobStore, ObjectPage, Part } from '../../src/store/bytes/blob-store.ts'
+import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
+import { R2_LIMITS } from '../../src/store/bytes/r2-blob-store.ts'
 import type { Chunk } from '../../src/uploads/chunk.ts'
 import type { UploadSession } from '../../src/uploads/upload-session.ts'
 

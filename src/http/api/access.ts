@@ -1,9 +1,9 @@
 /** Who may call an operation of the administration API: more than the guard beside its route knows. */
 import type { Context } from 'hono'
 import { RegistryError } from '../../oci/errors.ts'
-import { findRepository, type RepositoryFacts } from '../../store/repository-visibility.ts'
-import type { AppEnv } from '../context.ts'
-import { type Access, requireDeletes } from '../guard.ts'
+import { findRepository, type RepositoryFacts } from '../../store/registry/repository-visibility.ts'
+import type { AppEnv } from '../middleware/context.ts'
+import { type Access, requireDeletes } from '../middleware/guard.ts'
 import { requireAccount } from './caller.ts'
 
 /** What a handler is told about that which its caller was let in to. */

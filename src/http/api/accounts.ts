@@ -1,7 +1,7 @@
 /** Accounts: people with a password, and robots, which have access tokens alone. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { hashPassword, isPassword } from '../../auth/passwords.ts'
+import { hashPassword, isPassword } from '../../auth/login/passwords.ts'
 import { time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
@@ -12,8 +12,8 @@ import {
   listAccounts,
   removeAccount,
   updateAccount,
-} from '../../store/accounts.ts'
-import type { AppEnv } from '../context.ts'
+} from '../../store/access/accounts.ts'
+import type { AppEnv } from '../middleware/context.ts'
 import { changedBy, isAdministrator } from './caller.ts'
 import { NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'

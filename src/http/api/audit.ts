@@ -1,7 +1,7 @@
 /** The log of all changes that were made through this API, and of failed logins. */
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
-import { listAudit } from '../../store/audit.ts'
+import { listAudit } from '../../store/access/audit.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
 import { formatTime, named, pageSize, wholeNumber } from './schemas.ts'

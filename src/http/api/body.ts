@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { readBody } from '../../lib/read-body.ts'
 import { type Json, RegistryError } from '../../oci/errors.ts'
 import { parseStrictJson } from '../../oci/json.ts'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../middleware/context.ts'
 
 const LIMIT_BYTES = 64 * 1024
 

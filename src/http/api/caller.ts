@@ -1,8 +1,8 @@
 /** What the operations of the administration API ask about their caller, and note about it. */
 import type { Context } from 'hono'
 import { RegistryError } from '../../oci/errors.ts'
-import type { ChangedBy } from '../../store/audit.ts'
-import type { AppEnv } from '../context.ts'
+import type { ChangedBy } from '../../store/access/audit.ts'
+import type { AppEnv } from '../middleware/context.ts'
 
 export function isAdministrator(c: Context<AppEnv>): boolean {
   return c.var.caller.rights.isAdministrator

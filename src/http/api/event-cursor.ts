@@ -3,9 +3,9 @@
  * two cursors tell neither how many events lie between them, nor whether any do.
  */
 import { RegistryError } from '../../oci/errors.ts'
-import type { Database } from '../../store/database.ts'
-import { Memory } from '../../store/memory.ts'
-import { sealingKey } from '../../store/signing-keys.ts'
+import { sealingKey } from '../../store/access/signing-keys.ts'
+import type { Database } from '../../store/database/database.ts'
+import { Memory } from '../../store/database/memory.ts'
 
 const IV_BYTES = 12
 const PLACE_BYTES = 8

@@ -2,14 +2,14 @@
 import * as v from 'valibot'
 import { time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
-import type { Action, Principal } from '../../store/grants.ts'
+import type { Action, Principal } from '../../store/access/grants.ts'
 import {
   formatPrincipal,
   listGrants,
   putGrant,
   removeGrant,
   type StoredGrant,
-} from '../../store/manage-grants.ts'
+} from '../../store/access/manage-grants.ts'
 import { changedBy } from './caller.ts'
 import { invalidRequest, NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'

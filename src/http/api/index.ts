@@ -1,12 +1,11 @@
 /** The administration API, /api/v1: its operations as routes, and the document that describes them. */
-import { factory } from '../context.ts'
-import { allow } from '../guard.ts'
-import { prefixedPath } from '../locations.ts'
+import { factory } from '../middleware/context.ts'
+import { allow } from '../middleware/guard.ts'
+import { prefixedPath } from '../middleware/locations.ts'
 import { guardOf } from './access.ts'
 import { account } from './account.ts'
 import { accounts } from './accounts.ts'
 import { audit } from './audit.ts'
-import { deadLetters } from './dead-letters.ts'
 import { events } from './events.ts'
 import { grants } from './grants.ts'
 import { manifests } from './manifests.ts'
@@ -16,8 +15,9 @@ import { repositories } from './repositories.ts'
 import { tokenKeys } from './token-keys.ts'
 import { tokens } from './tokens.ts'
 import { trustRules } from './trust-rules.ts'
-import { webhookDeliveries } from './webhook-deliveries.ts'
-import { webhooks } from './webhooks.ts'
+import { deadLetters } from './webhooks/dead-letters.ts'
+import { webhookDeliveries } from './webhooks/webhook-deliveries.ts'
+import { webhooks } from './webhooks/webhooks.ts'
 
 export const operations: readonly Operation[] = [
   ...account,

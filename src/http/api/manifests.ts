@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
 import { isDigest } from '../../oci/digest.ts'
-import { listManifests, TAGS_LISTED } from '../../store/list-manifests.ts'
+import { listManifests, TAGS_LISTED } from '../../store/registry/list-manifests.ts'
 import { operation } from './operation.ts'
 import { page } from './pages.ts'
 import { formatTime, named, pageSize, repositoryName } from './schemas.ts'

@@ -6,7 +6,7 @@ import type { Context } from 'hono'
 import * as v from 'valibot'
 import { isUnknownKey, memberPath } from '../../lib/schemas.ts'
 import { type Json, RegistryError } from '../../oci/errors.ts'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../middleware/context.ts'
 import { type AdmittedTo, admit, type OperationAccess } from './access.ts'
 import { readJson } from './body.ts'
 

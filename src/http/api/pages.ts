@@ -1,8 +1,8 @@
 /** Pages of the administration API's lists: the Link header leads to the next one. */
 import type { Context } from 'hono'
 import { cutPage, nextLink } from '../../lib/pagination.ts'
-import type { AppEnv } from '../context.ts'
-import { prefixedPath } from '../locations.ts'
+import type { AppEnv } from '../middleware/context.ts'
+import { prefixedPath } from '../middleware/locations.ts'
 import { PAGE_DEFAULT } from './schemas.ts'
 
 /**

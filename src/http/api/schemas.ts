@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { isRepositoryPattern } from '../../lib/repository-pattern.ts'
 import { integer } from '../../lib/schemas.ts'
 import { isRepositoryName, REPOSITORY_NAME_LIMIT } from '../../oci/name.ts'
-import { ACTIONS, type Principal } from '../../store/grants.ts'
+import { ACTIONS, type Principal } from '../../store/access/grants.ts'
 
 /** Schemas that have a name of their own in the OpenAPI document, by that name. */
 export const namedSchemas = new Map<string, v.GenericSchema>()

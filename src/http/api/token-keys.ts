@@ -1,7 +1,7 @@
 /** The keys that sign the registry's bearer tokens. */
 import * as v from 'valibot'
-import { rotateTokenKeys } from '../../auth/token-keys.ts'
-import { noteMade } from '../../store/audit.ts'
+import { rotateTokenKeys } from '../../auth/tokens/token-keys.ts'
+import { noteMade } from '../../store/access/audit.ts'
 import { changedBy } from './caller.ts'
 import { operation } from './operation.ts'
 

@@ -1,7 +1,7 @@
 /** Access tokens. An account makes and revokes its own; administrators those of all, and so of robots. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
-import { newAccessToken } from '../../auth/access-tokens.ts'
+import { newAccessToken } from '../../auth/login/access-tokens.ts'
 import { integer, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
@@ -10,9 +10,9 @@ import {
   findAccessToken,
   listAccessTokens,
   revokeAccessToken,
-} from '../../store/access-tokens.ts'
-import { mergeGrants } from '../../store/manage-grants.ts'
-import type { AppEnv } from '../context.ts'
+} from '../../store/access/access-tokens.ts'
+import { mergeGrants } from '../../store/access/manage-grants.ts'
+import type { AppEnv } from '../middleware/context.ts'
 import { unknownAccount } from './accounts.ts'
 import { changedBy, isAdministrator, ownAccount, requireAccount } from './caller.ts'
 import { invalidRequest, NO_CONTENT, operation } from './operation.ts'

@@ -1,17 +1,17 @@
 /** Trust rules: whose ID tokens are accepted as credentials, and what they are granted. */
 import * as v from 'valibot'
-import { claimConditionProblem } from '../../auth/claim-conditions.ts'
-import { issuerProblem } from '../../auth/issuer-keys.ts'
+import { claimConditionProblem } from '../../auth/federation/claim-conditions.ts'
+import { issuerProblem } from '../../auth/federation/issuer-keys.ts'
 import { plainObject, time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
-import { mergeGrants } from '../../store/manage-grants.ts'
+import { mergeGrants } from '../../store/access/manage-grants.ts'
 import {
   createTrustRule,
   findTrustRule,
   listTrustRules,
   removeTrustRule,
   type StoredTrustRule,
-} from '../../store/trust-rules.ts'
+} from '../../store/access/trust-rules.ts'
 import { changedBy } from './caller.ts'
 import { invalidRequest, NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'

@@ -1,6 +1,6 @@
 /** The audit log over HTTP: every change leaves one row, what fails leaves none, and no secret is in it. */
 import { describe, expect, it } from 'vitest'
-import { currentKey } from '../../../src/auth/token-keys.ts'
+import { currentKey } from '../../../src/auth/tokens/token-keys.ts'
 import { db, storedManifest } from '../../store/support.ts'
 import { call, environment, failure } from './support.ts'
 

@@ -1,11 +1,11 @@
 /** The feed of events over HTTP: what its readers are shown, what not, and how they go on. */
 
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type EventTarget, newEvent, type RegistryEvent } from '../../../src/events/event.ts'
+import { type EventTarget, newEvent, type RegistryEvent } from '../../../src/events/model/event.ts'
 import { openCursor, sealCursor } from '../../../src/http/api/event-cursor.ts'
-import type { Database } from '../../../src/store/database.ts'
-import { readEvents } from '../../../src/store/event-feed.ts'
-import { recordEvent } from '../../../src/store/outbox.ts'
+import type { Database } from '../../../src/store/database/database.ts'
+import { readEvents } from '../../../src/store/events/event-feed.ts'
+import { recordEvent } from '../../../src/store/events/outbox.ts'
 import { bindings, pushImage } from '../../support/registry.ts'
 import { type Credentials, call, environment, failure } from './support.ts'
 

@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { expect } from 'vitest'
 import { operations } from '../../../src/http/api/index.ts'
-import type { Env } from '../../../src/http/context.ts'
+import type { Env } from '../../../src/http/middleware/context.ts'
 import { bindings, type ErrorBody, send } from '../../support/registry.ts'
 
 export const ADMIN_PASSWORD = 'the operator’s own password'

@@ -1,0 +1,69 @@
+/** What both lanes share: what they are given, how they work beside each other, and what they do while D1 is away. */
+import type { Database } from '../../store/database/database.ts'
+import type { Delivery, DeliveryKey } from '../../store/events/deliveries.ts'
+import type { RegistryEvent } from '../model/event.ts'
+import type { EventSettings } from '../model/event-settings.ts'
+import { type EventMessage, queueDelay, type RetryMessage } from '../model/messages.ts'
+import { delaySeconds, RETRY_FOR_MS } from './retry-schedule.ts'
+
+export interface EventContext {
+  db: Database
+  /** The fast lane: events, each for all endpoints. */
+  events: Queue<EventMessage>
+  /** The slow lane: deliveries that wait. */
+  retries: Queue<RetryMessage>
+  settings: EventSettings
+  /** Milliseconds since the epoch; Date.now but for tests. */
+  now: () => number
+  /** Hears of each event before the endpoints do. Where it throws, the event comes again. */
+  onEvent?: (event: RegistryEvent) => Promise<void>
+}
+
+/** An invocation may have six connections open, and D1 needs one. */
+export const ENDPOINTS_AT_ONCE = 5
+
+/** Does `work` for each item, for at most `count` of them at the same time. */
+export async function forEachAtMost<T>(
+  count: number,
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = items.values()
+  const worker = async () => {
+    for (const item of waiting) await work(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(count, items.length) }, worker))
+}
+
+/** A delivery as it is before its first attempt. */
+export function newDelivery(
+  endpoint: string,
+  { id, action, target }: RegistryEvent,
+  now: number,
+): Delivery {
+  return {
+    eventId: id,
+    endpoint,
+    state: 'pending',
+    action,
+    repository: target.repository,
+    event: null,
+    attempts: 0,
+    firstAt: now,
+    nextAt: null,
+    status: null,
+    ms: null,
+    error: null,
+    excerpt: null,
+  }
+}
+
+/** A delivery's key as one text. */
+export function deliveryKey({ endpoint, eventId }: DeliveryKey): string {
+  return `${eventId} ${endpoint}`
+}
+
+/** Gives a message back to its queue because D1 is away. It waits longer each time. */
+export function returnMessage(message: Message): void {
+  message.retry({ delaySeconds: queueDelay(delaySeconds(message.attempts, RETRY_FOR_MS)) })
+}

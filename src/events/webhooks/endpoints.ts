@@ -1,0 +1,80 @@
+/** The endpoints of a registry, those of the WEBHOOKS variable and those of the administration API, and how each of them is doing. */
+import * as v from 'valibot'
+import { logError } from '../../lib/log.ts'
+import { type Database, type Query, readRows } from '../../store/database/database.ts'
+import { type EndpointStateRow, endpointStates } from '../../store/events/endpoint-states.ts'
+import { type WebhookRow, webhookOf, webhookRows } from '../../store/events/webhooks.ts'
+import { type BreakerState, CLOSED } from '../delivery/breaker.ts'
+import type { EventSettings } from '../model/event-settings.ts'
+import { type Endpoint, endpointOf } from './endpoint.ts'
+import { EndpointConfiguration } from './endpoint-configuration.ts'
+import { isSecret, type Secrets, validSecrets } from './signature.ts'
+
+/** The most endpoints of the administration API. */
+export const MAX_WEBHOOKS = 100
+
+export interface KnownEndpoint extends Endpoint {
+  /** `var:<name>` for one of the variable. */
+  id: string
+  state: BreakerState
+}
+
+/** The id of an endpoint of the WEBHOOKS variable begins so. */
+const VARIABLE = 'var:'
+
+const secret = v.pipe(v.string(), v.check(isSecret))
+const StoredSecrets = v.nullable(
+  v.object({ current: secret, previous: v.nullable(v.object({ secret, until: v.number() })) }),
+)
+
+/** Two queries for a batch. `endpointsOf` takes their rows. */
+export function endpointQueries(db: Database): [Query<WebhookRow>, Query<EndpointStateRow>] {
+  return [webhookRows(db, '', MAX_WEBHOOKS), endpointStates(db)]
+}
+
+/** The endpoints of the variable, in its order; then those of the administration API by name. */
+export function endpointsOf(
+  webhooks: readonly WebhookRow[],
+  states: readonly EndpointStateRow[],
+  settings: EventSettings,
+  now: number,
+): KnownEndpoint[] {
+  const ofVariable = settings.webhooks.map((endpoint) => ({
+    ...endpoint,
+    id: VARIABLE + endpoint.name,
+  }))
+  const all = [...ofVariable, ...webhooks.flatMap((row) => managedEndpoint(row, now))]
+  const stateOf = new Map(states.map((row) => [row.endpoint, breakerState(row)]))
+  return all.map((endpoint) => ({ ...endpoint, state: stateOf.get(endpoint.id) ?? CLOSED }))
+}
+
+/** Reads all endpoints, with those that are disabled. */
+export async function loadEndpoints(
+  db: Database,
+  settings: EventSettings,
+  now: number,
+): Promise<KnownEndpoint[]> {
+  const [webhooks, states] = await readRows(db, endpointQueries(db))
+  return endpointsOf(webhooks, states, settings, now)
+}
+
+/** Empty where the row is not valid: another version wrote it, or a person did. */
+function managedEndpoint(row: WebhookRow, now: number): (Endpoint & { id: string })[] {
+  const { id, name, config, secrets, disabled } = webhookOf(row)
+  const written = v.safeParse(EndpointConfiguration, config)
+  const signing = v.safeParse(StoredSecrets, secrets)
+  if (!written.success || !signing.success) {
+    logError({ message: 'a webhook is not valid and gets nothing', webhook: name })
+    return []
+  }
+  const valid = secretsAt(signing.output, now)
+  return [{ ...endpointOf(written.output), id, name, disabled, secrets: valid }]
+}
+
+function secretsAt(secrets: Secrets | null, now: number): string[] {
+  return secrets === null ? [] : validSecrets(secrets, now)
+}
+
+function breakerState({ failures, open_until }: EndpointStateRow): BreakerState {
+  return { consecutiveFailures: failures, openUntil: open_until }
+}

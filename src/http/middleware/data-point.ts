@@ -1,0 +1,21 @@
+/** A request as a data point of Workers Analytics Engine. README.md, "Observing", names the columns. */
+import { logError } from '../../lib/log.ts'
+import type { Observation } from './observation.ts'
+
+/** The platform's limit of an index; a repository's name may be longer, and is ASCII. */
+const INDEX_BYTES = 96
+
+/** Never throws: an answer does not fail for want of its data point. */
+export function writeDataPoint(dataset: AnalyticsEngineDataset, observation: Observation): void {
+  const { repository, method, route, status, cache, subject } = observation
+  const { ms, bytes, d1, r2, uploads } = observation
+  try {
+    dataset.writeDataPoint({
+      indexes: [repository.slice(0, INDEX_BYTES)],
+      blobs: [method, route, `${Math.floor(status / 100)}xx`, cache ?? '', subject, repository],
+      doubles: [ms, bytes ?? 0, d1, r2.reads, r2.writes, uploads],
+    })
+  } catch (error) {
+    logError({ message: 'the data point was not written', requestId: observation.requestId }, error)
+  }
+}

@@ -1,0 +1,53 @@
+/** The one place that turns what a handler threw into a response. */
+import { logError } from '../../lib/log.ts'
+import { isPassing } from '../../lib/passing-error.ts'
+import { BodyCutOff } from '../../lib/read-body.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { SettingError } from './settings.ts'
+
+/** Which request failed. */
+export interface FailedRequest {
+  id: string
+  method: string
+}
+
+/**
+ * The error as JSON. What is not a RegistryError is the registry's own fault: it is logged whole, and the client gets only
+ * the request's id, to quote.
+ */
+export function renderError(error: unknown, request: FailedRequest): Response {
+  const known = toRegistryError(error, request)
+  return new Response(`${JSON.stringify(known)}\n`, {
+    status: known.status,
+    headers: { ...known.headers, 'Content-Type': 'application/json; charset=utf-8' },
+  })
+}
+
+function toRegistryError(error: unknown, request: FailedRequest): RegistryError {
+  if (error instanceof RegistryError) return error
+  if (error instanceof BodyCutOff) {
+    return new RegistryError('SIZE_INVALID', { message: 'the body ended before its length' })
+  }
+  if (error instanceof SettingError) {
+    return new RegistryError('UNAVAILABLE', { message: error.message })
+  }
+  logError({ message: 'request failed', requestId: request.id }, error)
+  return isPassing(error) ? passingError(request) : unknownError(request)
+}
+
+/**
+ * What the same request again can do. On a read, 429 is what clients repeat by themselves, while a single 503 ends a pull by skopeo
+ * or containerd. On a write, it is 503: at 429 docker gives the push up, at 503 it starts the layer again.
+ */
+function passingError({ id, method }: FailedRequest): RegistryError {
+  const isRead = method === 'GET' || method === 'HEAD'
+  return new RegistryError(isRead ? 'TOOMANYREQUESTS' : 'UNAVAILABLE', {
+    message: 'the registry is busy or restarting: try again',
+    detail: { requestId: id },
+    headers: { 'Retry-After': '1' },
+  })
+}
+
+function unknownError({ id }: FailedRequest): RegistryError {
+  return new RegistryError('UNKNOWN', { detail: { requestId: id } })
+}

@@ -1,0 +1,124 @@
+/** The body of a download of one range, or of several as multipart/byteranges (RFC 9110 section 14.6). */
+import type { Range } from '../../lib/range.ts'
+import type { PulledBlob } from '../../registry/blobs/pull-blob.ts'
+
+/** Ranges that lie so close together are read at once: for 1,024 small ones, a read each costs more than the bytes between them. */
+const READ_TOGETHER_BYTES = 256 * 1024
+
+export interface RangedBody {
+  body: ReadableStream<Uint8Array>
+  headers: Record<string, string>
+}
+
+const CONTENT_TYPE = 'application/octet-stream'
+
+/** A blob to be sent. */
+type Source = Pick<PulledBlob, 'descriptor' | 'open'>
+
+export async function oneRange(source: Source, range: Range): Promise<RangedBody> {
+  return {
+    body: await rangeBody(source, range),
+    headers: {
+      'Content-Type': CONTENT_TYPE,
+      'Content-Length': String(lengthOf(range)),
+      'Content-Range': contentRange(range, source.descriptor.size),
+    },
+  }
+}
+
+/**
+ * Several ranges, each a part of its own, read when their turn comes, so that memory holds little of them. `keepAlive` keeps the
+ * writing going while the response is on its way.
+ */
+export function manyRanges(
+  source: Source,
+  ranges: readonly Range[],
+  keepAlive: (work: Promise<unknown>) => void,
+): RangedBody {
+  const boundary = crypto.randomUUID().replaceAll('-', '')
+  const encoder = new TextEncoder()
+  const heads = ranges.map((range, index) =>
+    encoder.encode(
+      `${index === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: ${CONTENT_TYPE}\r\n` +
+        `Content-Range: ${contentRange(range, source.descriptor.size)}\r\n\r\n`,
+    ),
+  )
+  const closing = encoder.encode(`\r\n--${boundary}--\r\n`)
+  const length =
+    closing.length +
+    heads.reduce((sum, head) => sum + head.length, 0) +
+    ranges.reduce((sum, range) => sum + lengthOf(range), 0)
+
+  const { readable, writable } = new FixedLengthStream(length)
+  const write = async () => {
+    let next = 0
+    for (const { span, ranges: together } of groupsOf(ranges)) {
+      const body = await rangeBody(source, span)
+      if (together.length === 1) {
+        await writeBytes(writable, heads[next++])
+        await body.pipeTo(writable, { preventClose: true })
+        continue
+      }
+      const bytes = new Uint8Array(await new Response(body).arrayBuffer())
+      for (const { start, end } of together) {
+        await writeBytes(writable, heads[next++])
+        await writeBytes(writable, bytes.subarray(start - span.start, end + 1 - span.start))
+      }
+    }
+    await writeBytes(writable, closing)
+    await writable.close()
+  }
+  // A client that leaves breaks the pipe: there is nobody left to tell.
+  keepAlive(write().catch((error) => writable.abort(error).catch(() => undefined)))
+  return {
+    body: readable,
+    headers: {
+      'Content-Type': `multipart/byteranges; boundary=${boundary}`,
+      'Content-Length': String(length),
+    },
+  }
+}
+
+/** Ranges that one read brings: `span` is what it reads. */
+interface Group {
+  span: Range
+  ranges: Range[]
+}
+
+/** The ranges, in their order. */
+function groupsOf(ranges: readonly Range[]): Group[] {
+  const groups: Group[] = []
+  for (const range of ranges) {
+    const group = groups.at(-1)
+    const span = group === undefined ? range : spanOf(group.span, range)
+    if (group !== undefined && lengthOf(span) <= READ_TOGETHER_BYTES) {
+      group.span = span
+      group.ranges.push(range)
+    } else {
+      groups.push({ span: range, ranges: [range] })
+    }
+  }
+  return groups
+}
+
+function spanOf(a: Range, b: Range): Range {
+  return { start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) }
+}
+
+async function writeBytes(writable: WritableStream<Uint8Array>, bytes: Uint8Array | undefined) {
+  const writer = writable.getWriter()
+  if (bytes !== undefined) await writer.write(bytes)
+  writer.releaseLock()
+}
+
+function rangeBody({ open }: Source, range: Range): Promise<ReadableStream<Uint8Array>> {
+  return open({ offset: range.start, length: lengthOf(range) })
+}
+
+function lengthOf({ start, end }: Range): number {
+  return end - start + 1
+}
+
+function contentRange({ start, end }: Range, size: number): string {
+  return `bytes ${start}-${end}/${size}`
+}

@@ -1,0 +1,75 @@
+/** Deleting a manifest by digest, with the tags that name it (OCI distribution spec, end-9). */
+import type { RegistryEvent } from '../../events/model/event.ts'
+import type { Preconditions } from '../../lib/conditional.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { type RemoveOutcome, removeManifest } from '../../store/registry/manifests.ts'
+import { type CascadeRefusal, removeUnreachable } from '../../store/registry/remove-unreachable.ts'
+import type { RegistryContext } from '../context.ts'
+import { announceCascade, eventOf } from '../events.ts'
+import { digestKey, noteDeleted, repositoryKey } from '../read-nearest.ts'
+import { inUse, reachedByTags, tooManyHolders } from './in-use.ts'
+import { preconditionFailed, unknownManifest } from './reference.ts'
+import { changeTags } from './tags.ts'
+
+export interface ManifestDeletion {
+  digest: Digest
+  /** What goes with the manifest: only its tags, or also the indexes that hold it, where no tag reaches them. */
+  cascade: 'tags' | 'unreachable'
+  /** What must be true of the manifest. */
+  preconditions: Preconditions
+}
+
+/**
+ * @throws {RegistryError} MANIFEST_UNKNOWN; UNSUPPORTED where an index refers to it; DENIED with 412; UNAVAILABLE where pushes came
+ *   each time that the delete was tried
+ */
+export async function deleteManifest(
+  context: RegistryContext,
+  deletion: ManifestDeletion,
+): Promise<void> {
+  const { digest, cascade } = deletion
+  const event = eventOf(context, 'delete', { digest, kind: 'manifest' })
+  const [outcome] = await Promise.all([
+    changeTags(context, remove(context, deletion, event)),
+    // One mark for all that may go.
+    noteDeleted(context, cascade === 'tags' ? digestKey(context, digest) : repositoryKey(context)),
+  ])
+  if (outcome !== 'deleted') throw await refusal(context, digest, outcome)
+  announceCascade(context, event)
+}
+
+type Outcome = RemoveOutcome | CascadeRefusal
+
+function remove(
+  { databases, repository }: RegistryContext,
+  { digest, cascade, preconditions }: ManifestDeletion,
+  event: RegistryEvent,
+): Promise<Outcome> {
+  const removeFrom = cascade === 'tags' ? removeManifest : removeUnreachable
+  return removeFrom(databases.of(repository), repository, digest, event, preconditions)
+}
+
+async function refusal(
+  context: RegistryContext,
+  digest: Digest,
+  outcome: Exclude<Outcome, 'deleted'>,
+): Promise<RegistryError> {
+  switch (outcome) {
+    case 'unknown':
+      return unknownManifest({ digest })
+    case 'precondition failed':
+      return preconditionFailed({ digest })
+    case 'in use':
+      return inUse(context, 'manifest', digest)
+    case 'too many':
+      return tooManyHolders(digest)
+    case 'changing':
+      return new RegistryError('UNAVAILABLE', {
+        message: 'the repository is changing: delete again',
+        headers: { 'Retry-After': '1' },
+      })
+    default:
+      return reachedByTags(context, digest, outcome.reachedBy)
+  }
+}

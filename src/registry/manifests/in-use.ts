@@ -1,0 +1,62 @@
+/** The error of a delete that would break an image. It names what must be deleted first. */
+import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { findHolders, type Holder } from '../../store/registry/holders.ts'
+import { CASCADE_AT_MOST } from '../../store/registry/remove-unreachable.ts'
+import { mayPull, type RegistryContext } from '../context.ts'
+
+const MANIFEST_METHODS = 'GET, HEAD, PUT'
+const BLOB_METHODS = 'GET, HEAD'
+
+/** Callers who may pull see the holders; and where no tag reaches any of them, how to delete them together with the manifest. */
+export async function inUse(
+  context: RegistryContext,
+  kind: 'manifest' | 'blob',
+  digest: Digest,
+): Promise<RegistryError> {
+  const { databases, repository } = context
+  const holders = mayPull(context)
+    ? await findHolders(databases.of(repository), repository, kind, digest)
+    : []
+  const holder = kind === 'manifest' ? 'an index' : 'a manifest'
+  const mayCascade =
+    kind === 'manifest' && holders.length > 0 && holders.every(({ tagged }) => !tagged)
+  const wayOut = mayCascade ? ', or both with ?cascade=unreachable, as no tag reaches it' : ''
+  return refusal(
+    `${holder} of this repository refers to the ${kind}: delete it first${wayOut}`,
+    digest,
+    holders,
+    kind === 'manifest' ? MANIFEST_METHODS : BLOB_METHODS,
+  )
+}
+
+/** The refusal of a delete with all indexes that hold the manifest: `holders` lead to it and have tags. */
+export function reachedByTags(
+  context: RegistryContext,
+  digest: Digest,
+  holders: readonly Holder[],
+): RegistryError {
+  const message =
+    'a tag reaches the manifest through an index: delete the tag, or that index, first'
+  return refusal(message, digest, mayPull(context) ? holders : [], MANIFEST_METHODS)
+}
+
+export function tooManyHolders(digest: Digest): RegistryError {
+  const message =
+    `with the indexes that lead to the manifest, more than ${CASCADE_AT_MOST} manifests would go: ` +
+    'delete some of the indexes first'
+  return refusal(message, digest, [], MANIFEST_METHODS)
+}
+
+function refusal(
+  message: string,
+  digest: Digest,
+  holders: readonly Holder[],
+  allow: string,
+): RegistryError {
+  return new RegistryError('UNSUPPORTED', {
+    message,
+    detail: { digest, holders: holders.map((one) => ({ ...one })) },
+    headers: { Allow: allow },
+  })
+}

@@ -1,0 +1,101 @@
+/** Referrers: the manifests whose subject is a given digest (OCI distribution spec, end-12). */
+import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { fallbackTag } from '../../oci/fallback-tag.ts'
+import { type Descriptor, type Manifest, parseManifest } from '../../oci/manifest.ts'
+import { MEDIA_TYPE_OCI_INDEX } from '../../oci/media-types.ts'
+import { keepEntries } from '../../store/registry/fallback-entries.ts'
+import { findManifestByTag } from '../../store/registry/manifests.ts'
+import {
+  listReferrers as list,
+  type Referrer,
+  type ReferrersPage,
+} from '../../store/registry/referrers.ts'
+import type { RegistryContext } from '../context.ts'
+import { readManifestBytes } from './pull-manifest.ts'
+
+export type ReferrerEntry = Pick<
+  Descriptor,
+  'mediaType' | 'digest' | 'size' | 'artifactType' | 'annotations'
+>
+
+export interface ReferrersQuery {
+  subject: Digest
+  /** Null for all types. */
+  artifactType: string | null
+  /** The digest after which the page begins; '' for the first page. */
+  last: string
+  limit: number
+}
+
+export interface Referrers {
+  /** In the order of digests. */
+  entries: ReferrerEntry[]
+  /** The digest that the page ends with because of its size: more follow, although there are fewer than asked for. */
+  end: Digest | undefined
+}
+
+/** Both what the registry knows itself and what clients wrote under the fallback tag before it did. No manifest is parsed. */
+export async function listReferrers(
+  context: RegistryContext,
+  { subject, ...rest }: ReferrersQuery,
+): Promise<Referrers> {
+  const { databases, repository } = context
+  const tag = fallbackTag(subject)
+  const query = { subject, fallbackTag: tag, ...rest }
+  let page = await list(databases.of(repository), repository, query)
+  if (page.isUnread) {
+    await readFallback(context, tag)
+    page = await list(databases.of(repository), repository, query)
+  }
+  const { end } = page
+  const entries = merge(page).filter(({ digest }) => end === undefined || digest <= end)
+  return { entries, end }
+}
+
+/** What a fallback tag would list, if the manifest is put under one: nothing where it is no OCI index. */
+export function fallbackEntries({ mediaType, manifests }: Manifest): readonly Descriptor[] {
+  return mediaType === MEDIA_TYPE_OCI_INDEX ? manifests : []
+}
+
+/**
+ * Reads the manifest under a tag whose entries are not kept yet, and keeps them, so that it is read once. A tag from before entries
+ * were kept costs this when a client asks for it, and nothing where none does. A job would have to read all of them.
+ */
+async function readFallback(context: RegistryContext, tag: string): Promise<void> {
+  const { databases, repository } = context
+  const db = databases.of(repository)
+  const stored = await findManifestByTag(db, repository, tag)
+  if (stored === null) return
+  const isIndex = stored.mediaType === MEDIA_TYPE_OCI_INDEX
+  const entries = isIndex ? entriesOf(await readManifestBytes(context, stored)) : []
+  await db.batch(keepEntries(db, repository, tag, stored.digest, entries))
+}
+
+/** Nothing where today's rules do not read it. */
+function entriesOf(bytes: Uint8Array<ArrayBuffer>): readonly Descriptor[] {
+  try {
+    return parseManifest(bytes, MEDIA_TYPE_OCI_INDEX).manifests
+  } catch (error) {
+    if (error instanceof RegistryError) return []
+    throw error
+  }
+}
+
+/** Each digest once; what the registry knows itself wins. */
+function merge({ referrers, fallback }: ReferrersPage): ReferrerEntry[] {
+  const others = fallback.map(({ descriptor }): ReferrerEntry => JSON.parse(descriptor))
+  const all = [...others, ...referrers.map(toEntry)]
+  const byDigest = new Map(all.map((entry) => [entry.digest, entry]))
+  return [...byDigest.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1))
+}
+
+function toEntry({ mediaType, digest, size, artifactType, annotations }: Referrer): ReferrerEntry {
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType === null ? {} : { artifactType }),
+    ...(annotations === null ? {} : { annotations: JSON.parse(annotations) }),
+  }
+}

@@ -1,0 +1,174 @@
+/** Access tokens as they are made, listed and revoked; what a login asks of them is in credentials.ts. */
+
+import type { Database } from '../database/database.ts'
+import { type ChangedBy, noteChange } from './audit.ts'
+import type { Grant } from './grants.ts'
+import { grantToNew } from './manage-grants.ts'
+
+/** Tokens of one account, those included that are revoked or expired, and still listed. */
+export const TOKENS_PER_ACCOUNT_MAX = 1000
+
+/** For so long a token is listed after it was revoked or has expired. */
+const DEAD_TOKENS_KEPT_MS = 90 * 24 * 60 * 60 * 1000
+
+const TOKEN = `
+  SELECT access_tokens.id, accounts.name AS account, access_tokens.name, limited,
+    access_tokens.created_at, expires_at, last_used_at, revoked_at,
+    (SELECT json_group_array(json_object('pattern', pattern, 'actions', json(actions)))
+      FROM grants WHERE principal_kind = 'token' AND principal = access_tokens.id) AS grants`
+
+const SQL = {
+  list: `
+    ${TOKEN} FROM accounts CROSS JOIN access_tokens ON access_tokens.account_id = accounts.id
+    WHERE accounts.name >= ?1 AND accounts.name <= ?3
+      AND (accounts.name > ?1 OR access_tokens.name > ?2)
+    ORDER BY accounts.name, access_tokens.name LIMIT ?4`,
+  find: `
+    ${TOKEN} FROM access_tokens CROSS JOIN accounts ON accounts.id = access_tokens.account_id
+    WHERE access_tokens.id = ?1`,
+  // The name of a token that is of use no more may be given again.
+  clear: `
+    DELETE FROM access_tokens
+    WHERE account_id = (SELECT id FROM accounts WHERE name = ?1)
+      AND (revoked_at < ?4 OR expires_at < ?4
+        OR name = ?2 AND (revoked_at IS NOT NULL OR expires_at <= ?3))`,
+  create: `
+    INSERT INTO access_tokens
+      (id, account_id, name, secret_hash, limited, created_at, expires_at)
+    SELECT ?1, accounts.id, ?3, ?4, ?5, ?6, ?7 FROM accounts
+    WHERE accounts.name = ?2 AND ?8 > (
+      SELECT count(*) FROM access_tokens WHERE access_tokens.account_id = accounts.id)
+    ON CONFLICT (account_id, name) DO NOTHING`,
+  why: `
+    SELECT (SELECT count(*) FROM access_tokens WHERE account_id = accounts.id) AS tokens
+    FROM accounts WHERE name = ?1`,
+  revoke: `UPDATE access_tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL`,
+} as const
+
+/** Greater than the name of any account. */
+const END = '{'
+
+/** Times are milliseconds since the epoch. */
+export interface AccessToken {
+  id: string
+  /** The name of its owner. */
+  account: string
+  name: string
+  /** What it is limited to; null where it may do all that its owner may. */
+  grants: readonly Grant[] | null
+  createdAt: number
+  expiresAt: number | null
+  lastUsedAt: number | null
+  revokedAt: number | null
+}
+
+export interface TokensWanted {
+  /** Of this account alone. */
+  account: string | null
+  /** After this token; null begins at the first. */
+  last: { account: string; name: string } | null
+  limit: number
+}
+
+interface Row {
+  id: string
+  account: string
+  name: string
+  limited: number
+  created_at: number
+  expires_at: number | null
+  last_used_at: number | null
+  revoked_at: number | null
+  grants: string
+}
+
+/** By the account's name, then by the token's. */
+export async function listAccessTokens(
+  db: Database,
+  { account, last, limit }: TokensWanted,
+): Promise<AccessToken[]> {
+  const from = account ?? last?.account ?? ''
+  const { results } = await db
+    .prepare(SQL.list)
+    .bind(from, last?.name ?? '', account ?? END, limit)
+    .all<Row>()
+  return results.map(tokenOf)
+}
+
+export async function findAccessToken(db: Database, id: string): Promise<AccessToken | null> {
+  const row = await db.prepare(SQL.find).bind(id).first<Row>()
+  return row && tokenOf(row)
+}
+
+export type NewAccessToken = Pick<AccessToken, 'account' | 'name' | 'grants' | 'expiresAt'> & {
+  /** Hex SHA-256 of the secret. */
+  secretHash: string
+}
+
+/** The token; or why there is none: its owner does not exist, has a token of this name, or as many as an account may have. */
+export async function createAccessToken(
+  db: Database,
+  by: ChangedBy,
+  { account, name, grants, expiresAt, secretHash }: NewAccessToken,
+): Promise<AccessToken | 'no account' | 'name taken' | 'too many'> {
+  const id = crypto.randomUUID()
+  const limited = grants === null ? 0 : 1
+  const detail = {
+    id,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    grants: grants?.map((grant) => ({ ...grant })) ?? null,
+  }
+  const [, created, , , why] = await db.batch<{ tokens: number }>([
+    db.prepare(SQL.clear).bind(account, name, by.at, by.at - DEAD_TOKENS_KEPT_MS),
+    db
+      .prepare(SQL.create)
+      .bind(id, account, name, secretHash, limited, by.at, expiresAt, TOKENS_PER_ACCOUNT_MAX),
+    noteChange(db, by, { action: 'token.create', target: `${account}/${name}`, detail }),
+    grantToNew(db, { kind: 'token', name: id }, grants ?? [], by.at),
+    db.prepare(SQL.why).bind(account),
+  ])
+  if (created?.meta.changes !== 0) {
+    return {
+      id,
+      account,
+      name,
+      grants,
+      createdAt: by.at,
+      expiresAt,
+      lastUsedAt: null,
+      revokedAt: null,
+    }
+  }
+  const tokens = why?.results[0]?.tokens
+  if (tokens === undefined) return 'no account'
+  return tokens < TOKENS_PER_ACCOUNT_MAX ? 'name taken' : 'too many'
+}
+
+/** Ends the token for good. It stays in the list for a while. */
+export async function revokeAccessToken(
+  db: Database,
+  by: ChangedBy,
+  { id, account, name }: AccessToken,
+): Promise<void> {
+  await db.batch([
+    db.prepare(SQL.revoke).bind(id, by.at),
+    noteChange(db, by, {
+      action: 'token.revoke',
+      target: `${account}/${name}`,
+      detail: { id },
+    }),
+  ])
+}
+
+function tokenOf(row: Row): AccessToken {
+  return {
+    id: row.id,
+    account: row.account,
+    name: row.name,
+    grants: row.limited === 0 ? null : JSON.parse(row.grants),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+    revokedAt: row.revoked_at,
+  }
+}

@@ -1,0 +1,99 @@
+/** The audit log: one row for each change by the administration API, written in the same batch as the change. */
+
+import type { Json } from '../../oci/errors.ts'
+import type { Database, Statement } from '../database/database.ts'
+
+const SQL = {
+  note: `
+    INSERT INTO audit (at, actor, address, request_id, action, target, detail)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE changes() > 0`,
+  noteMade: `
+    INSERT INTO audit (at, actor, address, request_id, action, target, detail)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
+  list: `
+    SELECT id, at, actor, address, request_id, action, target, detail FROM audit
+    WHERE id < ?1
+      AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR action = ?4)
+      AND (?5 IS NULL OR at >= ?5) AND (?6 IS NULL OR at < ?6)
+    ORDER BY id DESC LIMIT ?2`,
+} as const
+
+/** Who makes a change, and through which request. */
+export interface ChangedBy {
+  /** The caller's subject; '' where the registry is open to everybody. */
+  actor: string
+  address: string
+  requestId: string
+  /** Milliseconds since the epoch; the change itself happens then, too. */
+  at: number
+}
+
+export interface Change {
+  /** A noun and a verb: `account.create`. */
+  action: string
+  /** What was changed, by its name or key. */
+  target: string
+  /** How; never a secret, nor anything that a secret can be had from. */
+  detail: Json
+}
+
+export interface AuditRow extends ChangedBy, Change {
+  id: number
+}
+
+/** Stands in a batch directly after the statement that makes the change, and notes it if that changed a row. */
+export function noteChange(db: Database, by: ChangedBy, change: Change): Statement {
+  return bind(db.prepare(SQL.note), by, change)
+}
+
+/** Notes a change that has been made, in no batch of its own: that of the keys that sign tokens. */
+export async function noteMade(db: Database, by: ChangedBy, change: Change): Promise<void> {
+  await bind(db.prepare(SQL.noteMade), by, change).run()
+}
+
+function bind(
+  statement: Statement,
+  { at, actor, address, requestId }: ChangedBy,
+  { action, target, detail }: Change,
+): Statement {
+  return statement.bind(at, actor, address, requestId, action, target, JSON.stringify(detail))
+}
+
+interface Row {
+  id: number
+  at: number
+  actor: string
+  address: string
+  request_id: string
+  action: string
+  target: string
+  detail: string
+}
+
+/** All rows where nothing is given. */
+export interface AuditFilter {
+  actor?: string | undefined
+  action?: string | undefined
+  /** Milliseconds since the epoch. */
+  since?: number | undefined
+  /** The same; rows of this very time are left out. */
+  until?: number | undefined
+}
+
+/** Up to `limit` rows before the row `before`, the newest first. */
+export async function listAudit(
+  db: Database,
+  before: number,
+  limit: number,
+  { actor, action, since, until }: AuditFilter = {},
+): Promise<AuditRow[]> {
+  const { results } = await db
+    .prepare(SQL.list)
+    .bind(before, limit, actor ?? null, action ?? null, since ?? null, until ?? null)
+    .all<Row>()
+  return results.map(({ request_id, detail, ...row }) => ({
+    ...row,
+    requestId: request_id,
+    detail: JSON.parse(detail),
+  }))
+}

@@ -1,0 +1,164 @@
+/** What a login is checked against, each in one query with the grants that it brings. Times are milliseconds since the epoch. */
+import type { Database, Statement } from '../database/database.ts'
+import type { Grant } from './grants.ts'
+
+export interface AccountCredentials {
+  /** Null for an account that has access tokens alone. */
+  passwordHash: string | null
+  disabled: boolean
+  session: string
+  /** The account's own, and those of everybody. */
+  grants: readonly Grant[]
+}
+
+export interface TokenCredentials {
+  id: string
+  name: string
+  secretHash: string
+  session: string
+  ownerDisabled: boolean
+  expiresAt: number | null
+  revokedAt: number | null
+  lastUsedAt: number | null
+  /** Its owner's, and those of everybody. */
+  grants: readonly Grant[]
+  /** Its own; null where it is not limited to them. */
+  limit: readonly Grant[] | null
+}
+
+interface AccountRow {
+  password_hash: string | null
+  disabled: number
+  session: string
+  grants: string
+}
+
+interface TokenRow {
+  id: string
+  name: string
+  secret_hash: string
+  session: string
+  owner_disabled: number
+  limited: number
+  expires_at: number | null
+  revoked_at: number | null
+  last_used_at: number | null
+  grants: string
+  own_grants: string
+}
+
+function grantsOf(principals: string): string {
+  return `(
+    SELECT json_group_array(json_object('pattern', pattern, 'actions', json(actions)))
+    FROM grants WHERE ${principals})`
+}
+
+const EVERYBODY = `principal_kind = 'anonymous' AND principal = ''`
+const OF_ACCOUNT = `
+  ${EVERYBODY} OR principal_kind = 'authenticated' AND principal = ''
+  OR principal_kind = 'account' AND principal = accounts.name`
+
+const SESSION = `CAST(session AS TEXT)`
+const TOKEN_SESSION = `session || '.' || access_tokens.id`
+
+const TOKEN = `
+  SELECT access_tokens.id, ${TOKEN_SESSION} AS session, access_tokens.name, secret_hash, accounts.disabled AS owner_disabled,
+    limited, expires_at, revoked_at, last_used_at, ${grantsOf(OF_ACCOUNT)} AS grants,
+    ${grantsOf(`principal_kind = 'token' AND principal = access_tokens.id`)} AS own_grants
+  FROM accounts JOIN access_tokens ON access_tokens.account_id = accounts.id
+  WHERE accounts.name = ?1 AND`
+
+const SQL = {
+  account: `
+    SELECT password_hash, disabled, ${SESSION} AS session, ${grantsOf(OF_ACCOUNT)} AS grants
+    FROM accounts WHERE name = ?1`,
+  tokenBySecret: `${TOKEN} secret_hash = ?2`,
+  tokenByName: `${TOKEN} access_tokens.name = ?2`,
+  session: `SELECT ${SESSION} AS session FROM accounts WHERE name = ?1 AND disabled = 0`,
+  tokenSession: `
+    SELECT ${TOKEN_SESSION} AS session
+    FROM accounts JOIN access_tokens ON access_tokens.account_id = accounts.id
+    WHERE accounts.name = ?1 AND accounts.disabled = 0 AND access_tokens.name = ?2
+      AND revoked_at IS NULL AND ifnull(expires_at > ?3, 1)`,
+  anonymous: `SELECT ${grantsOf(EVERYBODY)} AS grants`,
+  used: `UPDATE access_tokens SET last_used_at = ?2 WHERE id = ?1`,
+  // By the key, which begins at 1: it looks at one row, where `FROM accounts` alone would be a scan.
+  anyAccount: `SELECT id FROM accounts WHERE id > 0 LIMIT 1`,
+} as const
+
+export async function findAccount(db: Database, name: string): Promise<AccountCredentials | null> {
+  const row = await db.prepare(SQL.account).bind(name).first<AccountRow>()
+  if (row === null) return null
+  return {
+    passwordHash: row.password_hash,
+    disabled: row.disabled !== 0,
+    session: row.session,
+    grants: parseGrants(row.grants),
+  }
+}
+
+/** The token of this secret, if the account of the name `owner` has it. */
+export function findTokenBySecret(
+  db: Database,
+  owner: string,
+  secretHash: string,
+): Promise<TokenCredentials | null> {
+  return findToken(db.prepare(SQL.tokenBySecret).bind(owner, secretHash))
+}
+
+export function findTokenByName(
+  db: Database,
+  owner: string,
+  name: string,
+): Promise<TokenCredentials | null> {
+  return findToken(db.prepare(SQL.tokenByName).bind(owner, name))
+}
+
+async function findToken(statement: Statement): Promise<TokenCredentials | null> {
+  const row = await statement.first<TokenRow>()
+  if (row === null) return null
+  return {
+    id: row.id,
+    name: row.name,
+    secretHash: row.secret_hash,
+    session: row.session,
+    ownerDisabled: row.owner_disabled !== 0,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+    lastUsedAt: row.last_used_at,
+    grants: parseGrants(row.grants),
+    limit: row.limited === 0 ? null : parseGrants(row.own_grants),
+  }
+}
+
+/** The session of an account, or of `<account>/<token>`, that can log in at `now`; null for any other. */
+export async function findSession(
+  db: Database,
+  subject: string,
+  now: number,
+): Promise<string | null> {
+  const [account = '', ...token] = subject.split('/')
+  const statement =
+    token.length === 0
+      ? db.prepare(SQL.session).bind(account)
+      : db.prepare(SQL.tokenSession).bind(account, token.join('/'), now)
+  return (await statement.first<{ session: string }>())?.session ?? null
+}
+
+/** What everybody may do. */
+export async function anonymousGrants(db: Database): Promise<readonly Grant[]> {
+  const row = await db.prepare(SQL.anonymous).first<{ grants: string }>()
+  return parseGrants(row?.grants ?? '[]')
+}
+
+export async function noteTokenUse(db: Database, id: string, now: number): Promise<void> {
+  await db.prepare(SQL.used).bind(id, now).run()
+}
+
+export async function hasAccounts(db: Database): Promise<boolean> {
+  return (await db.prepare(SQL.anyAccount).first()) !== null
+}
+
+function parseGrants(json: string): Grant[] {
+  return JSON.parse(json)
+}

@@ -1,0 +1,58 @@
+/** The trust rules of one issuer, as they are read to judge an ID token; the administration API changes them. */
+import type { Database } from '../database/database.ts'
+import type { Grant } from './grants.ts'
+
+export interface TrustRule {
+  name: string
+  audience: string
+  /** JSON text. */
+  claims: string
+  grants: Grant[]
+}
+
+export interface IssuerRules {
+  rules: TrustRule[]
+  /** What everybody may do; not read where there are no rules. */
+  anonymous: Grant[]
+}
+
+interface Row {
+  /** Null for a grant to everybody. */
+  rule: string | null
+  audience: string
+  claims: string
+  /** Null for a rule without grants. */
+  pattern: string | null
+  /** A JSON array. */
+  actions: string
+}
+
+const SQL = {
+  rules: `
+    SELECT trust_rules.name AS rule, audience, claims, pattern, actions
+    FROM trust_rules
+    LEFT JOIN grants ON principal_kind = 'trust' AND principal = trust_rules.name
+    WHERE issuer = ?1
+    UNION ALL
+    SELECT NULL, '', '', pattern, actions
+    FROM grants
+    WHERE principal_kind = 'anonymous' AND EXISTS (SELECT 1 FROM trust_rules WHERE issuer = ?1)`,
+} as const
+
+/** In one query. `issuer` is compared as it is written. */
+export async function rulesOfIssuer(db: Database, issuer: string): Promise<IssuerRules> {
+  const { results } = await db.prepare(SQL.rules).bind(issuer).all<Row>()
+  const rules = new Map<string, TrustRule>()
+  const anonymous: Grant[] = []
+  for (const { rule: name, audience, claims, pattern, actions } of results) {
+    const granted = pattern === null ? [] : [{ pattern, actions: JSON.parse(actions) }]
+    if (name === null) {
+      anonymous.push(...granted)
+      continue
+    }
+    const rule = rules.get(name) ?? { name, audience, claims, grants: [] }
+    rules.set(name, rule)
+    rule.grants.push(...granted)
+  }
+  return { rules: [...rules.values()], anonymous }
+}

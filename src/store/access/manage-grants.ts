@@ -1,0 +1,156 @@
+/** Grants as the administration API manages them; what a request is decided by is read elsewhere (credentials.ts). */
+
+import type { Database, Statement } from '../database/database.ts'
+import { type ChangedBy, noteChange } from './audit.ts'
+import { ACTIONS, type Action, type Grant, type Principal, type PrincipalKind } from './grants.ts'
+
+const GRANT = `SELECT principal_kind, principal, pattern, actions, created_at FROM grants`
+
+const SQL = {
+  list: `
+    ${GRANT}
+    WHERE (principal_kind, principal, pattern) > (?1, ?2, ?3)
+      AND (?5 IS NULL OR pattern = ?5)
+    ORDER BY principal_kind, principal, pattern LIMIT ?4`,
+  listOfPrincipal: `
+    ${GRANT}
+    WHERE principal_kind = ?1 AND principal = ?2 AND pattern > ?3
+      AND (?5 IS NULL OR pattern = ?5)
+    ORDER BY pattern LIMIT ?4`,
+  find: `${GRANT} WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
+  put: `
+    INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
+    SELECT ?1, ?2, ?3, ?4, ?5 WHERE CASE ?1
+      WHEN 'account' THEN EXISTS (SELECT 1 FROM accounts WHERE name = ?2)
+      WHEN 'token' THEN EXISTS (SELECT 1 FROM access_tokens WHERE id = ?2)
+      WHEN 'trust' THEN EXISTS (SELECT 1 FROM trust_rules WHERE name = ?2)
+      ELSE ?2 = ''
+    END
+    ON CONFLICT (principal_kind, principal, pattern)
+      DO UPDATE SET actions = excluded.actions WHERE actions <> excluded.actions`,
+  putAll: `
+    INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
+    SELECT ?1, ?2, json_extract(value, '$.pattern'), json_extract(value, '$.actions'), ?4
+    FROM json_each(?3) WHERE changes() > 0`,
+  remove: `DELETE FROM grants WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
+} as const
+
+export interface StoredGrant extends Grant {
+  principal: Principal
+  /** Milliseconds since the epoch. */
+  createdAt: number
+}
+
+export interface GrantsWanted {
+  /** Of this principal alone. */
+  principal: Principal | null
+  /** Of this very pattern alone. */
+  pattern: string | null
+  /** After this grant; null begins at the first. */
+  last: { principal: Principal; pattern: string } | null
+  limit: number
+}
+
+interface Row {
+  principal_kind: PrincipalKind
+  principal: string
+  pattern: string
+  /** A JSON array. */
+  actions: string
+  created_at: number
+}
+
+/** By kind and name of the principal, then by pattern. */
+export async function listGrants(
+  db: Database,
+  { principal, pattern, last, limit }: GrantsWanted,
+): Promise<StoredGrant[]> {
+  const { kind, name } = principal ?? last?.principal ?? { kind: '', name: '' }
+  const statement = principal === null ? SQL.list : SQL.listOfPrincipal
+  const { results } = await db
+    .prepare(statement)
+    .bind(kind, name, last?.pattern ?? '', limit, pattern)
+    .all<Row>()
+  return results.map(grantOf)
+}
+
+/**
+ * Gives the principal these actions on the pattern, instead of those that it had on it.
+ * @returns null where there is no such principal
+ */
+export async function putGrant(
+  db: Database,
+  by: ChangedBy,
+  { principal, pattern, actions }: Grant & { principal: Principal },
+): Promise<StoredGrant | null> {
+  const key = [principal.kind, principal.name, pattern] as const
+  const sorted = sortActions(actions)
+  const [, , found] = await db.batch<Row>([
+    db.prepare(SQL.put).bind(...key, JSON.stringify(sorted), by.at),
+    noteChange(db, by, {
+      action: 'grant.put',
+      target: formatPrincipal(principal),
+      detail: { pattern, actions: sorted },
+    }),
+    db.prepare(SQL.find).bind(...key),
+  ])
+  const row = found?.results[0]
+  return row === undefined ? null : grantOf(row)
+}
+
+/** Returns false where there is no such grant. */
+export async function removeGrant(
+  db: Database,
+  by: ChangedBy,
+  { principal, pattern }: { principal: Principal; pattern: string },
+): Promise<boolean> {
+  const [removed] = await db.batch([
+    db.prepare(SQL.remove).bind(principal.kind, principal.name, pattern),
+    noteChange(db, by, {
+      action: 'grant.delete',
+      target: formatPrincipal(principal),
+      detail: { pattern },
+    }),
+  ])
+  return removed?.meta.changes !== 0
+}
+
+/**
+ * Gives a new principal its grants, no two of one pattern. Stands in a batch directly after noteChange: where the principal was
+ * not made, nothing was noted, and nothing is granted.
+ */
+export function grantToNew(
+  db: Database,
+  { kind, name }: Principal,
+  grants: readonly Grant[],
+  now: number,
+): Statement {
+  return db.prepare(SQL.putAll).bind(kind, name, JSON.stringify(grants), now)
+}
+
+/** One grant for each pattern, with all actions that the given ones have on it. */
+export function mergeGrants(grants: readonly Grant[]): Grant[] {
+  const merged = new Map<string, Action[]>()
+  for (const { pattern, actions } of grants) {
+    merged.set(pattern, sortActions([...(merged.get(pattern) ?? []), ...actions]))
+  }
+  return [...merged].map(([pattern, actions]) => ({ pattern, actions }))
+}
+
+function sortActions(actions: readonly Action[]): Action[] {
+  return ACTIONS.filter((action) => actions.includes(action))
+}
+
+/** `account:alice`, `token:<id>`, `trust:<name>`, `authenticated`, `anonymous`. */
+export function formatPrincipal({ kind, name }: Principal): string {
+  return name === '' ? kind : `${kind}:${name}`
+}
+
+function grantOf({ principal_kind, principal, pattern, actions, created_at }: Row): StoredGrant {
+  return {
+    principal: { kind: principal_kind, name: principal },
+    pattern,
+    actions: sortActions(JSON.parse(actions)),
+    createdAt: created_at,
+  }
+}

@@ -1,0 +1,45 @@
+/** The private keys that sign tokens, in D1: every Worker that shares the database signs with the same one. */
+import type { Database } from '../database/database.ts'
+
+const SQL = {
+  list: `SELECT kid, jwk, created_at FROM token_keys ORDER BY created_at DESC`,
+  add: `
+    INSERT INTO token_keys (kid, jwk, created_at)
+    SELECT ?1, ?2, ?3 WHERE (SELECT max(created_at) FROM token_keys) IS ?4`,
+  drop: `
+    DELETE FROM token_keys
+    WHERE created_at < (SELECT max(created_at) FROM token_keys WHERE created_at <= ?1)`,
+} as const
+
+export interface StoredTokenKey {
+  kid: string
+  /** A private JWK (RFC 7517), as JSON. */
+  jwk: string
+  createdAt: number
+}
+
+/** The newest first. */
+export async function listTokenKeys(db: Database): Promise<StoredTokenKey[]> {
+  const { results } = await db
+    .prepare(SQL.list)
+    .all<{ kid: string; jwk: string; created_at: number }>()
+  return results.map(({ kid, jwk, created_at }) => ({ kid, jwk, createdAt: created_at }))
+}
+
+/**
+ * Adds a key after the one of `newest` (null: as the first), unless another was added meanwhile: of several Workers that make
+ * one at the same time, one wins. Returns whether it was this one.
+ */
+export async function addTokenKey(
+  db: Database,
+  { kid, jwk, createdAt }: StoredTokenKey,
+  newest: number | null,
+): Promise<boolean> {
+  const { meta } = await db.prepare(SQL.add).bind(kid, jwk, createdAt, newest).run()
+  return meta.changes > 0
+}
+
+/** Removes the keys that were followed by another at `time` or before. */
+export async function dropTokenKeys(db: Database, time: number): Promise<void> {
+  await db.prepare(SQL.drop).bind(time).run()
+}

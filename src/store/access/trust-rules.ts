@@ -1,0 +1,92 @@
+/** Trust rules as the administration API manages them; what an ID token is judged by is in issuer-rules.ts. */
+
+import type { Database } from '../database/database.ts'
+import { type ChangedBy, noteChange } from './audit.ts'
+import type { Grant } from './grants.ts'
+import { grantToNew } from './manage-grants.ts'
+
+const RULE = `
+  SELECT name, issuer, audience, claims, created_at,
+    (SELECT json_group_array(json_object('pattern', pattern, 'actions', json(actions)))
+      FROM grants WHERE principal_kind = 'trust' AND principal = trust_rules.name) AS grants
+  FROM trust_rules`
+
+const SQL = {
+  list: `${RULE} WHERE name > ?1 ORDER BY name LIMIT ?2`,
+  find: `${RULE} WHERE name = ?1`,
+  create: `
+    INSERT INTO trust_rules (name, issuer, audience, claims, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING`,
+  remove: `DELETE FROM trust_rules WHERE name = ?1`,
+} as const
+
+export interface NewTrustRule {
+  name: string
+  issuer: string
+  audience: string
+  /** From a claim's name to the pattern of its text. */
+  claims: Record<string, string>
+  /** No two of one pattern. */
+  grants: readonly Grant[]
+}
+
+export interface StoredTrustRule extends NewTrustRule {
+  /** Milliseconds since the epoch. */
+  createdAt: number
+}
+
+interface Row {
+  name: string
+  issuer: string
+  audience: string
+  claims: string
+  created_at: number
+  grants: string
+}
+
+/** Up to `limit` rules by name, after the name `last` ('' begins at the first). */
+export async function listTrustRules(
+  db: Database,
+  last: string,
+  limit: number,
+): Promise<StoredTrustRule[]> {
+  const { results } = await db.prepare(SQL.list).bind(last, limit).all<Row>()
+  return results.map(ruleOf)
+}
+
+export async function findTrustRule(db: Database, name: string): Promise<StoredTrustRule | null> {
+  const row = await db.prepare(SQL.find).bind(name).first<Row>()
+  return row && ruleOf(row)
+}
+
+/** @returns null where there is a rule of this name already */
+export async function createTrustRule(
+  db: Database,
+  by: ChangedBy,
+  rule: NewTrustRule,
+): Promise<StoredTrustRule | null> {
+  const { name, issuer, audience, claims, grants } = rule
+  const [created] = await db.batch([
+    db.prepare(SQL.create).bind(name, issuer, audience, JSON.stringify(claims), by.at),
+    noteChange(db, by, {
+      action: 'trust-rule.create',
+      target: name,
+      detail: { issuer, audience, claims, grants: grants.map((grant) => ({ ...grant })) },
+    }),
+    grantToNew(db, { kind: 'trust', name }, grants, by.at),
+  ])
+  return created?.meta.changes === 0 ? null : { ...rule, createdAt: by.at }
+}
+
+/** Its grants go with it. Returns false where there is no such rule. */
+export async function removeTrustRule(db: Database, by: ChangedBy, name: string): Promise<boolean> {
+  const [, noted] = await db.batch([
+    db.prepare(SQL.remove).bind(name),
+    noteChange(db, by, { action: 'trust-rule.delete', target: name, detail: {} }),
+  ])
+  return noted?.meta.changes !== 0
+}
+
+function ruleOf({ claims, grants, created_at, ...row }: Row): StoredTrustRule {
+  return { ...row, claims: JSON.parse(claims), grants: JSON.parse(grants), createdAt: created_at }
+}

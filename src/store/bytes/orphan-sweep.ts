@@ -1,0 +1,82 @@
+/** How far the orphan sweep is, and the orphans among storage keys. */
+import type { Database } from '../database/database.ts'
+
+/** Where the sweep is. Days and dates are yyyy-mm-dd, in UTC. */
+export interface SweepPosition {
+  /** The date whose looks are under way. */
+  runDate: string
+  /** Which of its looks: see maintenance/sweep-orphans.ts. */
+  look: number
+  /** The last key that this look has seen; '' at its beginning. */
+  lastKey: string
+  /** Objects that the sweep has seen of the day that it looks at, and orphans among them. */
+  seen: number
+  orphans: number
+}
+
+export interface OrphanSweep extends SweepPosition {
+  registryId: string
+  /** When the registry took this id. */
+  since: number
+  /** A day whose orphans may go however many they are; set by the operator. */
+  allowedDay: string | null
+}
+
+/** True of a key that no row names. A tombstone whose bytes are gone does not count: here they are. */
+const IS_ORPHAN = `
+  NOT EXISTS (SELECT 1 FROM blobs WHERE storage_key = value)
+  AND NOT EXISTS (SELECT 1 FROM manifests WHERE storage_key = value)
+  AND NOT EXISTS (SELECT 1 FROM tombstones WHERE storage_key = value AND removed_at IS NULL)`
+
+const SQL = {
+  read: `
+    SELECT registry.id AS registryId, registry.since, orphan_sweep.run_date AS runDate,
+      orphan_sweep.look, orphan_sweep.last_key AS lastKey, orphan_sweep.seen,
+      orphan_sweep.orphans, orphan_sweep.allowed_day AS allowedDay
+    FROM registry JOIN orphan_sweep ON orphan_sweep.one = 1 WHERE registry.one = 1`,
+  find: `SELECT value AS storage_key FROM json_each(?1) WHERE ${IS_ORPHAN}`,
+  bury: `
+    INSERT INTO tombstones (storage_key, delete_after)
+    SELECT value, ?2 FROM json_each(?1) WHERE ${IS_ORPHAN}
+    ON CONFLICT (storage_key) DO UPDATE SET
+      delete_after = excluded.delete_after, claimed_at = NULL, removed_at = NULL`,
+  move: `
+    UPDATE orphan_sweep SET run_date = ?1, look = ?2, last_key = ?3, seen = ?4, orphans = ?5,
+      stopped_at = NULL
+    WHERE one = 1`,
+  stop: `UPDATE orphan_sweep SET stopped_at = ifnull(stopped_at, ?1) WHERE one = 1`,
+} as const
+
+export async function readOrphanSweep(db: Database): Promise<OrphanSweep> {
+  const row = await db.prepare(SQL.read).first<OrphanSweep>()
+  if (row === null) throw new Error('the table registry or orphan_sweep has lost its row')
+  return row
+}
+
+/** Those of `keys` that neither a row nor a tombstone names. */
+export async function findOrphans(db: Database, keys: readonly string[]): Promise<string[]> {
+  const { results } = await db
+    .prepare(SQL.find)
+    .bind(JSON.stringify(keys))
+    .all<{ storage_key: string }>()
+  return results.map((row) => row.storage_key)
+}
+
+/** Buries those of `keys` that are orphans still, until `deleteAfter`, and notes that the sweep has come to `position`. */
+export async function buryOrphans(
+  db: Database,
+  keys: readonly string[],
+  deleteAfter: number,
+  position: SweepPosition,
+): Promise<void> {
+  const { runDate, look, lastKey, seen, orphans } = position
+  await db.batch([
+    db.prepare(SQL.bury).bind(JSON.stringify(keys), deleteAfter),
+    db.prepare(SQL.move).bind(runDate, look, lastKey, seen, orphans),
+  ])
+}
+
+/** Notes that the sweep has stopped, and since when. */
+export async function noteStopped(db: Database, now: number): Promise<void> {
+  await db.prepare(SQL.stop).bind(now).run()
+}

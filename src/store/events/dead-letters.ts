@@ -1,0 +1,136 @@
+/** Dead letters: deliveries that were given up, with the last error. They can be replayed, one or all of an endpoint since a time. */
+import type { Database, Statement } from '../database/database.ts'
+import type { DeliveryKey } from './deliveries.ts'
+
+const SQL = {
+  add: `
+    INSERT INTO dead_letters (endpoint, event_id, event, error, attempts, at)
+    SELECT deliveries.endpoint, event_id, event, ifnull(error, ?3), attempts, ?2
+    FROM json_each(?1) AS wanted
+    JOIN deliveries ON event_id = wanted.value ->> 'eventId'
+      AND deliveries.endpoint = wanted.value ->> 'endpoint'
+    WHERE state = 'pending'`,
+  close: `
+    UPDATE deliveries SET state = 'dead', event = NULL, next_at = NULL, error = ifnull(error, ?3),
+      updated_at = ?2
+    FROM json_each(?1) AS wanted
+    WHERE event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'
+      AND state = 'pending'`,
+  list: `
+    SELECT id, endpoint, event_id, event, error, attempts, at, replayed_at FROM dead_letters
+    WHERE endpoint = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3`,
+  one: `SELECT id FROM dead_letters WHERE id = ?1 AND endpoint = ?2`,
+  since: `
+    SELECT id FROM dead_letters
+    WHERE endpoint = ?1 AND at >= ?2 AND replayed_at IS NULL ORDER BY at LIMIT ?3`,
+  // Not where it is on its way already. An event that cannot be read dies again, and holds up no others.
+  reopen: `
+    INSERT INTO deliveries (event_id, endpoint, state, action, repository, event, attempts,
+      first_at, next_at, updated_at)
+    SELECT event_id, endpoint, 'pending',
+      iif(json_valid(event), ifnull(event ->> '$.action', ''), ''),
+      iif(json_valid(event), ifnull(event ->> '$.target.repository', ''), ''),
+      event, 0, ?2, ?2, ?2
+    FROM dead_letters WHERE id IN (SELECT value FROM json_each(?1))
+    ON CONFLICT (event_id, endpoint) DO UPDATE SET state = 'pending', event = excluded.event,
+      attempts = 0, first_at = ?2, next_at = ?2, updated_at = ?2
+    WHERE deliveries.state <> 'pending'`,
+  replayed: `
+    UPDATE dead_letters SET replayed_at = ?2
+    WHERE id IN (SELECT value FROM json_each(?1)) RETURNING endpoint, event_id`,
+  forget: `
+    DELETE FROM dead_letters WHERE id IN (
+      SELECT id FROM dead_letters WHERE at < ?1 ORDER BY at LIMIT ?2)`,
+} as const
+
+/**
+ * Gives pending deliveries up: each becomes a dead letter with its last error, or with `otherwise` where it has none. Both
+ * statements stand in one batch, in this order.
+ */
+export function buryDeliveries(
+  db: Database,
+  keys: readonly DeliveryKey[],
+  now: number,
+  otherwise = 'it was not tried',
+): Statement[] {
+  if (keys.length === 0) return []
+  const json = JSON.stringify(keys)
+  return [SQL.add, SQL.close].map((sql) => db.prepare(sql).bind(json, now, otherwise))
+}
+
+export interface DeadLetter extends DeliveryKey {
+  id: number
+  /** JSON. */
+  event: string
+  error: string
+  attempts: number
+  /** Milliseconds since the epoch: when it was given up. */
+  at: number
+  /** When it was last sent again; null where it was not. */
+  replayedAt: number | null
+}
+
+interface Row {
+  id: number
+  endpoint: string
+  event_id: string
+  event: string
+  error: string
+  attempts: number
+  at: number
+  replayed_at: number | null
+}
+
+/** Up to `limit` of an endpoint before the id `before`, the newest first. */
+export async function listDeadLetters(
+  db: Database,
+  endpoint: string,
+  before: number,
+  limit: number,
+): Promise<DeadLetter[]> {
+  const { results } = await db.prepare(SQL.list).bind(endpoint, before, limit).all<Row>()
+  return results.map(({ event_id, replayed_at, ...row }) => ({
+    ...row,
+    eventId: event_id,
+    replayedAt: replayed_at,
+  }))
+}
+
+/** One dead letter of the endpoint, or up to `limit` that were given up since a time and not replayed, the oldest first. */
+export type Replay = { endpoint: string } & ({ id: number } | { since: number; limit: number })
+
+/**
+ * Makes dead letters into deliveries that are due now, with all their attempts before them. The letters stay. The caller queues the
+ * deliveries that are returned; the sweep queues those that it misses.
+ */
+export async function replayDeadLetters(
+  db: Database,
+  replay: Replay,
+  now: number,
+): Promise<DeliveryKey[]> {
+  const wanted =
+    'id' in replay
+      ? db.prepare(SQL.one).bind(replay.id, replay.endpoint)
+      : db.prepare(SQL.since).bind(replay.endpoint, replay.since, replay.limit)
+  const { results } = await wanted.all<{ id: number }>()
+  if (results.length === 0) return []
+  const ids = JSON.stringify(results.map(({ id }) => id))
+  const [, replayed] = await db.batch<{ endpoint: string; event_id: string }>([
+    db.prepare(SQL.reopen).bind(ids, now),
+    db.prepare(SQL.replayed).bind(ids, now),
+  ])
+  return (replayed?.results ?? []).map(({ event_id, endpoint }) => ({
+    endpoint,
+    eventId: event_id,
+  }))
+}
+
+/** Removes up to `limit` that were given up before `before`. Returns how many went. */
+export async function forgetDeadLetters(
+  db: Database,
+  before: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db.prepare(SQL.forget).bind(before, limit).run()
+  return meta.changes
+}

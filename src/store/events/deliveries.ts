@@ -1,0 +1,195 @@
+/**
+ * Deliveries: what is known of one event for one endpoint. A pending one has the event with it; once it is delivered, or a dead
+ * letter, that goes.
+ */
+import type { Database, Query, Statement } from '../database/database.ts'
+
+/** So many of an endpoint's last deliveries are kept, and of those that died as many. */
+const KEPT_OF_AN_ENDPOINT = 100
+
+/** Parameters of a statement are bound to 2 MB; this leaves room for what is more than a byte long. */
+const CHARACTERS_AT_ONCE = 500_000
+
+const COLUMNS =
+  'event_id, endpoint, state, action, repository, event, attempts, first_at, next_at, status, ms, error, excerpt, updated_at'
+
+const SQL = {
+  put: `
+    INSERT INTO deliveries (${COLUMNS})
+    SELECT value ->> 'eventId', value ->> 'endpoint', value ->> 'state', value ->> 'action',
+      value ->> 'repository', value ->> 'event', value ->> 'attempts', value ->> 'firstAt',
+      value ->> 'nextAt', value ->> 'status', value ->> 'ms', value ->> 'error',
+      value ->> 'excerpt', ?2
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (event_id, endpoint) DO UPDATE SET state = excluded.state, event = excluded.event,
+      attempts = excluded.attempts, next_at = excluded.next_at, status = excluded.status,
+      ms = excluded.ms, error = excluded.error, excerpt = excluded.excerpt,
+      updated_at = excluded.updated_at
+    WHERE deliveries.state = 'pending'`,
+  keysOfEvents: `
+    SELECT event_id, endpoint FROM deliveries
+    WHERE event_id IN (SELECT value FROM json_each(?1))`,
+  find: `
+    SELECT ${COLUMNS} FROM json_each(?1) AS wanted
+    JOIN deliveries ON event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'`,
+  overdue: `
+    SELECT event_id, endpoint FROM deliveries
+    WHERE state = 'pending' AND next_at <= ?1 ORDER BY next_at LIMIT ?2`,
+  postpone: `
+    UPDATE deliveries SET next_at = ?2
+    FROM json_each(?1) AS wanted
+    WHERE event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'
+      AND state = 'pending'`,
+  list: `
+    SELECT ${COLUMNS} FROM deliveries
+    WHERE endpoint = ?1 AND state = ?2 ORDER BY updated_at DESC LIMIT ?3`,
+  trim: `
+    DELETE FROM deliveries WHERE endpoint = ?1 AND state = ?2 AND updated_at < (
+      SELECT updated_at FROM deliveries WHERE endpoint = ?1 AND state = ?2
+      ORDER BY updated_at DESC LIMIT 1 OFFSET ?3)`,
+} as const
+
+export type DeliveryState = 'pending' | 'delivered' | 'dead'
+
+export interface DeliveryKey {
+  endpoint: string
+  eventId: string
+}
+
+export interface Delivery extends DeliveryKey {
+  state: DeliveryState
+  action: string
+  repository: string
+  /** JSON, for as long as the delivery is pending; then null. */
+  event: string | null
+  attempts: number
+  /** Milliseconds since the epoch, as are all times: when it was due at first. */
+  firstAt: number
+  /** When it is tried again; null where it is not. */
+  nextAt: number | null
+  /** Of the last attempt, as are the next three: the answer's status; null where there was none. */
+  status: number | null
+  ms: number | null
+  /** Null after a success. */
+  error: string | null
+  /** The beginning of the answer, up to 1 KiB. */
+  excerpt: string | null
+}
+
+export interface StoredDelivery extends Delivery {
+  updatedAt: number
+}
+
+export interface DeliveryRow {
+  event_id: string
+  endpoint: string
+  state: DeliveryState
+  action: string
+  repository: string
+  event: string | null
+  attempts: number
+  first_at: number
+  next_at: number | null
+  status: number | null
+  ms: number | null
+  error: string | null
+  excerpt: string | null
+  updated_at: number
+}
+
+/** Writes them, new or changed. What is no longer pending stays as it is. */
+export function putDeliveries(
+  db: Database,
+  deliveries: readonly Delivery[],
+  now: number,
+): Statement[] {
+  return chunksOf(deliveries.map((delivery) => JSON.stringify(delivery))).map((chunk) =>
+    db.prepare(SQL.put).bind(`[${chunk.join(',')}]`, now),
+  )
+}
+
+function chunksOf(texts: readonly string[]): string[][] {
+  const chunks: string[][] = []
+  let room = 0
+  for (const text of texts) {
+    room -= text.length + 1
+    if (room < 0) {
+      chunks.push([])
+      room = CHARACTERS_AT_ONCE - text.length
+    }
+    chunks.at(-1)?.push(text)
+  }
+  return chunks
+}
+
+/** The deliveries that there are of these events. */
+export function deliveryKeysOf(db: Database, eventIds: readonly string[]): Query<DeliveryKeyRow> {
+  return db.prepare(SQL.keysOfEvents).bind(JSON.stringify(eventIds))
+}
+
+export interface DeliveryKeyRow {
+  event_id: string
+  endpoint: string
+}
+
+/** The deliveries of these keys that there are. */
+export function deliveriesByKey(db: Database, keys: readonly DeliveryKey[]): Query<DeliveryRow> {
+  return db.prepare(SQL.find).bind(JSON.stringify(keys))
+}
+
+/** Up to `limit` pending deliveries that should have been tried by `before`, the longest overdue first. */
+export async function overdueDeliveries(
+  db: Database,
+  before: number,
+  limit: number,
+): Promise<DeliveryKey[]> {
+  const { results } = await db.prepare(SQL.overdue).bind(before, limit).all<DeliveryKeyRow>()
+  return results.map(({ event_id, endpoint }) => ({ endpoint, eventId: event_id }))
+}
+
+/** They are to be tried at `nextAt`. */
+export function postponeDeliveries(
+  db: Database,
+  keys: readonly DeliveryKey[],
+  nextAt: number,
+): Statement {
+  return db.prepare(SQL.postpone).bind(JSON.stringify(keys), nextAt)
+}
+
+/** Up to `limit` deliveries of an endpoint in any of the states, those first that changed last. */
+export async function listDeliveries(
+  db: Database,
+  endpoint: string,
+  states: readonly DeliveryState[],
+  limit: number,
+): Promise<StoredDelivery[]> {
+  const statements = states.map((state) => db.prepare(SQL.list).bind(endpoint, state, limit))
+  const results = await db.batch<DeliveryRow>(statements)
+  return results
+    .flatMap(({ results: rows }) => rows.map(deliveryOf))
+    .sort((one, other) => other.updatedAt - one.updatedAt)
+    .slice(0, limit)
+}
+
+/** Removes what is more than the last deliveries of each endpoint; pending ones stay. */
+export async function trimDeliveries(db: Database, endpoints: readonly string[]): Promise<void> {
+  if (endpoints.length === 0) return
+  await db.batch(
+    endpoints.flatMap((endpoint) =>
+      ['delivered', 'dead'].map((state) =>
+        db.prepare(SQL.trim).bind(endpoint, state, KEPT_OF_AN_ENDPOINT - 1),
+      ),
+    ),
+  )
+}
+
+export function deliveryOf(row: DeliveryRow): StoredDelivery {
+  const { event_id, first_at, next_at, updated_at, ...same } = row
+  return {
+    ...same,
+    eventId: event_id,
+    firstAt: first_at,
+    nextAt: next_at,
+    updatedAt: updated_at,
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Webhooks as the administration API changes them: by their id, and only where they still are as the caller read them, so that
+ * of two changes at once none undoes the other. Configurations and secrets are JSON here, as webhooks.ts reads them.
+ */
+
+import { type ChangedBy, noteChange } from '../access/audit.ts'
+import type { Database } from '../database/database.ts'
+
+const SQL = {
+  create: `
+    INSERT INTO webhooks (id, name, config, secrets, disabled, created_at, updated_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6
+    WHERE ?7 > (SELECT count(*) FROM webhooks WHERE name > '')
+    ON CONFLICT (name) DO NOTHING`,
+  hasName: `SELECT 1 FROM webhooks WHERE name = ?1`,
+  configure: `
+    UPDATE webhooks SET config = ?3, disabled = ifnull(?4, disabled), updated_at = ?5
+    WHERE id = ?1 AND config = ?2`,
+  setSecrets: `
+    UPDATE webhooks SET secrets = ?3, updated_at = ?4 WHERE id = ?1 AND secrets IS ?2`,
+  remove: `DELETE FROM webhooks WHERE id = ?1`,
+} as const
+
+export interface NewManagedWebhook {
+  name: string
+  /** JSON, as are the secrets. */
+  config: string
+  secrets: string
+  disabled: boolean
+}
+
+/** What the audit log tells of a change: no secret, no header's value, and no URL, which may hold one. */
+export type WebhookDetail = Record<string, string | number | boolean | string[] | null>
+
+/** Its id; or why there is none: the name is taken, or there are `max` webhooks. */
+export async function createManagedWebhook(
+  db: Database,
+  by: ChangedBy,
+  { name, config, secrets, disabled }: NewManagedWebhook,
+  max: number,
+  detail: WebhookDetail,
+): Promise<{ id: string } | 'name taken' | 'too many'> {
+  const id = crypto.randomUUID()
+  const [created, , taken] = await db.batch([
+    db.prepare(SQL.create).bind(id, name, config, secrets, +disabled, by.at, max),
+    noteChange(db, by, { action: 'webhook.create', target: id, detail: { name, ...detail } }),
+    db.prepare(SQL.hasName).bind(name),
+  ])
+  if (created?.meta.changes !== 0) return { id }
+  return taken?.results.length === 0 ? 'too many' : 'name taken'
+}
+
+/** JSON of the configuration before and after; `disabled` stays as it is where it is null. */
+export interface Reconfiguration {
+  before: string
+  after: string
+  disabled: boolean | null
+}
+
+/** Returns false where the configuration is not `before` any more, or the webhook is gone. */
+export async function configureWebhook(
+  db: Database,
+  by: ChangedBy,
+  id: string,
+  { before, after, disabled }: Reconfiguration,
+  detail: WebhookDetail,
+): Promise<boolean> {
+  const [updated] = await db.batch([
+    db.prepare(SQL.configure).bind(id, before, after, disabled === null ? null : +disabled, by.at),
+    noteChange(db, by, { action: 'webhook.update', target: id, detail }),
+  ])
+  return updated?.meta.changes !== 0
+}
+
+/** Returns false where the secrets are not `before` any more, or the webhook is gone. */
+export async function replaceWebhookSecrets(
+  db: Database,
+  by: ChangedBy,
+  id: string,
+  { before, after }: { before: string | null; after: string },
+  detail: WebhookDetail,
+): Promise<boolean> {
+  const [updated] = await db.batch([
+    db.prepare(SQL.setSecrets).bind(id, before, after, by.at),
+    noteChange(db, by, { action: 'webhook.rotate-secret', target: id, detail }),
+  ])
+  return updated?.meta.changes !== 0
+}
+
+/** Its deliveries and dead letters go with it. Returns false where there is no such webhook. */
+export async function removeManagedWebhook(
+  db: Database,
+  by: ChangedBy,
+  id: string,
+): Promise<boolean> {
+  const [, noted] = await db.batch([
+    db.prepare(SQL.remove).bind(id),
+    noteChange(db, by, { action: 'webhook.delete', target: id, detail: {} }),
+  ])
+  return noted?.meta.changes !== 0
+}

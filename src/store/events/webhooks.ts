@@ -1,0 +1,48 @@
+/** Endpoints that the administration API manages, as rows (manage-webhooks.ts changes them). What their JSON means is not known here. */
+import type { Database, Query } from '../database/database.ts'
+
+const SQL = {
+  list: `
+    SELECT id, name, config, secrets, disabled, created_at, updated_at FROM webhooks
+    WHERE name > ?1 ORDER BY name LIMIT ?2`,
+} as const
+
+export interface StoredWebhook {
+  id: string
+  name: string
+  /** Parsed JSON, as are the secrets; to be validated. */
+  config: unknown
+  /** Null where nothing is signed. */
+  secrets: unknown
+  disabled: boolean
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  updatedAt: number
+}
+
+export interface WebhookRow {
+  id: string
+  name: string
+  config: string
+  secrets: string | null
+  disabled: number
+  created_at: number
+  updated_at: number
+}
+
+/** Up to `limit` webhooks by name, after the name `last` ('' begins at the first). */
+export function webhookRows(db: Database, last: string, limit: number): Query<WebhookRow> {
+  return db.prepare(SQL.list).bind(last, limit)
+}
+
+export function webhookOf(row: WebhookRow): StoredWebhook {
+  return {
+    id: row.id,
+    name: row.name,
+    config: JSON.parse(row.config),
+    secrets: row.secrets === null ? null : JSON.parse(row.secrets),
+    disabled: row.disabled === 1,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}

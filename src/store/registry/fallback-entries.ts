@@ -1,0 +1,78 @@
+/** What the index under a tag of the referrers tag schema lists, kept beside the tag. */
+import type { Descriptor } from '../../oci/descriptor.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { Database, Statement } from '../database/database.ts'
+
+/** An entry whose JSON has more characters is kept without what makes it large. */
+const ENTRY_CHARACTERS = 256 * 1024
+
+/** Of entries in one statement: a character takes up to 3 bytes, and a value that is bound has 2 MB at most. */
+const BOUND_CHARACTERS = 600_000
+
+/** ?1 is the repository, ?2 the tag, ?3 the digest that it must have, ?4 a JSON array. */
+const SQL = {
+  drop: `
+    DELETE FROM fallback_entries
+    WHERE (repository_id, tag) IN (
+        SELECT repositories.id, tags.name FROM repositories
+        JOIN tags ON tags.repository_id = repositories.id
+        WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.digest = ?3)
+      AND digest NOT IN (SELECT value FROM json_each(?4))`,
+  // An entry that is there as it is takes no write: clients put the whole list again for each new one.
+  keep: `
+    INSERT INTO fallback_entries (repository_id, tag, digest, artifact_type, descriptor)
+    SELECT repositories.id, ?2, entry.value ->> 'digest', entry.value ->> 'artifactType', entry.value
+    FROM repositories
+    CROSS JOIN tags ON tags.repository_id = repositories.id AND tags.name = ?2 AND tags.digest = ?3
+    CROSS JOIN json_each(?4) AS entry
+    WHERE repositories.name = ?1
+    ON CONFLICT (repository_id, tag, digest) DO UPDATE SET
+      artifact_type = excluded.artifact_type, descriptor = excluded.descriptor
+      WHERE fallback_entries.descriptor <> excluded.descriptor`,
+  note: `
+    UPDATE tags SET entries_of = ?3
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
+      AND name = ?2 AND digest = ?3 AND entries_of IS NOT ?3`,
+} as const
+
+/** The statements that keep `entries` for the tag, if it is one of the manifest `digest` then. Of a digest that comes twice the last one counts. */
+export function keepEntries(
+  db: Database,
+  repository: string,
+  tag: string,
+  digest: Digest,
+  entries: readonly Descriptor[],
+): Statement[] {
+  const digests = JSON.stringify(entries.map((entry) => entry.digest))
+  return [
+    db.prepare(SQL.drop).bind(repository, tag, digest, digests),
+    ...asLists(entries).map((list) => db.prepare(SQL.keep).bind(repository, tag, digest, list)),
+    db.prepare(SQL.note).bind(repository, tag, digest),
+  ]
+}
+
+function asLists(entries: readonly Descriptor[]): string[] {
+  const lists: string[] = []
+  let list: string[] = []
+  let characters = 0
+  const close = () => {
+    if (list.length > 0) lists.push(`[${list.join()}]`)
+    list = []
+    characters = 0
+  }
+  for (const entry of entries) {
+    const json = asJson(entry)
+    if (characters + json.length > BOUND_CHARACTERS) close()
+    list.push(json)
+    characters += json.length
+  }
+  close()
+  return lists
+}
+
+function asJson(entry: Descriptor): string {
+  const json = JSON.stringify(entry)
+  if (json.length <= ENTRY_CHARACTERS) return json
+  const { mediaType, digest, size, artifactType } = entry
+  return JSON.stringify({ mediaType, digest, size, artifactType })
+}

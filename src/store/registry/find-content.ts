@@ -1,0 +1,50 @@
+/** What a repository has under the digests that a manifest refers to. */
+import type { Digest } from '../../oci/digest.ts'
+import type { Database } from '../database/database.ts'
+
+const SQL = {
+  find: `
+    SELECT wanted.value AS digest, blobs.size AS blob_size, manifests.size AS manifest_size,
+      manifests.media_type
+    FROM json_each(?2) AS wanted
+    JOIN repositories ON repositories.name = ?1
+    LEFT JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+      AND repository_blobs.digest = wanted.value
+    LEFT JOIN blobs ON blobs.digest = repository_blobs.digest
+    LEFT JOIN manifests ON manifests.repository_id = repositories.id
+      AND manifests.digest = wanted.value
+    WHERE blobs.size IS NOT NULL OR manifests.size IS NOT NULL`,
+} as const
+
+/** What the repository has under a digest: a blob, a manifest, or both. */
+export interface Content {
+  /** Bytes; null where it is no blob. */
+  blobSize: number | null
+  manifest: { size: number; mediaType: string } | null
+}
+
+/** Those of `digests` that the repository has. */
+export async function findContent(
+  db: Database,
+  repository: string,
+  digests: readonly Digest[],
+): Promise<Map<string, Content>> {
+  const { results } = await db
+    .prepare(SQL.find)
+    .bind(repository, JSON.stringify(digests))
+    .all<ContentFacts>()
+  return new Map(
+    results.map(({ digest, blob_size, manifest_size, media_type }) => {
+      const isManifest = manifest_size !== null && media_type !== null
+      const manifest = isManifest ? { size: manifest_size, mediaType: media_type } : null
+      return [digest, { blobSize: blob_size, manifest }]
+    }),
+  )
+}
+
+interface ContentFacts {
+  digest: string
+  blob_size: number | null
+  manifest_size: number | null
+  media_type: string | null
+}

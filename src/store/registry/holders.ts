@@ -1,0 +1,84 @@
+/** What keeps a manifest or a blob from being deleted: the manifests of the repository that refer to it. */
+import type { Digest } from '../../oci/digest.ts'
+import type { Database } from '../database/database.ts'
+
+/** Told of at most: holders, and tags of each. */
+export const TOLD = 20
+
+const holders = (table: string, column: string) => `
+    WITH RECURSIVE
+      holder (repository_id, digest) AS (
+        SELECT refers.repository_id, refers.manifest_digest FROM repositories
+        CROSS JOIN ${table} AS refers ON refers.repository_id = repositories.id
+        WHERE repositories.name = ?1 AND refers.${column} = ?2 LIMIT ${TOLD}),
+      walk (holder, repository_id, digest) AS (
+        SELECT digest, repository_id, digest FROM holder
+        UNION
+        SELECT walk.holder, walk.repository_id, parent.manifest_digest FROM walk
+        CROSS JOIN manifest_children AS parent
+          ON parent.repository_id = walk.repository_id AND parent.child_digest = walk.digest)
+    SELECT holder.digest,
+      (SELECT json_group_array(name) FROM (
+        SELECT name FROM tags WHERE tags.repository_id = holder.repository_id
+          AND tags.digest = holder.digest LIMIT ${TOLD})) AS tags,
+      EXISTS (SELECT 1 FROM walk CROSS JOIN tags ON tags.repository_id = walk.repository_id
+        AND tags.digest = walk.digest WHERE walk.holder = holder.digest) AS tagged
+    FROM holder`
+
+const SQL = {
+  ofManifest: holders('manifest_children', 'child_digest'),
+  ofBlob: holders('manifest_blobs', 'blob_digest'),
+  above: `
+    WITH RECURSIVE walk (repository_id, digest) AS (
+      SELECT id, ?2 FROM repositories WHERE name = ?1
+      UNION
+      SELECT walk.repository_id, parent.manifest_digest FROM walk
+      CROSS JOIN manifest_children AS parent
+        ON parent.repository_id = walk.repository_id AND parent.child_digest = walk.digest
+      LIMIT ?3)
+    SELECT digest, (SELECT json_group_array(name) FROM (
+      SELECT name FROM tags WHERE tags.repository_id = walk.repository_id
+        AND tags.digest = walk.digest LIMIT ${TOLD})) AS tags
+    FROM walk WHERE digest <> ?2`,
+} as const
+
+export interface Holder {
+  digest: Digest
+  /** Its own, up to 20. */
+  tags: string[]
+  /** Whether a tag leads to it, its own or that of an index above it. */
+  tagged: boolean
+}
+
+/** Up to 20 manifests of the repository that refer to the manifest or the blob. */
+export async function findHolders(
+  db: Database,
+  repository: string,
+  kind: 'manifest' | 'blob',
+  digest: Digest,
+): Promise<Holder[]> {
+  const sql = kind === 'manifest' ? SQL.ofManifest : SQL.ofBlob
+  const { results } = await db
+    .prepare(sql)
+    .bind(repository, digest)
+    .all<{ digest: Digest; tags: string; tagged: 0 | 1 }>()
+  return results.map(({ digest, tags, tagged }) => ({
+    digest,
+    tags: JSON.parse(tags),
+    tagged: tagged === 1,
+  }))
+}
+
+/** The indexes that lead to a manifest, directly or through others, up to `limit` of them. */
+export async function findAbove(
+  db: Database,
+  repository: string,
+  digest: Digest,
+  limit: number,
+): Promise<Pick<Holder, 'digest' | 'tags'>[]> {
+  const { results } = await db
+    .prepare(SQL.above)
+    .bind(repository, digest, limit + 1)
+    .all<{ digest: Digest; tags: string }>()
+  return results.map(({ digest, tags }) => ({ digest, tags: JSON.parse(tags) }))
+}

@@ -1,0 +1,133 @@
+/**
+ * Manifests: stored byte for byte, found by digest or tag in one query, and removed with their tags. What is put is in
+ * put-manifest.ts.
+ */
+
+import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { TOMBSTONE_GRACE_MS } from '../bytes/tombstones.ts'
+import { applyChange, isForeignKeyError } from '../database/change.ts'
+import type { Database, Statement } from '../database/database.ts'
+import { type OutboxEvent, recordEventIf, recordTagEvents } from '../events/outbox.ts'
+import { checkPreconditions, isPreconditionError } from './preconditions.ts'
+
+/** Where a manifest's bytes are: in the row, as text, or in the blob store. */
+export type ManifestContent = { payload: string } | { storageKey: string }
+
+export interface StoredManifest {
+  digest: Digest
+  mediaType: string
+  /** Bytes. */
+  size: number
+  content: ManifestContent
+}
+
+/** The columns that hold the content; the schema lets just one of them be null. */
+export interface ContentRow {
+  payload: string | null
+  storage_key: string | null
+}
+
+interface ManifestRow extends ContentRow {
+  digest: Digest
+  media_type: string
+  size: number
+}
+
+const COLUMNS =
+  'manifests.digest, manifests.media_type, manifests.size, manifests.payload, manifests.storage_key'
+
+const SQL = {
+  findByDigest: `
+    SELECT ${COLUMNS} FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND manifests.digest = ?2`,
+  findByTag: `
+    SELECT ${COLUMNS} FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    JOIN manifests ON manifests.repository_id = tags.repository_id AND manifests.digest = tags.digest
+    WHERE repositories.name = ?1 AND tags.name = ?2`,
+  bury: `
+    INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
+    SELECT manifests.storage_key, ?3 FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND manifests.digest = ?2 AND manifests.storage_key IS NOT NULL`,
+  remove: `
+    DELETE FROM manifests
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2`,
+} as const
+
+export async function findManifestByDigest(
+  db: Database,
+  repository: string,
+  digest: Digest,
+): Promise<StoredManifest | null> {
+  return fromRow(await db.prepare(SQL.findByDigest).bind(repository, digest).first<ManifestRow>())
+}
+
+export async function findManifestByTag(
+  db: Database,
+  repository: string,
+  tag: string,
+): Promise<StoredManifest | null> {
+  return fromRow(await db.prepare(SQL.findByTag).bind(repository, tag).first<ManifestRow>())
+}
+
+export type RemoveOutcome = 'deleted' | 'unknown' | 'in use' | 'precondition failed'
+
+/**
+ * Removes a manifest and the tags that point at it. Each tag that goes has an event of its own.
+ * @returns 'in use' where an index of the repository refers to it: the schema refuses, and nothing is changed
+ */
+export async function removeManifest(
+  db: Database,
+  repository: string,
+  digest: Digest,
+  event: OutboxEvent,
+  preconditions: Preconditions = NO_PRECONDITIONS,
+): Promise<RemoveOutcome> {
+  const { checks, changes } = removalOf(db, repository, digest, event, preconditions)
+  try {
+    const outcome = await applyChange(db, event.id, [...checks, ...changes])
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
+  } catch (error) {
+    if (isForeignKeyError(error)) return 'in use'
+    if (isPreconditionError(error)) return 'precondition failed'
+    throw error
+  }
+}
+
+/** The statements of a removal: its event with what it is conditional on, and what it changes. */
+export function removalOf(
+  db: Database,
+  repository: string,
+  digest: Digest,
+  event: OutboxEvent,
+  preconditions: Preconditions,
+): { checks: Statement[]; changes: Statement[] } {
+  return {
+    checks: [
+      recordEventIf(db, event, { repository, manifest: digest }),
+      ...checkPreconditions(db, event, repository, { digest }, preconditions),
+    ],
+    changes: [
+      recordTagEvents(db, event, digest),
+      db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
+      db.prepare(SQL.remove).bind(repository, digest),
+    ],
+  }
+}
+
+function fromRow(row: ManifestRow | null): StoredManifest | null {
+  if (row === null) return null
+  return {
+    digest: row.digest,
+    mediaType: row.media_type,
+    size: row.size,
+    content: toContent(row),
+  }
+}
+
+export function toContent({ payload, storage_key }: ContentRow): ManifestContent {
+  return storage_key === null ? { payload: payload ?? '' } : { storageKey: storage_key }
+}

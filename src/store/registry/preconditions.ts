@@ -1,0 +1,58 @@
+/**
+ * Preconditions of a change (RFC 9110, If-Match and If-None-Match), decided in its own batch: of two writers one wins. A batch that was
+ * applied and comes again fails before it comes to them, at the id of its event: see change.ts.
+ */
+import type { Preconditions } from '../../lib/conditional.ts'
+import type { Database, Statement } from '../database/database.ts'
+import type { OutboxEvent } from '../events/outbox.ts'
+
+/** An event without its JSON is refused by the schema: the whole batch fails. */
+const unless = (current: string) => `
+    WITH current AS (${current})
+    UPDATE events SET event = NULL
+    WHERE id = ?1 AND (
+      (?4 IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM current, json_each(?4) AS wanted WHERE wanted.value IN ('*', current.digest)))
+      OR EXISTS (
+        SELECT 1 FROM current, json_each(?5) AS wanted WHERE wanted.value IN ('*', current.digest)))`
+
+const SQL = {
+  unlessTag: unless(`
+      SELECT tags.digest FROM repositories
+      JOIN tags ON tags.repository_id = repositories.id
+      WHERE repositories.name = ?2 AND tags.name = ?3`),
+  unlessManifest: unless(`
+      SELECT manifests.digest FROM repositories
+      JOIN manifests ON manifests.repository_id = repositories.id
+      WHERE repositories.name = ?2 AND manifests.digest = ?3`),
+} as const
+
+/** What the request's path names: that is what its preconditions are about. */
+export type Subject = { tag: string } | { digest: string }
+
+/**
+ * The statement that fails the batch where the preconditions are not met. It comes after the one that records `event`; where that
+ * recorded nothing, there is nothing to change, and nothing fails. No statement where there are no preconditions.
+ */
+export function checkPreconditions(
+  db: Database,
+  event: OutboxEvent,
+  repository: string,
+  subject: Subject,
+  { ifMatch, ifNoneMatch }: Preconditions,
+): Statement[] {
+  if (ifMatch === null && ifNoneMatch === null) return []
+  const lists = [ifMatch, ifNoneMatch].map((list) => list && JSON.stringify(list))
+  return [
+    'tag' in subject
+      ? db.prepare(SQL.unlessTag).bind(event.id, repository, subject.tag, ...lists)
+      : db.prepare(SQL.unlessManifest).bind(event.id, repository, subject.digest, ...lists),
+  ]
+}
+
+/** Whether a batch failed because its preconditions were not met. */
+export function isPreconditionError(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.includes('NOT NULL constraint failed: events.event')
+  )
+}

@@ -1,0 +1,142 @@
+/** Referrers: the manifests whose subject is a given digest. OCI distribution spec, "Listing Referrers". */
+
+import type { Digest } from '../../oci/digest.ts'
+import { type Database, type Query, readRows } from '../database/database.ts'
+
+export interface Referrer {
+  digest: Digest
+  mediaType: string
+  artifactType: string | null
+  /** JSON text. */
+  annotations: string | null
+  /** Bytes. */
+  size: number
+}
+
+/** A page ends before its annotations, or its fallback entries, take more bytes than this: every client of the subject gets them. */
+const PAGE_BYTES = 2 * 1024 * 1024
+
+export interface ReferrersPage {
+  referrers: Referrer[]
+  /** Entries of the index under the tag of the referrers tag schema, where clients of older registries kept such a list. */
+  fallback: FallbackEntry[]
+  /** The digest that the page ends with because of its size: more follow, although there are fewer than asked for. */
+  end: Digest | undefined
+  /** Whether the entries of what the tag names now are not kept yet: `fallback` is not right. */
+  isUnread: boolean
+}
+
+export interface FallbackEntry {
+  digest: Digest
+  /** JSON text. */
+  descriptor: string
+}
+
+/** A row beyond the end of the page has its digest alone. */
+interface ReferrerRow {
+  digest: Digest
+  media_type: string | null
+  artifact_type: string | null
+  annotations: string | null
+  size: number | null
+}
+
+interface FallbackRow {
+  digest: Digest
+  descriptor: string | null
+}
+
+/**
+ * One type has a statement of its own, so that an index leads to it past all others. The end of the page is found without a look
+ * into annotations: octet_length reads the row's header. Else a list of 1,000 referrers would read 256 MB, and all other queries wait.
+ */
+const list = (filter: string) => `
+    SELECT page.digest, listed.media_type, listed.artifact_type, listed.size, listed.annotations
+    FROM (
+      SELECT id, digest, sum(length) OVER (ORDER BY digest) - length AS before
+      FROM (
+        SELECT manifests.id, manifests.digest,
+          coalesce(octet_length(manifests.annotations), 0) AS length
+        FROM repositories
+        JOIN manifests ON manifests.repository_id = repositories.id
+        WHERE repositories.name = ?1 AND manifests.subject_digest = ?2 AND manifests.digest > ?3
+          ${filter}
+        ORDER BY manifests.digest LIMIT ?4
+      )
+    ) AS page
+    LEFT JOIN manifests AS listed ON listed.id = page.id AND page.before < ?5`
+
+/** In the order of digests. At most 10,000 entries, of 4 MiB in all, stand under a tag. */
+const listFallback = (filter: string) => `
+    SELECT digest, CASE WHEN before < ?5 THEN descriptor END AS descriptor
+    FROM (
+      SELECT *, sum(octet_length(descriptor)) OVER (ORDER BY digest) - octet_length(descriptor) AS before
+      FROM (
+        SELECT entries.digest, entries.descriptor FROM repositories
+        JOIN fallback_entries AS entries ON entries.repository_id = repositories.id
+        WHERE repositories.name = ?1 AND entries.tag = ?2 AND entries.digest > ?3 ${filter}
+        ORDER BY entries.digest LIMIT ?4
+      )
+    )`
+
+const SQL = {
+  list: list(''),
+  listOfType: list('AND manifests.artifact_type = ?6'),
+  fallback: listFallback(''),
+  fallbackOfType: listFallback('AND entries.artifact_type = ?6'),
+  unread: `
+    SELECT 1 AS found FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.entries_of IS NOT tags.digest`,
+} as const
+
+export interface ReferrersQuery {
+  subject: Digest
+  fallbackTag: string
+  /** Only those of this type; null for all. */
+  artifactType: string | null
+  /** Only those after this digest; '' for the first page. */
+  last: string
+  limit: number
+}
+
+/** One page in the order of digests, of both lists, in one round trip. */
+export async function listReferrers(
+  db: Database,
+  repository: string,
+  { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
+): Promise<ReferrersPage> {
+  const page = [last, limit, PAGE_BYTES, ...(artifactType === null ? [] : [artifactType])]
+  const [list, fallback] =
+    artifactType === null ? [SQL.list, SQL.fallback] : [SQL.listOfType, SQL.fallbackOfType]
+  const own: Query<ReferrerRow> = db.prepare(list).bind(repository, subject, ...page)
+  const kept: Query<FallbackRow> = db.prepare(fallback).bind(repository, fallbackTag, ...page)
+  const [listed, fallen, unread] = await readRows(db, [
+    own,
+    kept,
+    db.prepare(SQL.unread).bind(repository, fallbackTag),
+  ])
+  const referrers = listed.flatMap(toReferrer)
+  const entries = fallen.flatMap(({ digest, descriptor }) =>
+    descriptor === null ? [] : [{ digest, descriptor }],
+  )
+  const ends = [endOf(referrers, listed), endOf(entries, fallen)]
+  return {
+    referrers,
+    fallback: entries,
+    end: ends.filter((one) => one !== undefined).sort()[0],
+    isUnread: unread.length > 0,
+  }
+}
+
+function toReferrer(row: ReferrerRow): Referrer[] {
+  const { digest, media_type: mediaType, artifact_type: artifactType, annotations, size } = row
+  return mediaType === null || size === null
+    ? []
+    : [{ digest, mediaType, artifactType, annotations, size }]
+}
+
+/** The last digest of the page, where others follow it. */
+function endOf(page: readonly { digest: Digest }[], all: readonly unknown[]): Digest | undefined {
+  return page.length < all.length ? page.at(-1)?.digest : undefined
+}

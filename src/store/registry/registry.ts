@@ -1,0 +1,78 @@
+/** Which registry this database is: its storage keys begin with its id, and it judges no others. */
+import type { Database } from '../database/database.ts'
+import { Memory } from '../database/memory.ts'
+
+/**
+ * A restored database takes a new id, and isolates hear of it within this time. What they write under the old one until then is
+ * as good as any, but nobody sweeps it, should it be garbage.
+ */
+const REMEMBERED_MS = 5 * 60_000
+
+const SQL = {
+  id: `SELECT id FROM registry WHERE one = 1`,
+  // Compared and counted up in one statement: another run of the sweep may be at work.
+  nextEpoch: `
+    UPDATE registry SET epoch = epoch + 1, epoch_mark = ?4
+    WHERE one = 1 AND id = ?1 AND (?2 < epoch OR (?2 = epoch AND ?3 = epoch_mark))
+    RETURNING epoch`,
+  takeNewId: `
+    UPDATE registry SET id = lower(hex(randomblob(8))), since = ?2, epoch = 0, epoch_mark = ''
+    WHERE one = 1 AND id = ?1`,
+  beginOrphanSweep: `
+    UPDATE orphan_sweep SET run_date = date(?2 / 1000, 'unixepoch'), look = 0, last_key = '',
+      seen = 0, orphans = 0, stopped_at = NULL, allowed_day = NULL
+    WHERE one = 1
+      AND EXISTS (SELECT 1 FROM registry WHERE one = 1 AND since = ?2 AND id <> ?1)`,
+} as const
+
+const ids = new Memory<string>(REMEMBERED_MS)
+
+/** The registry's id, as this isolate knows it. */
+export function registryId(db: Database): Promise<string> {
+  return ids.of(db, () => readRegistryId(db))
+}
+
+/** The registry's id, as it is now. */
+export async function readRegistryId(db: Database): Promise<string> {
+  const row = await db.prepare(SQL.id).first<{ id: string }>()
+  if (row === null) throw new Error('the table registry has lost its row')
+  rememberRegistryId(db, row.id)
+  return row.id
+}
+
+/** Remembers an id that was read with something else. */
+export function rememberRegistryId(db: Database, id: string): void {
+  ids.set(db, id)
+}
+
+/** How often the sweep of a registry began; the mark is random, so that two databases with one id differ. */
+export interface Epoch {
+  number: number
+  mark: string
+}
+
+/**
+ * Counts the epoch up, with a new mark, if `last` is not ahead of it: that is the epoch that the bucket has, null where it has
+ * none that this database could have written.
+ * @returns the new epoch's number; null, with nothing changed, where the bucket is ahead
+ */
+export async function nextEpoch(
+  db: Database,
+  id: string,
+  last: Epoch | null,
+  mark: string,
+): Promise<number | null> {
+  const row = await db
+    .prepare(SQL.nextEpoch)
+    .bind(id, last?.number ?? null, last?.mark ?? null, mark)
+    .first<{ epoch: number }>()
+  return row?.epoch ?? null
+}
+
+/** Gives the registry a new id in place of `id`, and a sweep that begins today. Rows keep their storage keys. */
+export async function takeNewId(db: Database, id: string, now: number): Promise<void> {
+  await db.batch([
+    db.prepare(SQL.takeNewId).bind(id, now),
+    db.prepare(SQL.beginOrphanSweep).bind(id, now),
+  ])
+}

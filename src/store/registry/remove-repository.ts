@@ -1,0 +1,176 @@
+/**
+ * Removing a repository with everything in it, in steps that are transactions of a bounded size. Events tell of each tag, manifest
+ * and blob that goes, in the step that removes it; the sweep of the outbox announces them.
+ */
+import { isPassing } from '../../lib/passing-error.ts'
+import { withRetries } from '../../lib/retry.ts'
+import { TOMBSTONE_GRACE_MS } from '../bytes/tombstones.ts'
+import { isForeignKeyError } from '../database/change.ts'
+import type { Database, Statement } from '../database/database.ts'
+import { eventJson, type OutboxEvent } from '../events/outbox.ts'
+import { removeListed } from './remove-listed.ts'
+
+/** Manifests, or blobs, that a step removes at most. */
+export const STEP_ENTRIES = 1000
+
+/** Tag changes that a step forgets at most. */
+const STEP_HISTORY = 10_000
+
+/** ?1 is the repository, ?2 a JSON array of digests; of an event ?3 is its id, ?4 when it happened, ?5 its JSON. */
+const SQL = {
+  // What an index refers to cannot go before the index.
+  manifests: `
+    SELECT manifests.digest FROM repositories
+    JOIN manifests ON manifests.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND NOT EXISTS (
+      SELECT 1 FROM manifest_children
+      WHERE manifest_children.repository_id = manifests.repository_id
+        AND manifest_children.child_digest = manifests.digest)
+    ORDER BY manifests.digest LIMIT ?2`,
+  blobs: `
+    SELECT repository_blobs.digest FROM repositories
+    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+    WHERE repositories.name = ?1 ORDER BY repository_blobs.digest LIMIT ?2`,
+  tellOfTags: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    SELECT ?3 || '/' || tags.name, ?4, 'delete', ?1,
+      json_set(?5, '$.id', ?3 || '/' || tags.name, '$.target.tag', tags.name), ?4
+    FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND tags.digest IN (SELECT value FROM json_each(?2))`,
+  tellOfBlobs: `
+    INSERT INTO events (id, at, action, repository, event, due_at)
+    SELECT ?3 || '/' || digest, ?4, 'delete', ?1,
+      json_set(?5, '$.id', ?3 || '/' || digest, '$.target.digest', digest, '$.target.kind', 'blob'), ?4
+    FROM repositories
+    JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND digest IN (SELECT value FROM json_each(?2))`,
+  unlinkBlobs: `
+    DELETE FROM repository_blobs
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
+      AND digest IN (SELECT value FROM json_each(?2))
+    RETURNING digest`,
+  buryUnlinked: `
+    INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
+    SELECT storage_key, ?2 FROM blobs
+    WHERE digest IN (SELECT value FROM json_each(?1))
+      AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = blobs.digest)`,
+  dropUnlinked: `
+    DELETE FROM blobs
+    WHERE digest IN (SELECT value FROM json_each(?1))
+      AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = blobs.digest)`,
+  forgetHistory: `
+    DELETE FROM tag_history WHERE id IN (
+      SELECT tag_history.id FROM repositories
+      JOIN tag_history ON tag_history.repository_id = repositories.id
+      WHERE repositories.name = ?1 LIMIT ?2)`,
+  removeEmpty: `
+    DELETE FROM repositories
+    WHERE name = ?1
+      AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
+      AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_id = repositories.id)
+      AND NOT EXISTS (SELECT 1 FROM tag_history WHERE repository_id = repositories.id)`,
+  find: `SELECT 1 AS found FROM repositories WHERE name = ?1`,
+} as const
+
+export interface Removed {
+  manifests: number
+  blobs: number
+  /** Whether the repository is gone; otherwise there is more to remove. */
+  complete: boolean
+}
+
+/**
+ * Removes a repository, in `steps` steps at most. A push that comes in between is removed, too, or makes it incomplete.
+ * @param makeEvent a delete of the repository with a fresh id, to which each step adds what it removes
+ */
+export async function removeRepository(
+  db: Database,
+  repository: string,
+  steps: number,
+  makeEvent: () => OutboxEvent,
+): Promise<Removed> {
+  const removed = { manifests: 0, blobs: 0 }
+  for (let step = 0; step < steps; step += 1) {
+    const manifests = await digestsOf(db, SQL.manifests, repository)
+    const blobs = manifests.length > 0 ? [] : await digestsOf(db, SQL.blobs, repository)
+    if (manifests.length > 0) {
+      removed.manifests += await removeEntries(db, () =>
+        manifestStatements(db, manifests, makeEvent()),
+      )
+    } else if (blobs.length > 0) {
+      removed.blobs += await removeEntries(db, () =>
+        blobStatements(db, repository, blobs, makeEvent()),
+      )
+    } else if (await removeEmpty(db, repository)) {
+      return { ...removed, complete: true }
+    }
+  }
+  return { ...removed, complete: false }
+}
+
+async function digestsOf(db: Database, sql: string, repository: string): Promise<string[]> {
+  const { results } = await db.prepare(sql).bind(repository, STEP_ENTRIES).all<{ digest: string }>()
+  return results.map(({ digest }) => digest)
+}
+
+/**
+ * Makes a step: of its statements, the one that removes the entries returns them. A step that is repeated after a lost answer has fresh
+ * event ids, and finds nothing to tell of. Nothing is removed where a push has just referred to an entry: the next step sees it.
+ */
+async function removeEntries(db: Database, statements: () => Statement[]): Promise<number> {
+  try {
+    const results = await withRetries(() => db.batch(statements()), isPassing)
+    return Math.max(...results.map(({ results: rows }) => rows.length))
+  } catch (error) {
+    if (isForeignKeyError(error)) return 0
+    throw error
+  }
+}
+
+function manifestStatements(
+  db: Database,
+  digests: readonly string[],
+  event: OutboxEvent,
+): Statement[] {
+  const list = JSON.stringify(digests)
+  return [
+    tell(db, SQL.tellOfTags, list, event),
+    ...removeListed(db, event, digests, Date.parse(event.timestamp)),
+  ]
+}
+
+function blobStatements(
+  db: Database,
+  repository: string,
+  digests: readonly string[],
+  event: OutboxEvent,
+): Statement[] {
+  const list = JSON.stringify(digests)
+  return [
+    tell(db, SQL.tellOfBlobs, list, event),
+    db.prepare(SQL.unlinkBlobs).bind(repository, list),
+    db.prepare(SQL.buryUnlinked).bind(list, Date.now() + TOMBSTONE_GRACE_MS),
+    db.prepare(SQL.dropUnlinked).bind(list),
+  ]
+}
+
+function tell(db: Database, sql: string, digests: string, event: OutboxEvent): Statement {
+  const { id, timestamp, target } = event
+  const at = Date.parse(timestamp)
+  return db.prepare(sql).bind(target.repository, digests, id, at, eventJson(event))
+}
+
+/** Whether the repository is gone: its history may be long, and a push may have come. */
+async function removeEmpty(db: Database, repository: string): Promise<boolean> {
+  const results = await withRetries(
+    () =>
+      db.batch([
+        db.prepare(SQL.forgetHistory).bind(repository, STEP_HISTORY),
+        db.prepare(SQL.removeEmpty).bind(repository),
+        db.prepare(SQL.find).bind(repository),
+      ]),
+    isPassing,
+  )
+  return results.at(-1)?.results.length === 0
+}

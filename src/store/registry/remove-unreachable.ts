@@ -1,0 +1,102 @@
+/** Removing a manifest together with the indexes that lead to it, where no tag reaches any of them. */
+import type { Preconditions } from '../../lib/conditional.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { applyChange, isForeignKeyError } from '../database/change.ts'
+import type { Database, Statement } from '../database/database.ts'
+import { FIRST_SWEEP_AFTER_MS, type OutboxEvent } from '../events/outbox.ts'
+import { findAbove, type Holder, TOLD } from './holders.ts'
+import { type RemoveOutcome, removalOf } from './manifests.ts'
+import { isPreconditionError } from './preconditions.ts'
+import { removeListed } from './remove-listed.ts'
+
+/** Manifests that one request removes: they go in one transaction. */
+export const CASCADE_AT_MOST = 1000
+
+/** Pushes that come between the look and the transaction make it look again, so many times. */
+const TRIES = 3
+
+/** ?1 is the repository, ?2 a JSON array of digests. */
+const SQL = {
+  // An event without its action is refused by the schema: the whole batch fails. The tags themselves would go with their manifest.
+  unlessTagged: `
+    UPDATE events SET action = NULL
+    WHERE id = ?3 AND EXISTS (
+      SELECT 1 FROM repositories JOIN json_each(?2) AS wanted
+      JOIN tags ON tags.repository_id = repositories.id AND tags.digest = wanted.value
+      WHERE repositories.name = ?1)`,
+  // RESTRICT acts within a statement, too: the references go before what they refer to.
+  letGo: `
+    DELETE FROM manifest_children
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
+      AND manifest_digest IN (SELECT value FROM json_each(?2))`,
+} as const
+
+/**
+ * Why nothing is changed: it would be more than 1,000 manifests; pushes came each time; or tags reach the manifest through these
+ * indexes, which lead to it and have tags (up to 20).
+ */
+export type CascadeRefusal = 'too many' | 'changing' | { reachedBy: Holder[] }
+
+/**
+ * Removes a manifest with its tags, and all indexes that lead to it. Each manifest and each tag that goes has an event of its own, in
+ * the same transaction, which fails where a tag or another index has come since the look.
+ */
+export async function removeUnreachable(
+  db: Database,
+  repository: string,
+  digest: Digest,
+  event: OutboxEvent,
+  preconditions: Preconditions,
+): Promise<Exclude<RemoveOutcome, 'in use'> | CascadeRefusal> {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const above = await findAbove(db, repository, digest, CASCADE_AT_MOST)
+    const tagged = above.filter(({ tags }) => tags.length > 0)
+    if (tagged.length > 0) {
+      return { reachedBy: tagged.slice(0, TOLD).map((one) => ({ ...one, tagged: true })) }
+    }
+    if (above.length >= CASCADE_AT_MOST) return 'too many'
+    const removal = removalOf(db, repository, digest, event, preconditions)
+    const outcome = await removeTogether(
+      db,
+      event,
+      removal,
+      above.map((one) => one.digest),
+    )
+    if (outcome !== 'changing') return outcome
+  }
+  return 'changing'
+}
+
+/** @returns `changing` where a tag or another index has come since the indexes were found */
+async function removeTogether(
+  db: Database,
+  event: OutboxEvent,
+  { checks, changes }: ReturnType<typeof removalOf>,
+  above: readonly Digest[],
+): Promise<'deleted' | 'unknown' | 'precondition failed' | 'changing'> {
+  try {
+    const statements = [...checks, ...removeAbove(db, event, above), ...changes]
+    const outcome = await applyChange(db, event.id, statements)
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
+  } catch (error) {
+    if (isPreconditionError(error)) return 'precondition failed'
+    if (isForeignKeyError(error) || isTaggedError(error)) return 'changing'
+    throw error
+  }
+}
+
+function removeAbove(db: Database, event: OutboxEvent, digests: readonly Digest[]): Statement[] {
+  const { repository } = event.target
+  const list = JSON.stringify(digests)
+  return [
+    db.prepare(SQL.unlessTagged).bind(repository, list, event.id),
+    db.prepare(SQL.letGo).bind(repository, list),
+    ...removeListed(db, event, digests, Date.parse(event.timestamp) + FIRST_SWEEP_AFTER_MS),
+  ]
+}
+
+function isTaggedError(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.includes('NOT NULL constraint failed: events.action')
+  )
+}

@@ -1,0 +1,100 @@
+/**
+ * Whether a repository is public. That is nothing of its own: it is public when the grants of `anonymous` let everybody pull, by
+ * its exact name or by a pattern around it. Making it public makes the exact grant.
+ */
+
+import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
+import { type ChangedBy, noteChange } from '../access/audit.ts'
+import type { Database, Statement } from '../database/database.ts'
+import { patternsAround } from './visible-repositories.ts'
+
+export type Visibility = 'public' | 'private'
+
+/** `actions` is a JSON array of plain names. */
+const LETS_PULL = `(instr(actions, '"pull"') > 0 OR instr(actions, '"admin"') > 0)`
+
+const SQL = {
+  patterns: `
+    SELECT pattern FROM json_each(?1) AS wanted
+    CROSS JOIN grants
+      ON principal_kind = 'anonymous' AND principal = '' AND pattern = wanted.value
+    WHERE ${LETS_PULL}`,
+  find: `
+    SELECT created_at, (
+      SELECT count(*) FROM tags WHERE tags.repository_id = repositories.id) AS tags
+    FROM repositories WHERE name = ?1`,
+  publish: `
+    INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
+    SELECT 'anonymous', '', name, '["pull"]', ?2 FROM repositories WHERE name = ?1
+    ON CONFLICT (principal_kind, principal, pattern)
+      DO UPDATE SET actions = json_insert(actions, '$[#]', 'pull') WHERE NOT ${LETS_PULL}`,
+  hide: `
+    DELETE FROM grants
+    WHERE principal_kind = 'anonymous' AND principal = '' AND pattern = ?1 AND ${LETS_PULL}
+      AND NOT EXISTS (
+        SELECT 1 FROM json_each(?2) AS outer
+        CROSS JOIN grants
+          ON principal_kind = 'anonymous' AND principal = '' AND pattern = outer.value
+        WHERE ${LETS_PULL})`,
+} as const
+
+/** Those of the repositories that everybody may pull. */
+export async function publicAmong(
+  db: Database,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const around = new Map(names.map((name) => [name, [name, ...patternsAround(name)]]))
+  const publicPatterns = new Set(await publicPatternsOf(db, [...around.values()].flat()))
+  const isPublic = (name: string) => around.get(name)?.some((one) => publicPatterns.has(one))
+  return new Set(names.filter(isPublic))
+}
+
+/** Of the patterns, those on which everybody may pull. */
+async function publicPatternsOf(
+  db: Database,
+  patterns: readonly RepositoryPattern[],
+): Promise<RepositoryPattern[]> {
+  const statement = patternsStatement(db, [...new Set(patterns)])
+  const { results } = await statement.all<{ pattern: string }>()
+  return results.map(({ pattern }) => pattern)
+}
+
+function patternsStatement(db: Database, patterns: readonly RepositoryPattern[]): Statement {
+  return db.prepare(SQL.patterns).bind(JSON.stringify(patterns))
+}
+
+export interface RepositoryFacts {
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  tags: number
+}
+
+/** @returns null where there is no such repository */
+export async function findRepository(db: Database, name: string): Promise<RepositoryFacts | null> {
+  const row = await db.prepare(SQL.find).bind(name).first<{ created_at: number; tags: number }>()
+  return row && { createdAt: row.created_at, tags: row.tags }
+}
+
+/**
+ * Makes the repository, which exists, public or private. Where patterns make it public, it cannot become private by itself:
+ * nothing is changed, and those patterns are returned.
+ */
+export async function setVisibility(
+  db: Database,
+  by: ChangedBy,
+  name: string,
+  visibility: Visibility,
+): Promise<readonly RepositoryPattern[]> {
+  const around = patternsAround(name)
+  const statement =
+    visibility === 'public'
+      ? db.prepare(SQL.publish).bind(name, by.at)
+      : db.prepare(SQL.hide).bind(name, JSON.stringify(around))
+  const action = visibility === 'public' ? 'repository.publish' : 'repository.hide'
+  const [, , outer] = await db.batch<{ pattern: string }>([
+    statement,
+    noteChange(db, by, { action, target: name, detail: {} }),
+    patternsStatement(db, around),
+  ])
+  return visibility === 'public' ? [] : (outer?.results ?? []).map(({ pattern }) => pattern)
+}

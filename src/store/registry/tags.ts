@@ -1,0 +1,57 @@
+/** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
+import { applyChange } from '../database/change.ts'
+import type { Database } from '../database/database.ts'
+import { type OutboxEvent, recordEventIf } from '../events/outbox.ts'
+import { checkPreconditions, isPreconditionError } from './preconditions.ts'
+
+const SQL = {
+  list: `
+    SELECT tags.name FROM repositories
+    LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name > ?2
+    WHERE repositories.name = ?1
+    ORDER BY tags.name LIMIT ?3`,
+  remove: `
+    DELETE FROM tags
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND name = ?2`,
+} as const
+
+/**
+ * Up to `limit` tags in byte order, after the tag `last` ('' begins at the first).
+ * @returns null where there is no such repository
+ */
+export async function listTags(
+  db: Database,
+  repository: string,
+  last: string,
+  limit: number,
+): Promise<string[] | null> {
+  const { results } = await db
+    .prepare(SQL.list)
+    // A repository without tags answers one row with a null: ask for it even when the page is empty.
+    .bind(repository, last, Math.max(limit, 1))
+    .all<{ name: string | null }>()
+  if (results.length === 0) return null
+  return results.flatMap(({ name }) => (name === null ? [] : [name])).slice(0, limit)
+}
+
+/** Removes a tag; the manifest stays. */
+export async function removeTag(
+  db: Database,
+  repository: string,
+  tag: string,
+  event: OutboxEvent,
+  preconditions: Preconditions = NO_PRECONDITIONS,
+): Promise<'deleted' | 'unknown' | 'precondition failed'> {
+  try {
+    const outcome = await applyChange(db, event.id, [
+      recordEventIf(db, event, { repository, tag }),
+      ...checkPreconditions(db, event, repository, { tag }, preconditions),
+      db.prepare(SQL.remove).bind(repository, tag),
+    ])
+    return outcome === 'nothing' ? 'unknown' : 'deleted'
+  } catch (error) {
+    if (isPreconditionError(error)) return 'precondition failed'
+    throw error
+  }
+}

@@ -1,0 +1,158 @@
+/** Pulls: collected if anybody wants them, sent together, and never in the way. */
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { EventContext } from '../../../src/events/delivery/lanes.ts'
+import { PullEvents } from '../../../src/events/delivery/pull-events.ts'
+import { BLOB_MEDIA_TYPE, type RegistryEvent } from '../../../src/events/model/event.ts'
+import { recordCalls, withFault } from '../../invariants/faults.ts'
+import { anEvent, beginAnew, EVENTS, endpointFor, passTime, Transport } from '../support.ts'
+
+beforeEach(beginAnew)
+
+const ONE = { name: 'one' }
+
+function manifestPull(): RegistryEvent {
+  return anEvent({ mediaType: 'application/vnd.oci.image.manifest.v1+json' }, 'pull')
+}
+
+function blobPull(): RegistryEvent {
+  return anEvent({ mediaType: BLOB_MEDIA_TYPE }, 'pull')
+}
+
+/** An isolate, and its requests: each may promise work that outlives it. */
+function isolate(...endpoints: ReturnType<typeof endpointFor>[]) {
+  const transport = new Transport(endpoints)
+  const pulls = new PullEvents()
+  const work: Promise<unknown>[] = []
+  const made = { count: 0 }
+  const note = (
+    event: RegistryEvent,
+    context: EventContext = transport.context,
+    waitUntil = (promise: Promise<unknown>) => void work.push(promise),
+  ) => {
+    const kind = event.target.mediaType === BLOB_MEDIA_TYPE ? 'blobs' : 'manifests'
+    pulls.note(
+      kind,
+      () => {
+        made.count += 1
+        return event
+      },
+      context,
+      waitUntil,
+    )
+  }
+  const done = async () => {
+    await Promise.all(work.splice(0))
+    return transport.bodies(EVENTS)
+  }
+  return { transport, note, done, work, made }
+}
+
+describe('pulls that an endpoint wants', () => {
+  it('are sent after a second, together', async () => {
+    const { note, done, transport, work } = isolate(endpointFor(ONE))
+    const send = vi.spyOn(transport.context.events, 'sendBatch')
+    const events = Array.from({ length: 10 }, manifestPull)
+    for (const event of events) note(event)
+    expect(transport.bodies(EVENTS)).toEqual([])
+    // One reads the endpoints, one waits.
+    expect(work).toHaveLength(2)
+    expect(await done()).toEqual(events.map((event) => ({ event })))
+    expect(send).toHaveBeenCalledTimes(1)
+  })
+
+  it('are sent at once when there are a hundred', async () => {
+    const { note, transport, work } = isolate(endpointFor(ONE))
+    for (let count = 0; count < 100; count++) note(manifestPull())
+    const begun = Date.now()
+    await vi.waitFor(() => expect(transport.bodies(EVENTS)).toHaveLength(100))
+    expect(Date.now() - begun).toBeLessThan(900)
+    await Promise.all(work)
+    expect(transport.bodies(EVENTS)).toHaveLength(100)
+  })
+
+  it('go on being sent', async () => {
+    const { note, done } = isolate(endpointFor(ONE))
+    note(manifestPull())
+    await done()
+    note(manifestPull())
+    expect(await done()).toHaveLength(2)
+  })
+
+  it('are sent by a later request where the one that promised it was ended', async () => {
+    const { note, transport } = isolate(endpointFor(ONE))
+    const ended = vi.spyOn(globalThis, 'setTimeout').mockReturnValue(setTimeout(() => {}, 0))
+    note(manifestPull())
+    ended.mockRestore()
+    passTime(4000)
+    note(manifestPull())
+    passTime(2000)
+    note(manifestPull())
+    await vi.waitFor(() => expect(transport.bodies(EVENTS)).toHaveLength(3), 3000)
+  })
+})
+
+describe('pulls that nobody wants', () => {
+  it.each<[string, RegistryEvent, Parameters<typeof endpointFor>[1]]>([
+    ['blobs, unless an endpoint asks for them', blobPull(), {}],
+    ['manifests where pulls are ignored', manifestPull(), { ignore: { actions: ['pull'] } }],
+    ['manifests where the endpoint is disabled', manifestPull(), { disabled: true }],
+  ])('are not sent, and then not even made: %s', async (_, event, extra) => {
+    const { note, done, made } = isolate(endpointFor(ONE, extra))
+    note(event)
+    expect(await done()).toEqual([])
+    const before = made.count
+    note(event)
+    expect(await done()).toEqual([])
+    expect(made.count).toBe(before)
+  })
+
+  it('and blobs are where it asks for them', async () => {
+    const { note, done } = isolate(endpointFor(ONE, { blobPulls: true }))
+    note(blobPull())
+    expect(await done()).toHaveLength(1)
+  })
+})
+
+describe('the interest', () => {
+  it('is read once a minute, in the background', async () => {
+    const { note, done } = isolate(endpointFor(ONE))
+    const calls = await recordCalls(async () => {
+      for (let pull = 0; pull < 20; pull++) note(manifestPull())
+      await done()
+      passTime(50_000)
+      for (let pull = 0; pull < 20; pull++) note(manifestPull())
+      await done()
+    })
+    expect(calls).toEqual(['d1.batch'])
+    passTime(61_000)
+    const later = await recordCalls(async () => {
+      note(manifestPull())
+      await done()
+    })
+    expect(later).toEqual(['d1.batch'])
+  })
+})
+
+describe('a pull', () => {
+  it('is not failed by D1', async () => {
+    const { note, done } = isolate(endpointFor(ONE))
+    const sent = await withFault({ call: 1, when: 'before' }, async () => {
+      note(manifestPull())
+      return done()
+    })
+    // Read again when it is sent.
+    expect(sent).toHaveLength(1)
+  })
+
+  it('is not failed by the queue, nor by its own event', async () => {
+    const { note, done, transport } = isolate(endpointFor(ONE))
+    transport.context.events.sendBatch = () => Promise.reject(new Error('away'))
+    note(manifestPull())
+    await done()
+    const pulls = new PullEvents()
+    const broken = () => {
+      throw new Error('no event')
+    }
+    expect(() => pulls.note('manifests', broken, transport.context, () => undefined)).not.toThrow()
+  })
+})

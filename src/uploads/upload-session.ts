@@ -4,10 +4,9 @@
  * order. OCI distribution spec, "Pushing blobs".
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { EventMessage } from '../events/model/messages.ts'
 import { logError } from '../lib/log.ts'
 import { algorithmOf, type Digest } from '../oci/digest.ts'
-import { type CommitContext, commitBlob, isThere } from '../registry/blobs/commit-blob.ts'
+import { commitBlob, isThere } from '../registry/blobs/commit-blob.ts'
 import type { BlobStore } from '../store/bytes/blob-store.ts'
 import { bufferPool, PART_BYTES } from '../store/bytes/buffer-pool.ts'
 import { bucketOf } from '../store/bytes/r2-blob-store.ts'
@@ -19,18 +18,13 @@ import {
   type SessionAnswer,
   type SessionRequest,
 } from './chunk.ts'
+import { commitContextOf, type UploadEnv } from './commit-context.ts'
 import { completeUpload } from './complete.ts'
 import { PartPipeline } from './part-pipeline.ts'
 import { answerOf, type Outcome, Reception } from './reception.ts'
 import { DISCARD_AGAIN_MS, IDLE_TTL_MS, SessionAlarm, UPLOAD_TTL_MS } from './session-alarm.ts'
 import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
-
-export interface UploadEnv {
-  BUCKET?: R2Bucket
-  DB: D1Database
-  EVENTS: Queue<EventMessage>
-}
 
 /**
  * How long a request waits for another request of the same upload: a client that lost its connection retries before this side has
@@ -170,7 +164,11 @@ export class UploadSession extends DurableObject<UploadEnv> {
       this.#completed = digest
     }
     const blob = { digest, size, storageKey }
-    const committed = await commitBlob(this.#context(closing), blob, operation)
+    const committed = await commitBlob(
+      commitContextOf(this.env, this.ctx, closing),
+      blob,
+      operation,
+    )
     if (committed === 'buried') {
       await this.#lose()
       return { kind: 'unknown' }
@@ -182,19 +180,8 @@ export class UploadSession extends DurableObject<UploadEnv> {
 
   /** Repeats the answer of a closing PUT that succeeded: created, unless the blob was deleted since. */
   async #repeat(closing: Closing): Promise<SessionAnswer> {
-    const isCreated = await isThere(this.#context(closing), closing)
+    const isCreated = await isThere(commitContextOf(this.env, this.ctx, closing), closing)
     return isCreated ? { kind: 'created', size: null } : { kind: 'unknown' }
-  }
-
-  #context({ repository, by }: Closing): CommitContext {
-    const { DB, EVENTS } = this.env
-    return {
-      repository,
-      by,
-      databases: { of: () => DB },
-      events: { events: EVENTS },
-      keepAlive: (work) => this.ctx.waitUntil(work.catch(() => undefined)),
-    }
   }
 
   /** Ends the upload and interrupts the chunk that is being received. No closing PUT may be running. */

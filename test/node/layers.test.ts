@@ -137,6 +137,21 @@ describe('the direction of imports', () => {
   })
 })
 
+describe('what stands in src/', () => {
+  it('has files of at most 250 lines, and of 110 on average', () => {
+    const lines = files.map(({ file, source }) => ({ file, count: source.split('\n').length - 1 }))
+    expect(lines.filter(({ count }) => count > 250)).toEqual([])
+    const all = lines.reduce((sum, { count }) => sum + count, 0)
+    expect(all / lines.length).toBeLessThanOrEqual(110)
+  })
+
+  it('has at most 20 files in a folder', () => {
+    const folders = Map.groupBy(files, ({ file }) => dirname(file))
+    const full = [...folders].filter(([, within]) => within.length > 20)
+    expect(full.map(([folder]) => folder)).toEqual([])
+  })
+})
+
 describe('requests to elsewhere', () => {
   it('leave from one file, which asks the policy', () => {
     // Not `stub.fetch(`, which stays within.

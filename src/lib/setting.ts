@@ -1,6 +1,6 @@
 /**
  * The rows of a table of settings. A row says everything about one setting: which variable sets it, what the variable takes, what
- * holds without it, and what it means. A layer has a table of its own; http/settings-table.ts joins them.
+ * holds without it, and what it means. A layer has a table of its own; http/middleware/settings-table.ts joins them.
  */
 
 /** Reads another setting, for a parser that depends on it. */

@@ -1,4 +1,4 @@
-/** What an operator may set about events; http/settings.ts reads it from the variables. */
+/** What an operator may set about events; http/middleware/settings.ts reads it from the variables. */
 import { type AddressOptions, allowLoopback, isHostPattern } from '../../lib/outgoing-address.ts'
 import { type SettingsOf, setting, wholeNumber } from '../../lib/setting.ts'
 import { parseDuration } from '../webhooks/duration.ts'

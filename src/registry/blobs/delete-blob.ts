@@ -4,7 +4,7 @@ import { RegistryError } from '../../oci/errors.ts'
 import { unlinkBlob } from '../../store/registry/blobs.ts'
 import { lasting, type RegistryContext } from '../context.ts'
 import { announce, eventOf } from '../events.ts'
-import { inUse } from '../manifests/in-use.ts'
+import { inUse } from '../in-use.ts'
 import { digestKey, noteDeleted } from '../read-nearest.ts'
 
 /** @throws {RegistryError} BLOB_UNKNOWN; UNSUPPORTED if a manifest refers to it */

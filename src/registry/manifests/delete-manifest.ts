@@ -7,8 +7,8 @@ import { type RemoveOutcome, removeManifest } from '../../store/registry/manifes
 import { type CascadeRefusal, removeUnreachable } from '../../store/registry/remove-unreachable.ts'
 import type { RegistryContext } from '../context.ts'
 import { announceCascade, eventOf } from '../events.ts'
+import { inUse, reachedByTags, tooManyHolders } from '../in-use.ts'
 import { digestKey, noteDeleted, repositoryKey } from '../read-nearest.ts'
-import { inUse, reachedByTags, tooManyHolders } from './in-use.ts'
 import { preconditionFailed, unknownManifest } from './reference.ts'
 import { changeTags } from './tags.ts'
 

@@ -1,9 +1,9 @@
 /** The error of a delete that would break an image. It names what must be deleted first. */
-import type { Digest } from '../../oci/digest.ts'
-import { RegistryError } from '../../oci/errors.ts'
-import { findHolders, type Holder } from '../../store/registry/holders.ts'
-import { CASCADE_AT_MOST } from '../../store/registry/remove-unreachable.ts'
-import { mayPull, type RegistryContext } from '../context.ts'
+import type { Digest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { findHolders, type Holder } from '../store/registry/holders.ts'
+import { CASCADE_AT_MOST } from '../store/registry/remove-unreachable.ts'
+import { mayPull, type RegistryContext } from './context.ts'
 
 const MANIFEST_METHODS = 'GET, HEAD, PUT'
 const BLOB_METHODS = 'GET, HEAD'

@@ -12,6 +12,7 @@ describe('the access of an operation', () => {
   it('names the repository, where the path does', () => {
     expect(accessOf(/\{repository\}/)).toEqual({
       getRepository: 'repository-pull',
+      listManifests: 'repository-pull',
       updateRepository: 'repository-admin',
       deleteRepository: 'repository-delete',
     })

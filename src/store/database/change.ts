@@ -4,7 +4,8 @@
  */
 import { isPassing } from '../../lib/passing-error.ts'
 import { withRetries } from '../../lib/retry.ts'
-import type { Database, Statement } from './database.ts'
+import type { Database } from './database.ts'
+import { type Query, runBatch, sql, statements } from './statement.ts'
 
 /** After the last try its batch may still be under way: for so long it is given time. */
 const LOOK_AFTER_MS = 800
@@ -12,9 +13,9 @@ const LOOK_AFTER_MS = 800
 /** `nothing`: there was nothing to change, so no event was recorded. */
 export type ChangeOutcome = 'applied' | 'repeated' | 'nothing'
 
-const SQL = {
-  find: `SELECT 1 AS found FROM events WHERE id = ?1`,
-} as const
+const SQL = statements('change', {
+  find: sql<[eventId: string], { found: 1 }>(`SELECT 1 AS found FROM events WHERE id = ?1`),
+})
 
 /**
  * Applies the statements as one transaction. One of them has to record the event `operationId`, and comes first: then an operation
@@ -24,12 +25,12 @@ const SQL = {
 export async function applyChange(
   db: Database,
   operationId: string,
-  statements: readonly Statement[],
+  statements: readonly Query<unknown>[],
 ): Promise<ChangeOutcome> {
-  const find = () => db.prepare(SQL.find).bind(operationId)
+  const find = () => SQL.find(db, operationId)
   try {
     return await withRetries(async () => {
-      const results = await db.batch([...statements, find()])
+      const results = await runBatch(db, [...statements, find()])
       return results.at(-1)?.results.length === 0 ? 'nothing' : 'applied'
     }, isPassing)
   } catch (error) {

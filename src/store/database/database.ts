@@ -14,21 +14,6 @@ export interface Database {
   batch<T = unknown>(statements: Statement[]): Promise<D1Result<T>[]>
 }
 
-/** A statement that answers rows of this shape. The shape is known to the types alone: `row` is never there. */
-export interface Query<Row> extends Statement {
-  readonly row?: Row
-}
-
-/** Asks queries in one round trip. Returns the rows of each query, in the order of the queries. */
-export function readRows<Rows extends unknown[]>(
-  db: Database,
-  queries: { [Place in keyof Rows]: Query<Rows[Place]> },
-): Promise<{ [Place in keyof Rows]: Rows[Place][] }>
-export async function readRows(db: Database, queries: Query<unknown>[]): Promise<unknown[][]> {
-  const answers = await db.batch(queries)
-  return answers.map(({ results }) => results)
-}
-
 /**
  * The databases of a registry. Today all of them are one D1; design.md, "Beyond one database", says what they may become, so
  * statements that join the two kinds are not written.

@@ -3,6 +3,7 @@
  * what waits is counted in indexes that hold nothing else, so that neither grows with the registry.
  */
 import type { Database } from './database.ts'
+import { sql, statements } from './statement.ts'
 
 export interface RegistryState {
   repositories: number
@@ -40,8 +41,8 @@ export interface RegistryState {
 }
 
 // Each index is named: where the statistics mislead it, the planner would rather walk through all events by age.
-const SQL = {
-  read: `
+const SQL = statements('registry-state', {
+  read: sql<[], RegistryState>(`
     SELECT repositories, manifests, manifest_bytes AS manifestBytes, tags, blobs,
       blob_bytes AS blobBytes, outbox.waiting AS events,
       (SELECT at FROM events WHERE seq = outbox.first) AS oldestEvent,
@@ -64,11 +65,17 @@ const SQL = {
     LEFT JOIN sweeps AS orphans ON orphans.name = 'orphans'
     LEFT JOIN orphan_sweep ON orphan_sweep.one = 1
     LEFT JOIN sweeps AS sweep ON sweep.name = 'outbox'
-    WHERE totals.id = 1`,
-} as const
+    WHERE totals.id = 1`),
+  probe: sql<[], unknown>(`SELECT count(*) FROM repositories WHERE id = 0`),
+})
+
+/** @throws where the database does not answer, or has no schema */
+export async function probeDatabase(db: Database): Promise<void> {
+  await SQL.probe(db).first()
+}
 
 export async function readRegistryState(db: Database): Promise<RegistryState> {
-  const state = await db.prepare(SQL.read).first<RegistryState>()
+  const state = await SQL.read(db).first()
   if (state === null) throw new Error('the table of totals has lost its row')
   return state
 }

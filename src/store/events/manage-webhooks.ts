@@ -5,21 +5,34 @@
 
 import { type ChangedBy, noteChange } from '../access/audit.ts'
 import type { Database } from '../database/database.ts'
+import { runBatch, sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  create: `
+const SQL = statements('manage-webhooks', {
+  create: sql<
+    [
+      id: string,
+      name: string,
+      config: string,
+      secrets: string,
+      disabled: number,
+      now: number,
+      max: number,
+    ]
+  >(`
     INSERT INTO webhooks (id, name, config, secrets, disabled, created_at, updated_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6
     WHERE ?7 > (SELECT count(*) FROM webhooks WHERE name > '')
-    ON CONFLICT (name) DO NOTHING`,
-  hasName: `SELECT 1 FROM webhooks WHERE name = ?1`,
-  configure: `
+    ON CONFLICT (name) DO NOTHING`),
+  hasName: sql<[name: string], unknown>(`SELECT 1 FROM webhooks WHERE name = ?1`),
+  configure: sql<
+    [id: string, before: string, after: string, disabled: number | null, now: number]
+  >(`
     UPDATE webhooks SET config = ?3, disabled = ifnull(?4, disabled), updated_at = ?5
-    WHERE id = ?1 AND config = ?2`,
-  setSecrets: `
-    UPDATE webhooks SET secrets = ?3, updated_at = ?4 WHERE id = ?1 AND secrets IS ?2`,
-  remove: `DELETE FROM webhooks WHERE id = ?1`,
-} as const
+    WHERE id = ?1 AND config = ?2`),
+  setSecrets: sql<[id: string, before: string | null, after: string, now: number]>(`
+    UPDATE webhooks SET secrets = ?3, updated_at = ?4 WHERE id = ?1 AND secrets IS ?2`),
+  remove: sql<[id: string]>(`DELETE FROM webhooks WHERE id = ?1`),
+})
 
 export interface NewManagedWebhook {
   name: string
@@ -41,13 +54,13 @@ export async function createManagedWebhook(
   detail: WebhookDetail,
 ): Promise<{ id: string } | 'name taken' | 'too many'> {
   const id = crypto.randomUUID()
-  const [created, , taken] = await db.batch([
-    db.prepare(SQL.create).bind(id, name, config, secrets, +disabled, by.at, max),
+  const [created, , taken] = await runBatch(db, [
+    SQL.create(db, id, name, config, secrets, +disabled, by.at, max),
     noteChange(db, by, { action: 'webhook.create', target: id, detail: { name, ...detail } }),
-    db.prepare(SQL.hasName).bind(name),
+    SQL.hasName(db, name),
   ])
-  if (created?.meta.changes !== 0) return { id }
-  return taken?.results.length === 0 ? 'too many' : 'name taken'
+  if (created.meta.changes !== 0) return { id }
+  return taken.results.length === 0 ? 'too many' : 'name taken'
 }
 
 /** JSON of the configuration before and after; `disabled` stays as it is where it is null. */
@@ -65,11 +78,11 @@ export async function configureWebhook(
   { before, after, disabled }: Reconfiguration,
   detail: WebhookDetail,
 ): Promise<boolean> {
-  const [updated] = await db.batch([
-    db.prepare(SQL.configure).bind(id, before, after, disabled === null ? null : +disabled, by.at),
+  const [updated] = await runBatch(db, [
+    SQL.configure(db, id, before, after, disabled === null ? null : +disabled, by.at),
     noteChange(db, by, { action: 'webhook.update', target: id, detail }),
   ])
-  return updated?.meta.changes !== 0
+  return updated.meta.changes !== 0
 }
 
 /** Returns false where the secrets are not `before` any more, or the webhook is gone. */
@@ -80,11 +93,11 @@ export async function replaceWebhookSecrets(
   { before, after }: { before: string | null; after: string },
   detail: WebhookDetail,
 ): Promise<boolean> {
-  const [updated] = await db.batch([
-    db.prepare(SQL.setSecrets).bind(id, before, after, by.at),
+  const [updated] = await runBatch(db, [
+    SQL.setSecrets(db, id, before, after, by.at),
     noteChange(db, by, { action: 'webhook.rotate-secret', target: id, detail }),
   ])
-  return updated?.meta.changes !== 0
+  return updated.meta.changes !== 0
 }
 
 /** Its deliveries and dead letters go with it. Returns false where there is no such webhook. */
@@ -93,9 +106,9 @@ export async function removeManagedWebhook(
   by: ChangedBy,
   id: string,
 ): Promise<boolean> {
-  const [, noted] = await db.batch([
-    db.prepare(SQL.remove).bind(id),
+  const [, noted] = await runBatch(db, [
+    SQL.remove(db, id),
     noteChange(db, by, { action: 'webhook.delete', target: id, detail: {} }),
   ])
-  return noted?.meta.changes !== 0
+  return noted.meta.changes !== 0
 }

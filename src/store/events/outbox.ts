@@ -3,7 +3,8 @@
  * without the other. A batch that comes a second time fails at its event's id: see change.ts. An event is settled when nothing has
  * to be sent any more, and forgotten when it is old.
  */
-import type { Database, Query, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
 /** An event that no consumer settled is sent again after so long: a queue has usually delivered it by then. */
 export const FIRST_SWEEP_AFTER_MS = 30_000
@@ -11,51 +12,60 @@ export const FIRST_SWEEP_AFTER_MS = 30_000
 /** What is larger is written without the references: they are all that makes an event large, and the manifest has them, too. */
 const LARGEST_EVENT_CHARACTERS = 200_000
 
-const SQL = {
-  record: `
+type EventColumns = [
+  id: string,
+  at: number,
+  action: string,
+  repository: string,
+  event: string,
+  dueAt: number,
+]
+
+const SQL = statements('outbox', {
+  record: sql<EventColumns>(`
     INSERT INTO events (id, at, action, repository, event, due_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
-  recordWithTag: `
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)`),
+  recordWithTag: sql<[...event: EventColumns, repository: string, tag: string]>(`
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
-    WHERE repositories.name = ?7 AND tags.name = ?8`,
-  recordWithManifest: `
+    WHERE repositories.name = ?7 AND tags.name = ?8`),
+  recordWithManifest: sql<[...event: EventColumns, repository: string, digest: string]>(`
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?7 AND manifests.digest = ?8`,
-  recordWithBlob: `
+    WHERE repositories.name = ?7 AND manifests.digest = ?8`),
+  recordWithBlob: sql<[...event: EventColumns, repository: string, digest: string]>(`
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM repositories
     JOIN repository_blobs ON repository_blobs.repository_id = repositories.id
-    WHERE repositories.name = ?7 AND repository_blobs.digest = ?8`,
-  recordForTags: `
+    WHERE repositories.name = ?7 AND repository_blobs.digest = ?8`),
+  recordForTags: sql<[...event: EventColumns, manifest: string]>(`
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?1 || '/' || tags.name, ?2, ?3, ?4,
       json_set(?5, '$.id', ?1 || '/' || tags.name, '$.target.tag', tags.name), ?6
     FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
     WHERE repositories.name = ?4 AND tags.digest = ?7
-    ORDER BY tags.name`,
-  cascade: `
-    SELECT event FROM events WHERE id > ?1 || '/' AND id < ?1 || '0' ORDER BY id LIMIT ?2`,
-  unsettled: `
+    ORDER BY tags.name`),
+  cascade: sql<[id: string, limit: number], { event: string }>(`
+    SELECT event FROM events WHERE id > ?1 || '/' AND id < ?1 || '0' ORDER BY id LIMIT ?2`),
+  unsettled: sql<[before: number, limit: number, maxCharacters: number], UnsettledEvent>(`
     SELECT id, iif(length(event) <= ?3, event, NULL) AS event FROM events
-    WHERE settled_at IS NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`,
-  postpone: `
+    WHERE settled_at IS NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2`),
+  postpone: sql<[ids: string, until: number]>(`
     UPDATE events SET due_at = ?2
-    WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`,
-  settle: `
+    WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`),
+  settle: sql<[ids: string, now: number]>(`
     UPDATE events SET settled_at = ?2
-    WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`,
-  find: `
+    WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at IS NULL`),
+  find: sql<[ids: string, wanted: string], EventRow>(`
     SELECT id, iif(id IN (SELECT value FROM json_each(?2)), event, NULL) AS event, settled_at
-    FROM events WHERE id IN (SELECT value FROM json_each(?1))`,
-  forget: `
+    FROM events WHERE id IN (SELECT value FROM json_each(?1))`),
+  forget: sql<[before: number, limit: number]>(`
     DELETE FROM events WHERE seq IN (
-      SELECT seq FROM events WHERE settled_at IS NOT NULL AND at < ?1 ORDER BY at LIMIT ?2)`,
-} as const
+      SELECT seq FROM events WHERE settled_at IS NOT NULL AND at < ?1 ORDER BY at LIMIT ?2)`),
+})
 
 /** What the outbox knows of an event; all of it is kept as JSON. */
 export interface OutboxEvent {
@@ -73,42 +83,39 @@ export type Witness =
   | { repository: string; blob: string }
 
 /** Stands in the batch of a change that either happens or fails the batch: a push. */
-export function recordEvent(db: Database, event: OutboxEvent): Statement {
-  return db.prepare(SQL.record).bind(...columns(event))
+export function recordEvent(db: Database, event: OutboxEvent): Query<never> {
+  return SQL.record(db, ...columns(event))
 }
 
 /**
  * Stands in the batch of a change that may find nothing to change: the witness of a delete is what it deletes, that of a mount is
  * the blob in the repository that it comes from.
  */
-export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness): Statement {
+export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness): Query<never> {
   const { repository } = witness
-  if ('tag' in witness) return conditional(SQL.recordWithTag, witness.tag)
-  if ('manifest' in witness) return conditional(SQL.recordWithManifest, witness.manifest)
-  return conditional(SQL.recordWithBlob, witness.blob)
-
-  function conditional(sql: string, name: string): Statement {
-    return db.prepare(sql).bind(...columns(event), repository, name)
-  }
+  const row = columns(event)
+  if ('tag' in witness) return SQL.recordWithTag(db, ...row, repository, witness.tag)
+  if ('manifest' in witness) return SQL.recordWithManifest(db, ...row, repository, witness.manifest)
+  return SQL.recordWithBlob(db, ...row, repository, witness.blob)
 }
 
 /**
  * Stands in the batch that removes a manifest, before the removal: one event for each tag that the schema removes with it. They look
  * like those of tags that are deleted by name. Their ids are `<id of event>/<tag>`.
  */
-export function recordTagEvents(db: Database, event: OutboxEvent, manifest: string): Statement {
+export function recordTagEvents(db: Database, event: OutboxEvent, manifest: string): Query<never> {
   const { repository } = event.target
   const ofTag = { ...event, target: { repository, tag: '' } }
-  return db.prepare(SQL.recordForTags).bind(...columns(ofTag), manifest)
+  return SQL.recordForTags(db, ...columns(ofTag), manifest)
 }
 
 /** Up to `limit` events, as JSON, that were recorded with the event `id` for what went with its target. */
 export async function cascadeEvents(db: Database, id: string, limit: number): Promise<string[]> {
-  const { results } = await db.prepare(SQL.cascade).bind(id, limit).all<{ event: string }>()
+  const { results } = await SQL.cascade(db, id, limit).all()
   return results.map(({ event }) => event)
 }
 
-function columns(event: OutboxEvent): (string | number)[] {
+function columns(event: OutboxEvent): EventColumns {
   const { id, timestamp, action, target } = event
   const at = Date.parse(timestamp)
   return [id, at, action, target.repository, eventJson(event), at + FIRST_SWEEP_AFTER_MS]
@@ -148,21 +155,18 @@ export async function unsettledEvents(
   before: number,
   limit: number,
 ): Promise<UnsettledEvent[]> {
-  const { results } = await db
-    .prepare(SQL.unsettled)
-    .bind(before, limit, LARGE_CHARACTERS)
-    .all<UnsettledEvent>()
+  const { results } = await SQL.unsettled(db, before, limit, LARGE_CHARACTERS).all()
   return results
 }
 
 /** They were sent again, and are not due before `until`. */
-export function postponeEvents(db: Database, ids: readonly string[], until: number): Statement {
-  return db.prepare(SQL.postpone).bind(JSON.stringify(ids), until)
+export function postponeEvents(db: Database, ids: readonly string[], until: number): Query<never> {
+  return SQL.postpone(db, JSON.stringify(ids), until)
 }
 
 /** Ids of events that have no row, such as those of pulls, are left alone. */
-export function settleEvents(db: Database, ids: readonly string[], now: number): Statement {
-  return db.prepare(SQL.settle).bind(JSON.stringify(ids), now)
+export function settleEvents(db: Database, ids: readonly string[], now: number): Query<never> {
+  return SQL.settle(db, JSON.stringify(ids), now)
 }
 
 export interface EventRow {
@@ -178,11 +182,11 @@ export function eventsById(
   ids: readonly string[],
   wanted: readonly string[],
 ): Query<EventRow> {
-  return db.prepare(SQL.find).bind(JSON.stringify(ids), JSON.stringify(wanted))
+  return SQL.find(db, JSON.stringify(ids), JSON.stringify(wanted))
 }
 
 /** Removes up to `limit` settled events that happened before `before`. Returns how many went. */
 export async function forgetEvents(db: Database, before: number, limit: number): Promise<number> {
-  const { meta } = await db.prepare(SQL.forget).bind(before, limit).run()
+  const { meta } = await SQL.forget(db, before, limit).run()
   return meta.changes
 }

@@ -1,11 +1,12 @@
 /** Endpoints that the administration API manages, as rows (manage-webhooks.ts changes them). What their JSON means is not known here. */
-import type { Database, Query } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  list: `
+const SQL = statements('webhooks', {
+  list: sql<[last: string, limit: number], WebhookRow>(`
     SELECT id, name, config, secrets, disabled, created_at, updated_at FROM webhooks
-    WHERE name > ?1 ORDER BY name LIMIT ?2`,
-} as const
+    WHERE name > ?1 ORDER BY name LIMIT ?2`),
+})
 
 export interface StoredWebhook {
   id: string
@@ -32,7 +33,7 @@ export interface WebhookRow {
 
 /** Up to `limit` webhooks by name, after the name `last` ('' begins at the first). */
 export function webhookRows(db: Database, last: string, limit: number): Query<WebhookRow> {
-  return db.prepare(SQL.list).bind(last, limit)
+  return SQL.list(db, last, limit)
 }
 
 export function webhookOf(row: WebhookRow): StoredWebhook {

@@ -1,7 +1,8 @@
 /** Referrers: the manifests whose subject is a given digest. OCI distribution spec, "Listing Referrers". */
 
 import type { Digest } from '../../oci/digest.ts'
-import { type Database, type Query, readRows } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { readRows, sql, statements } from '../database/statement.ts'
 
 export interface Referrer {
   digest: Digest
@@ -79,16 +80,23 @@ const listFallback = (filter: string) => `
       )
     )`
 
-const SQL = {
-  list: list(''),
-  listOfType: list('AND manifests.artifact_type = ?6'),
-  fallback: listFallback(''),
-  fallbackOfType: listFallback('AND entries.artifact_type = ?6'),
-  unread: `
+/** `of` is the subject, or the fallback tag. */
+type Page = [repository: string, of: string, last: string, limit: number, bytes: number]
+
+const SQL = statements('referrers', {
+  list: sql<Page, ReferrerRow>(list('')),
+  listOfType: sql<[...page: Page, artifactType: string], ReferrerRow>(
+    list('AND manifests.artifact_type = ?6'),
+  ),
+  fallback: sql<Page, FallbackRow>(listFallback('')),
+  fallbackOfType: sql<[...page: Page, artifactType: string], FallbackRow>(
+    listFallback('AND entries.artifact_type = ?6'),
+  ),
+  unread: sql<[repository: string, tag: string], { found: 1 }>(`
     SELECT 1 AS found FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.entries_of IS NOT tags.digest`,
-} as const
+    WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.entries_of IS NOT tags.digest`),
+})
 
 export interface ReferrersQuery {
   subject: Digest
@@ -106,15 +114,14 @@ export async function listReferrers(
   repository: string,
   { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
 ): Promise<ReferrersPage> {
-  const page = [last, limit, PAGE_BYTES, ...(artifactType === null ? [] : [artifactType])]
-  const [list, fallback] =
-    artifactType === null ? [SQL.list, SQL.fallback] : [SQL.listOfType, SQL.fallbackOfType]
-  const own: Query<ReferrerRow> = db.prepare(list).bind(repository, subject, ...page)
-  const kept: Query<FallbackRow> = db.prepare(fallback).bind(repository, fallbackTag, ...page)
+  const own: Page = [repository, subject, last, limit, PAGE_BYTES]
+  const kept: Page = [repository, fallbackTag, last, limit, PAGE_BYTES]
   const [listed, fallen, unread] = await readRows(db, [
-    own,
-    kept,
-    db.prepare(SQL.unread).bind(repository, fallbackTag),
+    artifactType === null ? SQL.list(db, ...own) : SQL.listOfType(db, ...own, artifactType),
+    artifactType === null
+      ? SQL.fallback(db, ...kept)
+      : SQL.fallbackOfType(db, ...kept, artifactType),
+    SQL.unread(db, repository, fallbackTag),
   ])
   const referrers = listed.flatMap(toReferrer)
   const entries = fallen.flatMap(({ digest, descriptor }) =>

@@ -1,22 +1,29 @@
 /** Accounts as the administration API manages them; what a login asks of them is in credentials.ts. */
 
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
 
 const ACCOUNT = `
   SELECT name, password_hash IS NOT NULL AS has_password, disabled, created_at FROM accounts`
 
-const SQL = {
-  list: `${ACCOUNT} WHERE name > ?1 ORDER BY name LIMIT ?2`,
-  find: `${ACCOUNT} WHERE name = ?1`,
-  create: `
+const SQL = statements('accounts', {
+  list: sql<[last: string, limit: number], Row>(
+    `${ACCOUNT} WHERE name > ?1 ORDER BY name LIMIT ?2`,
+  ),
+  find: sql<[name: string], Row>(`${ACCOUNT} WHERE name = ?1`),
+  create: sql<[name: string, passwordHash: string | null, now: number]>(`
     INSERT INTO accounts (name, password_hash, created_at) VALUES (?1, ?2, ?3)
-    ON CONFLICT (name) DO NOTHING`,
-  setPassword: `UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash IS NOT ?2`,
-  setDisabled: `UPDATE accounts SET disabled = ?2 WHERE name = ?1 AND disabled <> ?2`,
-  endSession: `UPDATE accounts SET session = session + 1 WHERE name = ?1`,
-  remove: `DELETE FROM accounts WHERE name = ?1`,
-} as const
+    ON CONFLICT (name) DO NOTHING`),
+  setPassword: sql<[name: string, passwordHash: string | null]>(
+    `UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash IS NOT ?2`,
+  ),
+  setDisabled: sql<[name: string, disabled: number]>(
+    `UPDATE accounts SET disabled = ?2 WHERE name = ?1 AND disabled <> ?2`,
+  ),
+  endSession: sql<[name: string]>(`UPDATE accounts SET session = session + 1 WHERE name = ?1`),
+  remove: sql<[name: string]>(`DELETE FROM accounts WHERE name = ?1`),
+})
 
 export interface Account {
   name: string
@@ -36,12 +43,12 @@ interface Row {
 
 /** Up to `limit` accounts by name, after the name `last` ('' begins at the first). */
 export async function listAccounts(db: Database, last: string, limit: number): Promise<Account[]> {
-  const { results } = await db.prepare(SQL.list).bind(last, limit).all<Row>()
+  const { results } = await SQL.list(db, last, limit).all()
   return results.map(accountOf)
 }
 
 export async function findAccount(db: Database, name: string): Promise<Account | null> {
-  const row = await db.prepare(SQL.find).bind(name).first<Row>()
+  const row = await SQL.find(db, name).first()
   return row && accountOf(row)
 }
 
@@ -52,11 +59,11 @@ export async function createAccount(
   { name, passwordHash }: { name: string; passwordHash: string | null },
 ): Promise<Account | null> {
   const hasPassword = passwordHash !== null
-  const [created] = await db.batch([
-    db.prepare(SQL.create).bind(name, passwordHash, by.at),
+  const [created] = await runBatch(db, [
+    SQL.create(db, name, passwordHash, by.at),
     noteChange(db, by, { action: 'account.create', target: name, detail: { hasPassword } }),
   ])
-  if (created?.meta.changes === 0) return null
+  if (created.meta.changes === 0) return null
   return { name, hasPassword, disabled: false, createdAt: by.at }
 }
 
@@ -73,22 +80,22 @@ export async function updateAccount(
   name: string,
   { passwordHash, disabled }: AccountChanges,
 ): Promise<Account | null> {
-  const statements: Statement[] = []
+  const statements: Query<never>[] = []
   if (passwordHash !== undefined) {
     const action = passwordHash === null ? 'account.remove-password' : 'account.set-password'
     statements.push(
-      db.prepare(SQL.setPassword).bind(name, passwordHash),
+      SQL.setPassword(db, name, passwordHash),
       noteChange(db, by, { action, target: name, detail: {} }),
     )
   }
   if (disabled !== undefined) {
     const action = disabled ? 'account.disable' : 'account.enable'
     statements.push(
-      db.prepare(SQL.setDisabled).bind(name, disabled ? 1 : 0),
+      SQL.setDisabled(db, name, disabled ? 1 : 0),
       noteChange(db, by, { action, target: name, detail: {} }),
     )
   }
-  const results = await db.batch<Row>([...statements, db.prepare(SQL.find).bind(name)])
+  const results = await runBatch(db, [...statements, SQL.find(db, name)])
   const row = results.at(-1)?.results[0]
   return row === undefined ? null : accountOf(row)
 }
@@ -98,20 +105,20 @@ export async function updateAccount(
  * @returns false where there is no such account
  */
 export async function endSession(db: Database, by: ChangedBy, name: string): Promise<boolean> {
-  const [ended] = await db.batch([
-    db.prepare(SQL.endSession).bind(name),
+  const [ended] = await runBatch(db, [
+    SQL.endSession(db, name),
     noteChange(db, by, { action: 'account.sign-out', target: name, detail: {} }),
   ])
-  return ended?.meta.changes !== 0
+  return ended.meta.changes !== 0
 }
 
 /** Its access tokens and all grants of both go with it. Returns false where there is no such account. */
 export async function removeAccount(db: Database, by: ChangedBy, name: string): Promise<boolean> {
-  const [, noted] = await db.batch([
-    db.prepare(SQL.remove).bind(name),
+  const [, noted] = await runBatch(db, [
+    SQL.remove(db, name),
     noteChange(db, by, { action: 'account.delete', target: name, detail: {} }),
   ])
-  return noted?.meta.changes !== 0
+  return noted.meta.changes !== 0
 }
 
 function accountOf({ name, has_password, disabled, created_at }: Row): Account {

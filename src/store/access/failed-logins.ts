@@ -2,18 +2,19 @@
  * Failed logins in the audit log: one row for each hour, client network and account name, with their number. Strangers can make
  * them, so the guard of logins bounds how many one network gets, and the rows are kept for 90 days only.
  */
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  note: `
+const SQL = statements('failed-logins', {
+  note: sql<[hour: number, network: string, name: string]>(`
     INSERT INTO audit (at, actor, address, request_id, action, target, detail)
     VALUES (?1, '', ?2, '', 'login.failed', ?3, '{"count":1}')
     ON CONFLICT (at, address, target) WHERE action = 'login.failed'
-    DO UPDATE SET detail = json_object('count', json_extract(detail, '$.count') + 1)`,
-  forget: `
+    DO UPDATE SET detail = json_object('count', json_extract(detail, '$.count') + 1)`),
+  forget: sql<[before: number, limit: number]>(`
     DELETE FROM audit WHERE id IN (
-      SELECT id FROM audit WHERE action = 'login.failed' AND at < ?1 ORDER BY at LIMIT ?2)`,
-} as const
+      SELECT id FROM audit WHERE action = 'login.failed' AND at < ?1 ORDER BY at LIMIT ?2)`),
+})
 
 const HOUR_MS = 60 * 60 * 1000
 const KEPT_MS = 90 * 24 * HOUR_MS
@@ -33,13 +34,10 @@ export async function noteFailedLogin(
 ): Promise<void> {
   // Without an address nothing bounds the number of names.
   const target = network !== '' && ACCOUNT_NAME.test(name) ? name : ''
-  await db
-    .prepare(SQL.note)
-    .bind(now - (now % HOUR_MS), network, target)
-    .run()
+  await SQL.note(db, now - (now % HOUR_MS), network, target).run()
 }
 
 /** Removes up to `limit` of the rows that are over 90 days old. */
-export function forgetFailedLogins(db: Database, now: number, limit: number): Statement {
-  return db.prepare(SQL.forget).bind(now - KEPT_MS, limit)
+export function forgetFailedLogins(db: Database, now: number, limit: number): Query<never> {
+  return SQL.forget(db, now - KEPT_MS, limit)
 }

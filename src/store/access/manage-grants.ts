@@ -1,24 +1,39 @@
 /** Grants as the administration API manages them; what a request is decided by is read elsewhere (credentials.ts). */
 
-import type { Database, Statement } from '../database/database.ts'
+import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
 import { ACTIONS, type Action, type Grant, type Principal, type PrincipalKind } from './grants.ts'
 
+type GrantKey = [kind: PrincipalKind, principal: string, pattern: RepositoryPattern]
+
+/** `after` is the pattern of the last grant, `only` that of all. */
+type GrantPage = [
+  kind: string,
+  principal: string,
+  after: string,
+  limit: number,
+  only: string | null,
+]
+
 const GRANT = `SELECT principal_kind, principal, pattern, actions, created_at FROM grants`
 
-const SQL = {
-  list: `
+const SQL = statements('manage-grants', {
+  list: sql<GrantPage, Row>(`
     ${GRANT}
     WHERE (principal_kind, principal, pattern) > (?1, ?2, ?3)
       AND (?5 IS NULL OR pattern = ?5)
-    ORDER BY principal_kind, principal, pattern LIMIT ?4`,
-  listOfPrincipal: `
+    ORDER BY principal_kind, principal, pattern LIMIT ?4`),
+  listOfPrincipal: sql<GrantPage, Row>(`
     ${GRANT}
     WHERE principal_kind = ?1 AND principal = ?2 AND pattern > ?3
       AND (?5 IS NULL OR pattern = ?5)
-    ORDER BY pattern LIMIT ?4`,
-  find: `${GRANT} WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
-  put: `
+    ORDER BY pattern LIMIT ?4`),
+  find: sql<[...grant: GrantKey], Row>(
+    `${GRANT} WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
+  ),
+  put: sql<[...grant: GrantKey, actions: string, now: number]>(`
     INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
     SELECT ?1, ?2, ?3, ?4, ?5 WHERE CASE ?1
       WHEN 'account' THEN EXISTS (SELECT 1 FROM accounts WHERE name = ?2)
@@ -27,13 +42,15 @@ const SQL = {
       ELSE ?2 = ''
     END
     ON CONFLICT (principal_kind, principal, pattern)
-      DO UPDATE SET actions = excluded.actions WHERE actions <> excluded.actions`,
-  putAll: `
+      DO UPDATE SET actions = excluded.actions WHERE actions <> excluded.actions`),
+  putAll: sql<[kind: PrincipalKind, principal: string, grants: string, now: number]>(`
     INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
     SELECT ?1, ?2, json_extract(value, '$.pattern'), json_extract(value, '$.actions'), ?4
-    FROM json_each(?3) WHERE changes() > 0`,
-  remove: `DELETE FROM grants WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
-} as const
+    FROM json_each(?3) WHERE changes() > 0`),
+  remove: sql<[...grant: GrantKey]>(
+    `DELETE FROM grants WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
+  ),
+})
 
 export interface StoredGrant extends Grant {
   principal: Principal
@@ -66,11 +83,8 @@ export async function listGrants(
   { principal, pattern, last, limit }: GrantsWanted,
 ): Promise<StoredGrant[]> {
   const { kind, name } = principal ?? last?.principal ?? { kind: '', name: '' }
-  const statement = principal === null ? SQL.list : SQL.listOfPrincipal
-  const { results } = await db
-    .prepare(statement)
-    .bind(kind, name, last?.pattern ?? '', limit, pattern)
-    .all<Row>()
+  const list = principal === null ? SQL.list : SQL.listOfPrincipal
+  const { results } = await list(db, kind, name, last?.pattern ?? '', limit, pattern).all()
   return results.map(grantOf)
 }
 
@@ -83,18 +97,18 @@ export async function putGrant(
   by: ChangedBy,
   { principal, pattern, actions }: Grant & { principal: Principal },
 ): Promise<StoredGrant | null> {
-  const key = [principal.kind, principal.name, pattern] as const
+  const key: GrantKey = [principal.kind, principal.name, pattern]
   const sorted = sortActions(actions)
-  const [, , found] = await db.batch<Row>([
-    db.prepare(SQL.put).bind(...key, JSON.stringify(sorted), by.at),
+  const [, , found] = await runBatch(db, [
+    SQL.put(db, ...key, JSON.stringify(sorted), by.at),
     noteChange(db, by, {
       action: 'grant.put',
       target: formatPrincipal(principal),
       detail: { pattern, actions: sorted },
     }),
-    db.prepare(SQL.find).bind(...key),
+    SQL.find(db, ...key),
   ])
-  const row = found?.results[0]
+  const row = found.results[0]
   return row === undefined ? null : grantOf(row)
 }
 
@@ -104,15 +118,15 @@ export async function removeGrant(
   by: ChangedBy,
   { principal, pattern }: { principal: Principal; pattern: string },
 ): Promise<boolean> {
-  const [removed] = await db.batch([
-    db.prepare(SQL.remove).bind(principal.kind, principal.name, pattern),
+  const [removed] = await runBatch(db, [
+    SQL.remove(db, principal.kind, principal.name, pattern),
     noteChange(db, by, {
       action: 'grant.delete',
       target: formatPrincipal(principal),
       detail: { pattern },
     }),
   ])
-  return removed?.meta.changes !== 0
+  return removed.meta.changes !== 0
 }
 
 /**
@@ -124,8 +138,8 @@ export function grantToNew(
   { kind, name }: Principal,
   grants: readonly Grant[],
   now: number,
-): Statement {
-  return db.prepare(SQL.putAll).bind(kind, name, JSON.stringify(grants), now)
+): Query<never> {
+  return SQL.putAll(db, kind, name, JSON.stringify(grants), now)
 }
 
 /** One grant for each pattern, with all actions that the given ones have on it. */

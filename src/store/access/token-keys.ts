@@ -1,15 +1,18 @@
 /** The private keys that sign tokens, in D1: every Worker that shares the database signs with the same one. */
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  list: `SELECT kid, jwk, created_at FROM token_keys ORDER BY created_at DESC`,
-  add: `
+const SQL = statements('token-keys', {
+  list: sql<[], { kid: string; jwk: string; created_at: number }>(
+    `SELECT kid, jwk, created_at FROM token_keys ORDER BY created_at DESC`,
+  ),
+  add: sql<[kid: string, jwk: string, createdAt: number, newest: number | null]>(`
     INSERT INTO token_keys (kid, jwk, created_at)
-    SELECT ?1, ?2, ?3 WHERE (SELECT max(created_at) FROM token_keys) IS ?4`,
-  drop: `
+    SELECT ?1, ?2, ?3 WHERE (SELECT max(created_at) FROM token_keys) IS ?4`),
+  drop: sql<[time: number]>(`
     DELETE FROM token_keys
-    WHERE created_at < (SELECT max(created_at) FROM token_keys WHERE created_at <= ?1)`,
-} as const
+    WHERE created_at < (SELECT max(created_at) FROM token_keys WHERE created_at <= ?1)`),
+})
 
 export interface StoredTokenKey {
   kid: string
@@ -20,9 +23,7 @@ export interface StoredTokenKey {
 
 /** The newest first. */
 export async function listTokenKeys(db: Database): Promise<StoredTokenKey[]> {
-  const { results } = await db
-    .prepare(SQL.list)
-    .all<{ kid: string; jwk: string; created_at: number }>()
+  const { results } = await SQL.list(db).all()
   return results.map(({ kid, jwk, created_at }) => ({ kid, jwk, createdAt: created_at }))
 }
 
@@ -35,11 +36,11 @@ export async function addTokenKey(
   { kid, jwk, createdAt }: StoredTokenKey,
   newest: number | null,
 ): Promise<boolean> {
-  const { meta } = await db.prepare(SQL.add).bind(kid, jwk, createdAt, newest).run()
+  const { meta } = await SQL.add(db, kid, jwk, createdAt, newest).run()
   return meta.changes > 0
 }
 
 /** Removes the keys that were followed by another at `time` or before. */
 export async function dropTokenKeys(db: Database, time: number): Promise<void> {
-  await db.prepare(SQL.drop).bind(time).run()
+  await SQL.drop(db, time).run()
 }

@@ -6,7 +6,8 @@
 import { logError } from '../../lib/log.ts'
 import { isPassing } from '../../lib/passing-error.ts'
 import { withRetries } from '../../lib/retry.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -16,34 +17,34 @@ export const TOMBSTONE_GRACE_MS = 60 * 60 * 1000
 /** A tombstone outlives its bytes for so long: an upload carries its key for seven days. */
 export const REMOVED_KEPT_MS = 8 * DAY_MS
 
-const SQL = {
-  bury: `
+const SQL = statements('tombstones', {
+  bury: sql<[storageKey: string, deleteAfter: number]>(`
     INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
     SELECT ?1, ?2
     WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE storage_key = ?1)
-      AND NOT EXISTS (SELECT 1 FROM manifests WHERE storage_key = ?1)`,
-  claim: `
+      AND NOT EXISTS (SELECT 1 FROM manifests WHERE storage_key = ?1)`),
+  claim: sql<[now: number, limit: number], { storage_key: string }>(`
     UPDATE tombstones SET claimed_at = ifnull(claimed_at, ?1) WHERE storage_key IN (
       SELECT storage_key FROM tombstones
       WHERE removed_at IS NULL AND delete_after <= ?1
         AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.storage_key = tombstones.storage_key)
         AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.storage_key = tombstones.storage_key)
       ORDER BY delete_after LIMIT ?2)
-    RETURNING storage_key`,
-  noteRemoved: `
+    RETURNING storage_key`),
+  noteRemoved: sql<[keys: string, now: number]>(`
     UPDATE tombstones SET removed_at = ?2
-    WHERE storage_key IN (SELECT value FROM json_each(?1))`,
-  forget: `
+    WHERE storage_key IN (SELECT value FROM json_each(?1))`),
+  forget: sql<[before: number, limit: number]>(`
     DELETE FROM tombstones WHERE storage_key IN (
-      SELECT storage_key FROM tombstones WHERE removed_at <= ?1 ORDER BY removed_at LIMIT ?2)`,
-} as const
+      SELECT storage_key FROM tombstones WHERE removed_at <= ?1 ORDER BY removed_at LIMIT ?2)`),
+})
 
 /**
  * The statement that buries freshly written bytes unless a row took them: when two pushes of the same content race, the
  * loser's object is not needed.
  */
-export function buryUnlessTaken(db: Database, storageKey: string, now: number): Statement {
-  return db.prepare(SQL.bury).bind(storageKey, now + TOMBSTONE_GRACE_MS)
+export function buryUnlessTaken(db: Database, storageKey: string, now: number): Query<never> {
+  return SQL.bury(db, storageKey, now + TOMBSTONE_GRACE_MS)
 }
 
 /**
@@ -70,7 +71,7 @@ export async function buryOnError<T>(
 
 /** Claims up to `limit` tombstones that are due. Returns the storage keys whose bytes are to go, with those that were claimed before. */
 export async function claimTombstones(db: Database, now: number, limit: number): Promise<string[]> {
-  const { results } = await db.prepare(SQL.claim).bind(now, limit).all<{ storage_key: string }>()
+  const { results } = await SQL.claim(db, now, limit).all()
   return results.map((row) => row.storage_key)
 }
 
@@ -80,10 +81,10 @@ export async function noteRemoved(
   keys: readonly string[],
   now: number,
 ): Promise<void> {
-  await db.prepare(SQL.noteRemoved).bind(JSON.stringify(keys), now).run()
+  await SQL.noteRemoved(db, JSON.stringify(keys), now).run()
 }
 
 /** The statement that forgets up to `limit` tombstones whose bytes went so long ago that no request carries their keys any more. */
-export function forgetTombstones(db: Database, now: number, limit: number): Statement {
-  return db.prepare(SQL.forget).bind(now - REMOVED_KEPT_MS, limit)
+export function forgetTombstones(db: Database, now: number, limit: number): Query<never> {
+  return SQL.forget(db, now - REMOVED_KEPT_MS, limit)
 }

@@ -1,6 +1,7 @@
 /** What keeps a manifest or a blob from being deleted: the manifests of the repository that refer to it. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
 /** Told of at most: holders, and tags of each. */
 export const TOLD = 20
@@ -25,10 +26,24 @@ const holders = (table: string, column: string) => `
         AND tags.digest = walk.digest WHERE walk.holder = holder.digest) AS tagged
     FROM holder`
 
-const SQL = {
-  ofManifest: holders('manifest_children', 'child_digest'),
-  ofBlob: holders('manifest_blobs', 'blob_digest'),
-  above: `
+interface HolderRow {
+  digest: Digest
+  /** A JSON array. */
+  tags: string
+  tagged: 0 | 1
+}
+
+const SQL = statements('holders', {
+  ofManifest: sql<[repository: string, digest: Digest], HolderRow>(
+    holders('manifest_children', 'child_digest'),
+  ),
+  ofBlob: sql<[repository: string, digest: Digest], HolderRow>(
+    holders('manifest_blobs', 'blob_digest'),
+  ),
+  above: sql<
+    [repository: string, digest: Digest, limit: number],
+    { digest: Digest; tags: string }
+  >(`
     WITH RECURSIVE walk (repository_id, digest) AS (
       SELECT id, ?2 FROM repositories WHERE name = ?1
       UNION
@@ -39,8 +54,8 @@ const SQL = {
     SELECT digest, (SELECT json_group_array(name) FROM (
       SELECT name FROM tags WHERE tags.repository_id = walk.repository_id
         AND tags.digest = walk.digest LIMIT ${TOLD})) AS tags
-    FROM walk WHERE digest <> ?2`,
-} as const
+    FROM walk WHERE digest <> ?2`),
+})
 
 export interface Holder {
   digest: Digest
@@ -57,11 +72,8 @@ export async function findHolders(
   kind: 'manifest' | 'blob',
   digest: Digest,
 ): Promise<Holder[]> {
-  const sql = kind === 'manifest' ? SQL.ofManifest : SQL.ofBlob
-  const { results } = await db
-    .prepare(sql)
-    .bind(repository, digest)
-    .all<{ digest: Digest; tags: string; tagged: 0 | 1 }>()
+  const find = kind === 'manifest' ? SQL.ofManifest : SQL.ofBlob
+  const { results } = await find(db, repository, digest).all()
   return results.map(({ digest, tags, tagged }) => ({
     digest,
     tags: JSON.parse(tags),
@@ -76,9 +88,6 @@ export async function findAbove(
   digest: Digest,
   limit: number,
 ): Promise<Pick<Holder, 'digest' | 'tags'>[]> {
-  const { results } = await db
-    .prepare(SQL.above)
-    .bind(repository, digest, limit + 1)
-    .all<{ digest: Digest; tags: string }>()
+  const { results } = await SQL.above(db, repository, digest, limit + 1).all()
   return results.map(({ digest, tags }) => ({ digest, tags: JSON.parse(tags) }))
 }

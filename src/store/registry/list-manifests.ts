@@ -1,6 +1,7 @@
 /** The list of all manifests of a repository, those without a tag, too. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
 /** Tags told of each manifest at most. */
 export const TAGS_LISTED = 20
@@ -8,8 +9,8 @@ export const TAGS_LISTED = 20
 /** To see whether a tag leads to a manifest, so many manifests are looked at, itself and those above it: a page stays bounded. */
 const LOOKED_AT = 50
 
-const SQL = {
-  list: `
+const SQL = statements('list-manifests', {
+  list: sql<[repository: string, last: string, limit: number], Row>(`
     SELECT manifests.digest, manifests.media_type, manifests.artifact_type, manifests.subject_digest,
       manifests.size, manifests.pushed_at,
       (SELECT json_group_array(name) FROM (
@@ -30,8 +31,8 @@ const SQL = {
     FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.name = ?1 AND manifests.digest > ?2
-    ORDER BY manifests.digest LIMIT ?3`,
-} as const
+    ORDER BY manifests.digest LIMIT ?3`),
+})
 
 export interface ListedManifest {
   digest: Digest
@@ -66,7 +67,7 @@ export async function listManifests(
   last: string,
   limit: number,
 ): Promise<ListedManifest[]> {
-  const { results } = await db.prepare(SQL.list).bind(repository, last, limit).all<Row>()
+  const { results } = await SQL.list(db, repository, last, limit).all()
   return results.map((row) => ({
     digest: row.digest,
     mediaType: row.media_type,

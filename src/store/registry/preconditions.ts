@@ -3,8 +3,17 @@
  * applied and comes again fails before it comes to them, at the id of its event: see change.ts.
  */
 import type { Preconditions } from '../../lib/conditional.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import type { OutboxEvent } from '../events/outbox.ts'
+
+type Checked = [
+  eventId: string,
+  repository: string,
+  subject: string,
+  ifMatch: string | null,
+  ifNoneMatch: string | null,
+]
 
 /** An event without its JSON is refused by the schema: the whole batch fails. */
 const unless = (current: string) => `
@@ -16,16 +25,20 @@ const unless = (current: string) => `
       OR EXISTS (
         SELECT 1 FROM current, json_each(?5) AS wanted WHERE wanted.value IN ('*', current.digest)))`
 
-const SQL = {
-  unlessTag: unless(`
+const SQL = statements('preconditions', {
+  unlessTag: sql<Checked>(
+    unless(`
       SELECT tags.digest FROM repositories
       JOIN tags ON tags.repository_id = repositories.id
       WHERE repositories.name = ?2 AND tags.name = ?3`),
-  unlessManifest: unless(`
+  ),
+  unlessManifest: sql<Checked>(
+    unless(`
       SELECT manifests.digest FROM repositories
       JOIN manifests ON manifests.repository_id = repositories.id
       WHERE repositories.name = ?2 AND manifests.digest = ?3`),
-} as const
+  ),
+})
 
 /** What the request's path names: that is what its preconditions are about. */
 export type Subject = { tag: string } | { digest: string }
@@ -40,14 +53,18 @@ export function checkPreconditions(
   repository: string,
   subject: Subject,
   { ifMatch, ifNoneMatch }: Preconditions,
-): Statement[] {
+): Query<never>[] {
   if (ifMatch === null && ifNoneMatch === null) return []
-  const lists = [ifMatch, ifNoneMatch].map((list) => list && JSON.stringify(list))
+  const lists = [asList(ifMatch), asList(ifNoneMatch)] as const
   return [
     'tag' in subject
-      ? db.prepare(SQL.unlessTag).bind(event.id, repository, subject.tag, ...lists)
-      : db.prepare(SQL.unlessManifest).bind(event.id, repository, subject.digest, ...lists),
+      ? SQL.unlessTag(db, event.id, repository, subject.tag, ...lists)
+      : SQL.unlessManifest(db, event.id, repository, subject.digest, ...lists),
   ]
+}
+
+function asList(condition: Preconditions['ifMatch']): string | null {
+  return condition && JSON.stringify(condition)
 }
 
 /** Whether a batch failed because its preconditions were not met. */

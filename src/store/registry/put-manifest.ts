@@ -10,6 +10,7 @@ import { isFallbackTag } from '../../oci/fallback-tag.ts'
 import { buryOnError, buryUnlessTaken } from '../bytes/tombstones.ts'
 import { applyChange, isForeignKeyError } from '../database/change.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 import { type OutboxEvent, recordEvent } from '../events/outbox.ts'
 import { keepEntries } from './fallback-entries.ts'
 import type { StoredManifest } from './manifests.ts'
@@ -60,25 +61,38 @@ export interface NewManifest extends StoredManifest {
  */
 export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried' | 'precondition failed'
 
-const SQL = {
+const SQL = statements('put-manifest', {
   // A manifest whose object is buried gets no digest, which the schema refuses: the whole batch fails.
-  put: `
+  put: sql<
+    [
+      repository: string,
+      digest: Digest,
+      mediaType: string,
+      artifactType: string | null,
+      subject: Digest | null,
+      annotations: string | null,
+      size: number,
+      payload: string | null,
+      storageKey: string | null,
+      now: number,
+    ]
+  >(`
     INSERT INTO manifests (repository_id, digest, media_type, artifact_type, subject_digest, annotations,
       size, payload, storage_key, created_at, pushed_at)
     SELECT id, iif(EXISTS (SELECT 1 FROM tombstones WHERE storage_key = ?9), NULL, ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10 FROM repositories WHERE name = ?1
     ON CONFLICT (repository_id, digest) DO UPDATE SET
       media_type = excluded.media_type, artifact_type = excluded.artifact_type,
-      pushed_at = excluded.pushed_at`,
+      pushed_at = excluded.pushed_at`),
   // What is not there, or not of that size, gets no digest, which the schema refuses: the whole batch fails. So it does, by the
   // foreign key, for a blob that is in other repositories only. OR IGNORE would pass over a digest that is null.
-  referToBlobs: `
+  referToBlobs: sql<[repository: string, digest: Digest, blobs: string]>(`
     INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
     SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
     FROM repositories JOIN json_each(?3) AS wanted
     LEFT JOIN blobs ON blobs.digest = wanted.value ->> 0
     WHERE repositories.name = ?1
-    ON CONFLICT DO NOTHING`,
-  referToChildren: `
+    ON CONFLICT DO NOTHING`),
+  referToChildren: sql<[repository: string, digest: Digest, children: string]>(`
     INSERT INTO manifest_children (repository_id, manifest_digest, child_digest)
     SELECT repositories.id, ?2, CASE WHEN child.size = wanted.value ->> 1
       AND child.media_type = wanted.value ->> 2 THEN child.digest END
@@ -88,10 +102,10 @@ const SQL = {
     WHERE repositories.name = ?1 AND (child.digest IS NOT NULL OR NOT EXISTS (
       SELECT 1 FROM repository_blobs WHERE repository_blobs.repository_id = repositories.id
         AND repository_blobs.digest = wanted.value ->> 0))
-    ON CONFLICT DO NOTHING`,
+    ON CONFLICT DO NOTHING`),
   // Those that are no manifests of the repository, and blobs of it: the rest of what the statement before takes. CROSS JOIN keeps the
   // order: to go through all blobs of the repository for each entry takes minutes.
-  referToChildrenAsBlobs: `
+  referToChildrenAsBlobs: sql<[repository: string, digest: Digest, children: string]>(`
     INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
     SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
     FROM repositories CROSS JOIN json_each(?3) AS wanted
@@ -101,21 +115,21 @@ const SQL = {
     WHERE repositories.name = ?1 AND NOT EXISTS (
       SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id
         AND manifests.digest = wanted.value ->> 0)
-    ON CONFLICT DO NOTHING`,
-  tag: `
+    ON CONFLICT DO NOTHING`),
+  tag: sql<[repository: string, digest: Digest, tags: string, now: number]>(`
     INSERT INTO tags (repository_id, name, digest, updated_at)
     SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
     WHERE repositories.name = ?1
     ON CONFLICT (repository_id, name) DO UPDATE SET
-      digest = excluded.digest, updated_at = excluded.updated_at`,
+      digest = excluded.digest, updated_at = excluded.updated_at`),
   // A tag that would move gets no digest, which the schema refuses: the whole batch fails.
-  tagOnce: `
+  tagOnce: sql<[repository: string, digest: Digest, tags: string, now: number]>(`
     INSERT INTO tags (repository_id, name, digest, updated_at)
     SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
     WHERE repositories.name = ?1
     ON CONFLICT (repository_id, name) DO UPDATE SET
-      digest = CASE WHEN tags.digest = excluded.digest THEN tags.digest END`,
-} as const
+      digest = CASE WHEN tags.digest = excluded.digest THEN tags.digest END`),
+})
 
 /**
  * Puts a manifest with its references and tags. Where it is not `stored`, nothing is changed, as the schema refuses. An object that
@@ -140,35 +154,34 @@ export async function putManifest(
       manifest.preconditions,
     ),
     ensureRepository(db, repository, now),
-    db
-      .prepare(SQL.put)
-      .bind(
-        repository,
-        digest,
-        manifest.mediaType,
-        manifest.artifactType,
-        manifest.subject,
-        manifest.annotations,
-        manifest.size,
-        payload,
-        storageKey,
-        now,
-      ),
+    SQL.put(
+      db,
+      repository,
+      digest,
+      manifest.mediaType,
+      manifest.artifactType,
+      manifest.subject,
+      manifest.annotations,
+      manifest.size,
+      payload,
+      storageKey,
+      now,
+    ),
   ]
   const blobs = manifest.blobs.map(({ digest, size }) => [digest, size])
   for (const list of asLists(blobs)) {
-    statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, list))
+    statements.push(SQL.referToBlobs(db, repository, digest, list))
   }
   const children = manifest.children.map(({ digest, size, mediaType }) => [digest, size, mediaType])
   for (const list of asLists(children)) {
     for (const refer of [SQL.referToChildren, SQL.referToChildrenAsBlobs]) {
-      statements.push(db.prepare(refer).bind(repository, digest, list))
+      statements.push(refer(db, repository, digest, list))
     }
   }
   if (manifest.tags.length > 0) {
     const tags = JSON.stringify(manifest.tags)
     const tag = manifest.mayMoveTags ? SQL.tag : SQL.tagOnce
-    statements.push(db.prepare(tag).bind(repository, digest, tags, now))
+    statements.push(tag(db, repository, digest, tags, now))
   }
   // Of several such tags, which no client sets, the others are read when they are asked for.
   const fallback = manifest.tags.find(isFallbackTag)

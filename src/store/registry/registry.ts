@@ -1,6 +1,7 @@
 /** Which registry this database is: its storage keys begin with its id, and it judges no others. */
 import type { Database } from '../database/database.ts'
 import { Memory } from '../database/memory.ts'
+import { runBatch, sql, statements } from '../database/statement.ts'
 
 /**
  * A restored database takes a new id, and isolates hear of it within this time. What they write under the old one until then is
@@ -8,22 +9,25 @@ import { Memory } from '../database/memory.ts'
  */
 const REMEMBERED_MS = 5 * 60_000
 
-const SQL = {
-  id: `SELECT id FROM registry WHERE one = 1`,
+const SQL = statements('registry', {
+  id: sql<[], { id: string }>(`SELECT id FROM registry WHERE one = 1`),
   // Compared and counted up in one statement: another run of the sweep may be at work.
-  nextEpoch: `
+  nextEpoch: sql<
+    [id: string, last: number | null, lastMark: string | null, mark: string],
+    { epoch: number }
+  >(`
     UPDATE registry SET epoch = epoch + 1, epoch_mark = ?4
     WHERE one = 1 AND id = ?1 AND (?2 < epoch OR (?2 = epoch AND ?3 = epoch_mark))
-    RETURNING epoch`,
-  takeNewId: `
+    RETURNING epoch`),
+  takeNewId: sql<[id: string, now: number]>(`
     UPDATE registry SET id = lower(hex(randomblob(8))), since = ?2, epoch = 0, epoch_mark = ''
-    WHERE one = 1 AND id = ?1`,
-  beginOrphanSweep: `
+    WHERE one = 1 AND id = ?1`),
+  beginOrphanSweep: sql<[oldId: string, since: number]>(`
     UPDATE orphan_sweep SET run_date = date(?2 / 1000, 'unixepoch'), look = 0, last_key = '',
       seen = 0, orphans = 0, stopped_at = NULL, allowed_day = NULL
     WHERE one = 1
-      AND EXISTS (SELECT 1 FROM registry WHERE one = 1 AND since = ?2 AND id <> ?1)`,
-} as const
+      AND EXISTS (SELECT 1 FROM registry WHERE one = 1 AND since = ?2 AND id <> ?1)`),
+})
 
 const ids = new Memory<string>(REMEMBERED_MS)
 
@@ -34,7 +38,7 @@ export function registryId(db: Database): Promise<string> {
 
 /** The registry's id, as it is now. */
 export async function readRegistryId(db: Database): Promise<string> {
-  const row = await db.prepare(SQL.id).first<{ id: string }>()
+  const row = await SQL.id(db).first()
   if (row === null) throw new Error('the table registry has lost its row')
   rememberRegistryId(db, row.id)
   return row.id
@@ -62,17 +66,11 @@ export async function nextEpoch(
   last: Epoch | null,
   mark: string,
 ): Promise<number | null> {
-  const row = await db
-    .prepare(SQL.nextEpoch)
-    .bind(id, last?.number ?? null, last?.mark ?? null, mark)
-    .first<{ epoch: number }>()
+  const row = await SQL.nextEpoch(db, id, last?.number ?? null, last?.mark ?? null, mark).first()
   return row?.epoch ?? null
 }
 
 /** Gives the registry a new id in place of `id`, and a sweep that begins today. Rows keep their storage keys. */
 export async function takeNewId(db: Database, id: string, now: number): Promise<void> {
-  await db.batch([
-    db.prepare(SQL.takeNewId).bind(id, now),
-    db.prepare(SQL.beginOrphanSweep).bind(id, now),
-  ])
+  await runBatch(db, [SQL.takeNewId(db, id, now), SQL.beginOrphanSweep(db, id, now)])
 }

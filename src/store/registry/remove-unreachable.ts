@@ -2,7 +2,8 @@
 import type { Preconditions } from '../../lib/conditional.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { applyChange, isForeignKeyError } from '../database/change.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import { FIRST_SWEEP_AFTER_MS, type OutboxEvent } from '../events/outbox.ts'
 import { findAbove, type Holder, TOLD } from './holders.ts'
 import { type RemoveOutcome, removalOf } from './manifests.ts'
@@ -16,20 +17,20 @@ export const CASCADE_AT_MOST = 1000
 const TRIES = 3
 
 /** ?1 is the repository, ?2 a JSON array of digests. */
-const SQL = {
+const SQL = statements('remove-unreachable', {
   // An event without its action is refused by the schema: the whole batch fails. The tags themselves would go with their manifest.
-  unlessTagged: `
+  unlessTagged: sql<[repository: string, digests: string, eventId: string]>(`
     UPDATE events SET action = NULL
     WHERE id = ?3 AND EXISTS (
       SELECT 1 FROM repositories JOIN json_each(?2) AS wanted
       JOIN tags ON tags.repository_id = repositories.id AND tags.digest = wanted.value
-      WHERE repositories.name = ?1)`,
+      WHERE repositories.name = ?1)`),
   // RESTRICT acts within a statement, too: the references go before what they refer to.
-  letGo: `
+  letGo: sql<[repository: string, digests: string]>(`
     DELETE FROM manifest_children
     WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
-      AND manifest_digest IN (SELECT value FROM json_each(?2))`,
-} as const
+      AND manifest_digest IN (SELECT value FROM json_each(?2))`),
+})
 
 /**
  * Why nothing is changed: it would be more than 1,000 manifests; pushes came each time; or tags reach the manifest through these
@@ -85,12 +86,16 @@ async function removeTogether(
   }
 }
 
-function removeAbove(db: Database, event: OutboxEvent, digests: readonly Digest[]): Statement[] {
+function removeAbove(
+  db: Database,
+  event: OutboxEvent,
+  digests: readonly Digest[],
+): Query<unknown>[] {
   const { repository } = event.target
   const list = JSON.stringify(digests)
   return [
-    db.prepare(SQL.unlessTagged).bind(repository, list, event.id),
-    db.prepare(SQL.letGo).bind(repository, list),
+    SQL.unlessTagged(db, repository, list, event.id),
+    SQL.letGo(db, repository, list),
     ...removeListed(db, event, digests, Date.parse(event.timestamp) + FIRST_SWEEP_AFTER_MS),
   ]
 }

@@ -5,19 +5,20 @@
 
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
 /**
  * `walk` takes one seek a step, so that its rows come in order. ?1 is a JSON array of [from, to, depth]: names from `from` and
  * below `to`; where `depth` is not null, only those without a slash after so many characters, and from a name that has one the
  * walk leaps over all that begin like it ('0' is the character after '/'). ' ' comes before all that names are made of.
  */
-const SQL = {
-  all: `
+const SQL = statements('visible-repositories', {
+  all: sql<[last: string, limit: number, contains: string], { name: string }>(`
     SELECT name FROM repositories
     WHERE name > ?1 AND instr(name, ?3) > 0
       AND EXISTS (SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id)
-    ORDER BY name LIMIT ?2`,
-  walk: `
+    ORDER BY name LIMIT ?2`),
+  walk: sql<[spans: string, limit: number, contains: string], { name: string }>(`
     WITH RECURSIVE walk (span, depth, name) AS (
       SELECT -1, NULL, NULL
       UNION ALL
@@ -40,8 +41,8 @@ const SQL = {
       AND EXISTS (
         SELECT 1 FROM repositories JOIN manifests ON manifests.repository_id = repositories.id
         WHERE repositories.name = walk.name)
-    LIMIT ?2`,
-} as const
+    LIMIT ?2`),
+})
 
 /** Greater than every name: '{' is the character after 'z'. */
 const END = '{'
@@ -65,9 +66,9 @@ export async function listVisibleRepositories(
 ): Promise<string[]> {
   const statement =
     patterns === null || patterns.includes('**')
-      ? db.prepare(SQL.all).bind(last, limit, contains)
-      : db.prepare(SQL.walk).bind(JSON.stringify(spansAfter(last, patterns)), limit, contains)
-  const { results } = await statement.all<{ name: string }>()
+      ? SQL.all(db, last, limit, contains)
+      : SQL.walk(db, JSON.stringify(spansAfter(last, patterns)), limit, contains)
+  const { results } = await statement.all()
   return results.map(({ name }) => name)
 }
 

@@ -1,4 +1,4 @@
-/** Access tokens as they are made, listed and revoked; what a login asks of them is in credentials.ts. */
+/** Creating, listing and revoking access tokens. Logins read them in credentials.ts. */
 
 import type { Database } from '../database/database.ts'
 import { runBatch, sql, statements } from '../database/statement.ts'
@@ -6,10 +6,10 @@ import { type ChangedBy, noteChange } from './audit.ts'
 import type { Grant } from './grants.ts'
 import { grantToNew } from './manage-grants.ts'
 
-/** Tokens of one account, those included that are revoked or expired, and still listed. */
+/** Tokens of one account at most. Revoked and expired tokens count for as long as they are listed. */
 export const TOKENS_PER_ACCOUNT_MAX = 1000
 
-/** For so long a token is listed after it was revoked or has expired. */
+/** A token stays in the list for this time after its revocation or expiry. */
 const DEAD_TOKENS_KEPT_MS = 90 * 24 * 60 * 60 * 1000
 
 const TOKEN = `
@@ -27,7 +27,7 @@ const SQL = statements('access-tokens', {
   find: sql<[id: string], Row>(`
     ${TOKEN} FROM access_tokens CROSS JOIN accounts ON accounts.id = access_tokens.account_id
     WHERE access_tokens.id = ?1`),
-  // The name of a token that is of use no more may be given again.
+  // Makes room: removes old dead tokens, and a dead token of the same name.
   clear: sql<[account: string, name: string, now: number, deadBefore: number]>(`
     DELETE FROM access_tokens
     WHERE account_id = (SELECT id FROM accounts WHERE name = ?1)
@@ -59,16 +59,16 @@ const SQL = statements('access-tokens', {
   ),
 })
 
-/** Greater than the name of any account. */
+/** Sorts after every account name. */
 const END = '{'
 
 /** Times are milliseconds since the epoch. */
 export interface AccessToken {
   id: string
-  /** The name of its owner. */
+  /** The name of the owner. */
   account: string
   name: string
-  /** What it is limited to; null where it may do all that its owner may. */
+  /** The grants that limit it; null if it may do everything that its owner may. */
   grants: readonly Grant[] | null
   createdAt: number
   expiresAt: number | null
@@ -77,9 +77,9 @@ export interface AccessToken {
 }
 
 export interface TokensWanted {
-  /** Of this account alone. */
+  /** Only tokens of this account; null for all. */
   account: string | null
-  /** After this token; null begins at the first. */
+  /** The list begins after this token; null for the beginning. */
   last: { account: string; name: string } | null
   limit: number
 }
@@ -96,7 +96,7 @@ interface Row {
   grants: string
 }
 
-/** By the account's name, then by the token's. */
+/** In the order of account names, then of token names. */
 export async function listAccessTokens(
   db: Database,
   { account, last, limit }: TokensWanted,
@@ -116,7 +116,7 @@ export type NewAccessToken = Pick<AccessToken, 'account' | 'name' | 'grants' | '
   secretHash: string
 }
 
-/** The token; or why there is none: its owner does not exist, has a token of this name, or as many as an account may have. */
+/** Returns the token, or the reason why there is none: the owner does not exist, has a token of this name, or has too many tokens. */
 export async function createAccessToken(
   db: Database,
   by: ChangedBy,
@@ -163,7 +163,7 @@ export async function createAccessToken(
   return tokens < TOKENS_PER_ACCOUNT_MAX ? 'name taken' : 'too many'
 }
 
-/** Ends the token for good. It stays in the list for a while. */
+/** Ends the token for good. It stays in the list for 90 days. */
 export async function revokeAccessToken(
   db: Database,
   by: ChangedBy,

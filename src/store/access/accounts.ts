@@ -1,4 +1,4 @@
-/** Accounts as the administration API manages them; what a login asks of them is in credentials.ts. */
+/** Accounts in the administration API. Logins read them in credentials.ts. */
 
 import type { Database } from '../database/database.ts'
 import { type Query, runBatch, sql, statements } from '../database/statement.ts'
@@ -27,7 +27,7 @@ const SQL = statements('accounts', {
 
 export interface Account {
   name: string
-  /** A robot has none: it has access tokens alone. */
+  /** False for a robot, which has access tokens only. */
   hasPassword: boolean
   disabled: boolean
   /** Milliseconds since the epoch. */
@@ -41,7 +41,7 @@ interface Row {
   created_at: number
 }
 
-/** Up to `limit` accounts by name, after the name `last` ('' begins at the first). */
+/** Up to `limit` accounts in the order of names, after the name `last` ('' for the beginning). */
 export async function listAccounts(db: Database, last: string, limit: number): Promise<Account[]> {
   const { results } = await SQL.list(db, last, limit).all()
   return results.map(accountOf)
@@ -52,7 +52,7 @@ export async function findAccount(db: Database, name: string): Promise<Account |
   return row && accountOf(row)
 }
 
-/** @returns null where there is an account of this name already */
+/** @returns null if an account of this name exists */
 export async function createAccount(
   db: Database,
   by: ChangedBy,
@@ -68,12 +68,12 @@ export async function createAccount(
 }
 
 export interface AccountChanges {
-  /** Null takes the password away. */
+  /** Null removes the password. */
   passwordHash?: string | null | undefined
   disabled?: boolean | undefined
 }
 
-/** @returns the account as it is then; null where there is none */
+/** @returns the account after the change; null if it does not exist */
 export async function updateAccount(
   db: Database,
   by: ChangedBy,
@@ -101,8 +101,8 @@ export async function updateAccount(
 }
 
 /**
- * Ends all bearer and refresh tokens that were given out to the account. A new password and disabling do that too (by triggers).
- * @returns false where there is no such account
+ * Ends all bearer and refresh tokens of the account. Triggers do the same when the password changes or the account is disabled.
+ * @returns false if the account does not exist
  */
 export async function endSession(db: Database, by: ChangedBy, name: string): Promise<boolean> {
   const [ended] = await runBatch(db, [
@@ -112,7 +112,7 @@ export async function endSession(db: Database, by: ChangedBy, name: string): Pro
   return ended.meta.changes !== 0
 }
 
-/** Its access tokens and all grants of both go with it. Returns false where there is no such account. */
+/** Removes the account, its access tokens, and the grants of both. Returns false if the account does not exist. */
 export async function removeAccount(db: Database, by: ChangedBy, name: string): Promise<boolean> {
   const [, noted] = await runBatch(db, [
     SQL.remove(db, name),

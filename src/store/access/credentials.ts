@@ -1,14 +1,14 @@
-/** What a login is checked against, each in one query with the grants that it brings. Times are milliseconds since the epoch. */
+/** The credentials that logins are checked against, each in one query with its grants. Times are milliseconds since the epoch. */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
 import type { Grant } from './grants.ts'
 
 export interface AccountCredentials {
-  /** Null for an account that has access tokens alone. */
+  /** Null for an account that has access tokens only. */
   passwordHash: string | null
   disabled: boolean
   session: string
-  /** The account's own, and those of everybody. */
+  /** The grants of the account and those of everybody. */
   grants: readonly Grant[]
 }
 
@@ -21,9 +21,9 @@ export interface TokenCredentials {
   expiresAt: number | null
   revokedAt: number | null
   lastUsedAt: number | null
-  /** Its owner's, and those of everybody. */
+  /** The grants of the owner and those of everybody. */
   grants: readonly Grant[]
-  /** Its own; null where it is not limited to them. */
+  /** The grants that limit the token; null if it is not limited. */
   limit: readonly Grant[] | null
 }
 
@@ -85,7 +85,7 @@ const SQL = statements('credentials', {
       AND revoked_at IS NULL AND ifnull(expires_at > ?3, 1)`),
   anonymous: sql<[], { grants: string }>(`SELECT ${grantsOf(EVERYBODY)} AS grants`),
   used: sql<[id: string, now: number]>(`UPDATE access_tokens SET last_used_at = ?2 WHERE id = ?1`),
-  // By the key, which begins at 1: it looks at one row, where `FROM accounts` alone would be a scan.
+  // Ids begin at 1. The condition makes it a search by key that ends at the first row, not a scan.
   anyAccount: sql<[], { id: number }>(`SELECT id FROM accounts WHERE id > 0 LIMIT 1`),
 })
 
@@ -100,7 +100,7 @@ export async function findAccount(db: Database, name: string): Promise<AccountCr
   }
 }
 
-/** The token of this secret, if the account of the name `owner` has it. */
+/** The token with this secret, if the account `owner` has it. */
 export function findTokenBySecret(
   db: Database,
   owner: string,
@@ -134,7 +134,7 @@ async function findToken(query: Query<TokenRow>): Promise<TokenCredentials | nul
   }
 }
 
-/** The session of an account, or of `<account>/<token>`, that can log in at `now`; null for any other. */
+/** The session of `<account>` or of `<account>/<token>`; null if the subject cannot log in at `now`. */
 export async function findSession(
   db: Database,
   subject: string,
@@ -148,7 +148,7 @@ export async function findSession(
   return (await statement.first())?.session ?? null
 }
 
-/** What everybody may do. */
+/** The grants of everybody. */
 export async function anonymousGrants(db: Database): Promise<readonly Grant[]> {
   const row = await SQL.anonymous(db).first()
   return parseGrants(row?.grants ?? '[]')

@@ -1,6 +1,6 @@
 /**
- * Failed logins in the audit log: one row for each hour, client network and account name, with their number. Strangers can make
- * them, so the guard of logins bounds how many one network gets, and the rows are kept for 90 days only.
+ * Failed logins in the audit log: one row with a count for each hour, client network and account name. Strangers can cause these
+ * rows, so the guard of logins limits their number for one network, and they are kept for 90 days only.
  */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
@@ -19,12 +19,12 @@ const SQL = statements('failed-logins', {
 const HOUR_MS = 60 * 60 * 1000
 const KEPT_MS = 90 * 24 * HOUR_MS
 
-/** People type passwords where the name belongs: only what can be an account's name is written down. */
+/** People type passwords into the field for the name, so only text that can be an account's name is recorded. */
 const ACCOUNT_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
 /**
  * Counts one failed login in the row of its hour.
- * @param network the client's address, or of IPv6 its /64; '' where it is not known
+ * @param network the client's IPv4 address, or the /64 of its IPv6 address; '' if it is unknown
  */
 export async function noteFailedLogin(
   db: Database,
@@ -32,12 +32,12 @@ export async function noteFailedLogin(
   network: string,
   now: number,
 ): Promise<void> {
-  // Without an address nothing bounds the number of names.
+  // The guard limits the number of names by network, so without one no name is recorded.
   const target = network !== '' && ACCOUNT_NAME.test(name) ? name : ''
   await SQL.note(db, now - (now % HOUR_MS), network, target).run()
 }
 
-/** Removes up to `limit` of the rows that are over 90 days old. */
+/** Removes up to `limit` rows that are more than 90 days old. */
 export function forgetFailedLogins(db: Database, now: number, limit: number): Query<never> {
   return SQL.forget(db, now - KEPT_MS, limit)
 }

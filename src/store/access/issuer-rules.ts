@@ -1,4 +1,4 @@
-/** The trust rules of one issuer, as they are read to judge an ID token; the administration API changes them. */
+/** The trust rules of one issuer, which decide whether an ID token is accepted. The administration API changes them. */
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
 import type { Grant } from './grants.ts'
@@ -13,7 +13,7 @@ export interface TrustRule {
 
 export interface IssuerRules {
   rules: TrustRule[]
-  /** What everybody may do; not read where there are no rules. */
+  /** The grants of everybody; empty if the issuer has no rules. */
   anonymous: Grant[]
 }
 
@@ -40,7 +40,7 @@ const SQL = statements('issuer-rules', {
     WHERE principal_kind = 'anonymous' AND EXISTS (SELECT 1 FROM trust_rules WHERE issuer = ?1)`),
 })
 
-/** In one query. `issuer` is compared as it is written. */
+/** Reads all in one query. `issuer` must match exactly. */
 export async function rulesOfIssuer(db: Database, issuer: string): Promise<IssuerRules> {
   const { results } = await SQL.rules(db, issuer).all()
   const rules = new Map<string, TrustRule>()

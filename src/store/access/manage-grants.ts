@@ -1,4 +1,4 @@
-/** Grants as the administration API manages them; what a request is decided by is read elsewhere (credentials.ts). */
+/** Grants in the administration API. Logins read them in credentials.ts. */
 
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
 import type { Database } from '../database/database.ts'
@@ -8,7 +8,7 @@ import { ACTIONS, type Action, type Grant, type Principal, type PrincipalKind } 
 
 type GrantKey = [kind: PrincipalKind, principal: string, pattern: RepositoryPattern]
 
-/** `after` is the pattern of the last grant, `only` that of all. */
+/** The first three values are the key of the grant before the page. `only` is the pattern of all grants wanted; null for any. */
 type GrantPage = [
   kind: string,
   principal: string,
@@ -59,11 +59,11 @@ export interface StoredGrant extends Grant {
 }
 
 export interface GrantsWanted {
-  /** Of this principal alone. */
+  /** Only grants of this principal; null for all. */
   principal: Principal | null
-  /** Of this very pattern alone. */
+  /** Only grants on exactly this pattern; null for all. */
   pattern: string | null
-  /** After this grant; null begins at the first. */
+  /** The list begins after this grant; null for the beginning. */
   last: { principal: Principal; pattern: string } | null
   limit: number
 }
@@ -77,7 +77,7 @@ interface Row {
   created_at: number
 }
 
-/** By kind and name of the principal, then by pattern. */
+/** In the order of kinds, names and patterns. */
 export async function listGrants(
   db: Database,
   { principal, pattern, last, limit }: GrantsWanted,
@@ -89,8 +89,8 @@ export async function listGrants(
 }
 
 /**
- * Gives the principal these actions on the pattern, instead of those that it had on it.
- * @returns null where there is no such principal
+ * Gives the principal these actions on the pattern, in place of those that it had.
+ * @returns null if the principal does not exist
  */
 export async function putGrant(
   db: Database,
@@ -112,7 +112,7 @@ export async function putGrant(
   return row === undefined ? null : grantOf(row)
 }
 
-/** Returns false where there is no such grant. */
+/** Returns false if the grant does not exist. */
 export async function removeGrant(
   db: Database,
   by: ChangedBy,
@@ -130,8 +130,8 @@ export async function removeGrant(
 }
 
 /**
- * Gives a new principal its grants, no two of one pattern. Stands in a batch directly after noteChange: where the principal was
- * not made, nothing was noted, and nothing is granted.
+ * Gives a new principal its grants, each on another pattern. Stands in the batch directly after `noteChange`, and grants nothing if
+ * that recorded nothing: then the principal was not created.
  */
 export function grantToNew(
   db: Database,
@@ -142,7 +142,7 @@ export function grantToNew(
   return SQL.putAll(db, kind, name, JSON.stringify(grants), now)
 }
 
-/** One grant for each pattern, with all actions that the given ones have on it. */
+/** Merges the grants on the same pattern into one with all their actions. */
 export function mergeGrants(grants: readonly Grant[]): Grant[] {
   const merged = new Map<string, Action[]>()
   for (const { pattern, actions } of grants) {

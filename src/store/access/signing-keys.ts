@@ -1,10 +1,10 @@
-/** Keys that the registry makes for itself on first use and keeps in D1, so that no operator has to. */
+/** Keys that the registry creates on first use and keeps in D1, so that the operator has nothing to set up. */
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
 import { rememberRegistryId } from '../registry/registry.ts'
 
 const SQL = statements('signing-keys', {
-  // Who needs a key will need the registry's id, too.
+  // The caller will need the registry's id, too.
   find: sql<[name: string], { id: string; key: string | null }>(`
     SELECT registry.id, signing_keys.key FROM registry
     LEFT JOIN signing_keys ON signing_keys.name = ?1 WHERE registry.one = 1`),
@@ -14,7 +14,7 @@ const SQL = statements('signing-keys', {
     RETURNING key`),
 })
 
-/** The HMAC-SHA256 key of this name; the same for every Worker that shares the database. */
+/** The HMAC-SHA256 key of this name. Every Worker that shares the database has the same one. */
 export async function signingKey(db: Database, name: string): Promise<CryptoKey> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const bytes = await readKey(db, name)

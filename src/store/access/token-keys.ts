@@ -1,4 +1,4 @@
-/** The private keys that sign tokens, in D1: every Worker that shares the database signs with the same one. */
+/** The private keys that sign tokens. They are in D1, so that every Worker that shares the database signs with the same one. */
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
 
@@ -21,15 +21,15 @@ export interface StoredTokenKey {
   createdAt: number
 }
 
-/** The newest first. */
+/** All keys, the newest first. */
 export async function listTokenKeys(db: Database): Promise<StoredTokenKey[]> {
   const { results } = await SQL.list(db).all()
   return results.map(({ kid, jwk, created_at }) => ({ kid, jwk, createdAt: created_at }))
 }
 
 /**
- * Adds a key after the one of `newest` (null: as the first), unless another was added meanwhile: of several Workers that make
- * one at the same time, one wins. Returns whether it was this one.
+ * Adds a key if the newest one is of the time `newest` (null: if there is none). If several Workers add a key at the same time, one
+ * succeeds. Returns whether it was this one.
  */
 export async function addTokenKey(
   db: Database,
@@ -40,7 +40,7 @@ export async function addTokenKey(
   return meta.changes > 0
 }
 
-/** Removes the keys that were followed by another at `time` or before. */
+/** Removes each key that has a successor of `time` or earlier. */
 export async function dropTokenKeys(db: Database, time: number): Promise<void> {
   await SQL.drop(db, time).run()
 }

@@ -1,4 +1,4 @@
-/** Trust rules as the administration API manages them; what an ID token is judged by is in issuer-rules.ts. */
+/** Trust rules in the administration API. The check of an ID token reads them in issuer-rules.ts. */
 
 import type { Database } from '../database/database.ts'
 import { runBatch, sql, statements } from '../database/statement.ts'
@@ -25,9 +25,9 @@ export interface NewTrustRule {
   name: string
   issuer: string
   audience: string
-  /** From a claim's name to the pattern of its text. */
+  /** Maps a claim's name to the pattern that its text must match. */
   claims: Record<string, string>
-  /** No two of one pattern. */
+  /** Each has another pattern. */
   grants: readonly Grant[]
 }
 
@@ -45,7 +45,7 @@ interface Row {
   grants: string
 }
 
-/** Up to `limit` rules by name, after the name `last` ('' begins at the first). */
+/** Up to `limit` rules in the order of names, after the name `last` ('' for the beginning). */
 export async function listTrustRules(
   db: Database,
   last: string,
@@ -60,7 +60,7 @@ export async function findTrustRule(db: Database, name: string): Promise<StoredT
   return row && ruleOf(row)
 }
 
-/** @returns null where there is a rule of this name already */
+/** @returns null if a rule of this name exists */
 export async function createTrustRule(
   db: Database,
   by: ChangedBy,
@@ -79,7 +79,7 @@ export async function createTrustRule(
   return created.meta.changes === 0 ? null : { ...rule, createdAt: by.at }
 }
 
-/** Its grants go with it. Returns false where there is no such rule. */
+/** Removes the rule and its grants. Returns false if the rule does not exist. */
 export async function removeTrustRule(db: Database, by: ChangedBy, name: string): Promise<boolean> {
   const [, noted] = await runBatch(db, [
     SQL.remove(db, name),

@@ -1,29 +1,29 @@
-/** How far the orphan sweep is, and the orphans among storage keys. */
+/** The position of the orphan sweep, and the search for orphans among storage keys. */
 import type { Database } from '../database/database.ts'
 import { runBatch, sql, statements } from '../database/statement.ts'
 
-/** Where the sweep is. Days and dates are yyyy-mm-dd, in UTC. */
+/** The position of the sweep. Days and dates are yyyy-mm-dd in UTC. */
 export interface SweepPosition {
-  /** The date whose looks are under way. */
+  /** The date of the run. */
   runDate: string
-  /** Which of its looks: see maintenance/sweep-orphans.ts. */
+  /** The number of the look within the run: see maintenance/sweep-orphans.ts. */
   look: number
-  /** The last key that this look has seen; '' at its beginning. */
+  /** The last key that the look has seen; '' at the beginning. */
   lastKey: string
-  /** Objects that the sweep has seen of the day that it looks at, and orphans among them. */
+  /** Objects of the day that the look has seen so far, and orphans among them. */
   seen: number
   orphans: number
 }
 
 export interface OrphanSweep extends SweepPosition {
   registryId: string
-  /** When the registry took this id. */
+  /** The time when the registry took this id. */
   since: number
-  /** A day whose orphans may go however many they are; set by the operator. */
+  /** A day whose orphans may all be buried, however many they are. The operator sets it. */
   allowedDay: string | null
 }
 
-/** True of a key that no row names. A tombstone whose bytes are gone does not count: here they are. */
+/** True for a key that no row names. A tombstone of removed bytes does not count, because the object exists. */
 const IS_ORPHAN = `
   NOT EXISTS (SELECT 1 FROM blobs WHERE storage_key = value)
   AND NOT EXISTS (SELECT 1 FROM manifests WHERE storage_key = value)
@@ -58,13 +58,13 @@ export async function readOrphanSweep(db: Database): Promise<OrphanSweep> {
   return row
 }
 
-/** Those of `keys` that neither a row nor a tombstone names. */
+/** The keys among `keys` that neither a row nor a tombstone names. */
 export async function findOrphans(db: Database, keys: readonly string[]): Promise<string[]> {
   const { results } = await SQL.find(db, JSON.stringify(keys)).all()
   return results.map((row) => row.storage_key)
 }
 
-/** Buries those of `keys` that are orphans still, until `deleteAfter`, and notes that the sweep has come to `position`. */
+/** Buries the keys among `keys` that are still orphans, until `deleteAfter`, and moves the sweep to `position`. */
 export async function buryOrphans(
   db: Database,
   keys: readonly string[],
@@ -78,7 +78,7 @@ export async function buryOrphans(
   ])
 }
 
-/** Notes that the sweep has stopped, and since when. */
+/** Records that the sweep has stopped. The time of an earlier stop stays. */
 export async function noteStopped(db: Database, now: number): Promise<void> {
   await SQL.stop(db, now).run()
 }

@@ -1,7 +1,7 @@
 /**
- * Tombstones: storage keys that no row names any more. Rows go first and bytes later, so that a crash between the two leaks
- * at worst, and the sweep finds the leak. Once a tombstone is claimed, no row can name its key any more, and the bytes go. The
- * tombstone stays after them, so that no request that still carries the key can bring it back.
+ * Tombstones: storage keys that no row names any more. Rows are removed first and bytes later, so a crash between the two only leaves
+ * an orphan, which the sweep finds. After a tombstone is claimed, no row can name its key, and the bytes are deleted. The tombstone
+ * stays for a time, so that a late request with the key cannot use it again.
  */
 import { logError } from '../../lib/log.ts'
 import { isPassing } from '../../lib/passing-error.ts'
@@ -11,10 +11,10 @@ import { type Query, sql, statements } from '../database/statement.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Bytes outlive their rows for so long: a reader that was given the key may still be streaming. */
+/** Bytes outlive their rows for this time, because a reader with the key may still be streaming. */
 export const TOMBSTONE_GRACE_MS = 60 * 60 * 1000
 
-/** A tombstone outlives its bytes for so long: an upload carries its key for seven days. */
+/** A tombstone outlives its bytes for this time, because an upload keeps its key for seven days. */
 export const REMOVED_KEPT_MS = 8 * DAY_MS
 
 const SQL = statements('tombstones', {
@@ -40,16 +40,15 @@ const SQL = statements('tombstones', {
 })
 
 /**
- * The statement that buries freshly written bytes unless a row took them: when two pushes of the same content race, the
- * loser's object is not needed.
+ * Buries new bytes unless a row names them. If two pushes of the same content race, the loser's object is not needed.
  */
 export function buryUnlessTaken(db: Database, storageKey: string, now: number): Query<never> {
   return SQL.bury(db, storageKey, now + TOMBSTONE_GRACE_MS)
 }
 
 /**
- * Lets `work` write or commit bytes under a fresh key. Where it throws, they are buried unless a row took them: another try writes
- * another key.
+ * Runs `work`, which writes or commits bytes under a fresh key. If it throws, the bytes are buried unless a row names them. Another try
+ * uses another key.
  */
 export async function buryOnError<T>(
   db: Database,
@@ -62,20 +61,20 @@ export async function buryOnError<T>(
     try {
       await withRetries(() => buryUnlessTaken(db, storageKey, Date.now()).run(), isPassing)
     } catch (failure) {
-      // The orphan sweep finds what is left here.
+      // The orphan sweep finds these bytes.
       logError({ message: 'bytes that nobody needs were not buried', storageKey }, failure)
     }
     throw error
   }
 }
 
-/** Claims up to `limit` tombstones that are due. Returns the storage keys whose bytes are to go, with those that were claimed before. */
+/** Claims up to `limit` tombstones that are due, or claims them again. Returns the storage keys of the bytes to delete. */
 export async function claimTombstones(db: Database, now: number, limit: number): Promise<string[]> {
   const { results } = await SQL.claim(db, now, limit).all()
   return results.map((row) => row.storage_key)
 }
 
-/** Notes that the bytes of these tombstones are gone. */
+/** Records that the bytes of these tombstones are deleted. */
 export async function noteRemoved(
   db: Database,
   keys: readonly string[],
@@ -84,7 +83,7 @@ export async function noteRemoved(
   await SQL.noteRemoved(db, JSON.stringify(keys), now).run()
 }
 
-/** The statement that forgets up to `limit` tombstones whose bytes went so long ago that no request carries their keys any more. */
+/** Removes up to `limit` tombstones whose bytes were deleted so long ago that no request has their keys any more. */
 export function forgetTombstones(db: Database, now: number, limit: number): Query<never> {
   return SQL.forget(db, now - REMOVED_KEPT_MS, limit)
 }

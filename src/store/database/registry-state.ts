@@ -1,6 +1,7 @@
 /**
- * What the registry holds and what waits in it, in one round trip. Totals are kept by triggers (migrations/0004_observing.sql);
- * what waits is counted in indexes that hold nothing else, so that neither grows with the registry.
+ * How much the registry holds, and how much waits in it, in one round trip. Triggers keep the totals
+ * (migrations/0004_observing.sql). Waiting rows are counted in indexes that hold no other rows. So the cost does not grow with the
+ * registry.
  */
 import type { Database } from './database.ts'
 import { sql, statements } from './statement.ts'
@@ -8,24 +9,24 @@ import { sql, statements } from './statement.ts'
 export interface RegistryState {
   repositories: number
   manifests: number
-  /** Bytes of all manifests, each counted in every repository that has it. */
+  /** Bytes of all manifests. A manifest counts once for each repository that has it. */
   manifestBytes: number
   tags: number
   blobs: number
-  /** Bytes of all blobs, each counted once. */
+  /** Bytes of all blobs. A blob counts once. */
   blobBytes: number
-  /** Events that not every endpoint has yet, or has a delivery of. */
+  /** Events that are not settled. */
   events: number
-  /** When the oldest of them happened; null where there is none. All times are milliseconds since the epoch. */
+  /** The time of the oldest of them; null if there is none. All times are milliseconds since the epoch. */
   oldestEvent: number | null
   deliveries: number
-  /** When the oldest of them was due at first. */
+  /** The first due time of the oldest of them. */
   oldestDelivery: number | null
-  /** Those that were not replayed. */
+  /** Dead letters that were not replayed. */
   deadLetters: number
-  /** Tombstones whose bytes are still there. */
+  /** Tombstones whose bytes still exist. */
   tombstones: number
-  /** When the first of them is due. */
+  /** The time from which the first of them is due. */
   firstTombstone: number | null
   collectedAt: number | null
   /** Objects that the last run of the collector removed. */
@@ -40,7 +41,7 @@ export interface RegistryState {
   swept: number | null
 }
 
-// Each index is named: where the statistics mislead it, the planner would rather walk through all events by age.
+// The statement names each index: with misleading statistics the planner would walk through all events by age.
 const SQL = statements('registry-state', {
   read: sql<[], RegistryState>(`
     SELECT repositories, manifests, manifest_bytes AS manifestBytes, tags, blobs,
@@ -69,7 +70,7 @@ const SQL = statements('registry-state', {
   probe: sql<[], unknown>(`SELECT count(*) FROM repositories WHERE id = 0`),
 })
 
-/** @throws where the database does not answer, or has no schema */
+/** @throws if the database does not answer or has no schema */
 export async function probeDatabase(db: Database): Promise<void> {
   await SQL.probe(db).first()
 }

@@ -1,33 +1,36 @@
 /**
- * The SQL of the store. A file names its statements, each with the types of what it takes and of the rows that it gives:
+ * The SQL of the store. A file names its statements. Each has the types of its values and of its rows:
  *
  *     const SQL = statements('tags', {
  *       find: sql<[repository: string, tag: string], TagRow>(`SELECT ... WHERE name = ?1 AND tag = ?2`),
  *     })
  *     const row = await SQL.find(db, repository, tag).first()
  *
- * This is the only way to a statement, so the registry has all of them. A test walks it and checks every query plan.
+ * No other file prepares a statement, so the registry has the text of each. A test walks it and checks every query plan.
  */
 import type { Database, Statement } from './database.ts'
 
-/** What D1 binds to a place of a statement. A value takes up to 2 MB. */
+/** A value that D1 binds to a parameter. A string has at most 2 MB. */
 export type Value = string | number | null
 
 interface Answers<Row> {
-  /** Known to the types alone: it is never there. */
+  /** Exists only in the type: it keeps queries of different rows apart. */
   readonly row?: Row
   first(): Promise<Row | null>
   all(): Promise<D1Result<Row>>
   run(): Promise<D1Result<Row>>
 }
 
-/** A statement with its values, to be run alone or in a batch. One that gives no rows is a `Query<never>`. */
+/**
+ * A statement with its values, to be run alone or in a batch. A statement without rows is a `Query<never>`. The methods of `Answers` come
+ * first, so they decide the type of the rows.
+ */
 export type Query<Row> = Answers<Row> & Statement
 
-/** SQL and its types. Only `statements` can ask it. */
+/** SQL with its types. `statements` makes it callable. */
 export interface Sql<Takes extends Value[], Row> {
   readonly text: string
-  /** Known to the types alone, too. */
+  /** Exists only in the type. */
   readonly types?: (...values: Takes) => Row
 }
 
@@ -36,15 +39,15 @@ type Ask<Types> =
 
 const registry = new Map<string, string>()
 
-/** The text of each statement that a loaded file has, by its name: `<noun>.<name in the file>`. */
+/** The text of each statement of the loaded files, by its name: `<noun>.<name in the file>`. */
 export const STATEMENTS: ReadonlyMap<string, string> = registry
 
-/** Takes the values of ?1, ?2 and so on, in this order. */
+/** `Takes` are the types of ?1, ?2 and so on. `Row` is the type of the rows. */
 export function sql<Takes extends Value[], Row = never>(text: string): Sql<Takes, Row> {
   return { text }
 }
 
-/** @param noun what the statements of the file are about: the file's name */
+/** @param noun the name of the file */
 export function statements<Named extends Record<string, Sql<never, unknown>>>(
   noun: string,
   named: Named,
@@ -59,7 +62,7 @@ export function statements(noun: string, named: Record<string, Sql<never, unknow
 
 type Queries<Rows extends unknown[]> = { [Place in keyof Rows]: Query<Rows[Place]> }
 
-/** Runs all statements or none: a transaction, in one round trip. Returns the result of each, in their order. */
+/** Runs all statements or none, as one transaction in one round trip. Returns the result of each in its place. */
 export function runBatch<Rows extends unknown[]>(
   db: Database,
   queries: Queries<Rows>,
@@ -68,7 +71,7 @@ export function runBatch(db: Database, queries: Query<unknown>[]): Promise<D1Res
   return db.batch(queries)
 }
 
-/** The same. Returns the rows of each. */
+/** Does the same. Returns the rows of each in its place. */
 export function readRows<Rows extends unknown[]>(
   db: Database,
   queries: Queries<Rows>,

@@ -1,4 +1,4 @@
-/** Dead letters: deliveries that were given up, with the last error. They can be replayed, one or all of an endpoint since a time. */
+/** Dead letters: deliveries that were given up, with the last error. One of them, or all of an endpoint since a time, can be replayed. */
 import type { Database } from '../database/database.ts'
 import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 import type { DeliveryKey, DeliveryKeyRow } from './deliveries.ts'
@@ -26,7 +26,7 @@ const SQL = statements('dead-letters', {
   since: sql<[endpoint: string, since: number, limit: number], { id: number }>(`
     SELECT id FROM dead_letters
     WHERE endpoint = ?1 AND at >= ?2 AND replayed_at IS NULL ORDER BY at LIMIT ?3`),
-  // Not where it is on its way already. An event that cannot be read dies again, and holds up no others.
+  // A pending delivery is left alone. An event that cannot be read becomes a dead letter again and delays no others.
   reopen: sql<[ids: string, now: number]>(`
     INSERT INTO deliveries (event_id, endpoint, state, action, repository, event, attempts,
       first_at, next_at, updated_at)
@@ -47,8 +47,8 @@ const SQL = statements('dead-letters', {
 })
 
 /**
- * Gives pending deliveries up: each becomes a dead letter with its last error, or with `otherwise` where it has none. Both
- * statements stand in one batch, in this order.
+ * Gives up pending deliveries. Each becomes a dead letter with its last error, or with `otherwise` if it has none. Both statements
+ * stand in one batch in this order.
  */
 export function buryDeliveries(
   db: Database,
@@ -67,9 +67,9 @@ export interface DeadLetter extends DeliveryKey {
   event: string
   error: string
   attempts: number
-  /** Milliseconds since the epoch: when it was given up. */
+  /** The time when it was given up, in milliseconds since the epoch. */
   at: number
-  /** When it was last sent again; null where it was not. */
+  /** The time of its last replay; null if there was none. */
   replayedAt: number | null
 }
 
@@ -84,7 +84,7 @@ interface Row {
   replayed_at: number | null
 }
 
-/** Up to `limit` of an endpoint before the id `before`, the newest first. */
+/** Up to `limit` dead letters of an endpoint with ids below `before`, the newest first. */
 export async function listDeadLetters(
   db: Database,
   endpoint: string,
@@ -99,12 +99,12 @@ export async function listDeadLetters(
   }))
 }
 
-/** One dead letter of the endpoint, or up to `limit` that were given up since a time and not replayed, the oldest first. */
+/** One dead letter of the endpoint, or the oldest `limit` that were given up since a time and not replayed. */
 export type Replay = { endpoint: string } & ({ id: number } | { since: number; limit: number })
 
 /**
- * Makes dead letters into deliveries that are due now, with all their attempts before them. The letters stay. The caller queues the
- * deliveries that are returned; the sweep queues those that it misses.
+ * Turns dead letters into deliveries that are due now, with all attempts left. The dead letters stay. The caller queues the deliveries
+ * that are returned. The sweep queues those that the caller misses.
  */
 export async function replayDeadLetters(
   db: Database,
@@ -125,7 +125,7 @@ export async function replayDeadLetters(
   }))
 }
 
-/** Removes up to `limit` that were given up before `before`. Returns how many went. */
+/** Removes up to `limit` dead letters that were given up before `before`. Returns their number. */
 export async function forgetDeadLetters(
   db: Database,
   before: number,

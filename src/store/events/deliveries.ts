@@ -1,14 +1,14 @@
 /**
- * Deliveries: what is known of one event for one endpoint. A pending one has the event with it; once it is delivered, or a dead
- * letter, that goes.
+ * Deliveries: the state of one event for one endpoint. A pending delivery holds the event. The event is dropped when it is delivered or
+ * becomes a dead letter.
  */
 import type { Database } from '../database/database.ts'
 import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 
-/** So many of an endpoint's last deliveries are kept, and of those that died as many. */
+/** The last deliveries of an endpoint that are kept. As many dead ones are kept. */
 const KEPT_OF_AN_ENDPOINT = 100
 
-/** Parameters of a statement are bound to 2 MB; this leaves room for what is more than a byte long. */
+/** A bound value takes up to 2 MB, and a character up to three bytes. */
 const CHARACTERS_AT_ONCE = 500_000
 
 const COLUMNS =
@@ -61,19 +61,19 @@ export interface Delivery extends DeliveryKey {
   state: DeliveryState
   action: string
   repository: string
-  /** JSON, for as long as the delivery is pending; then null. */
+  /** JSON while the delivery is pending, then null. */
   event: string | null
   attempts: number
-  /** Milliseconds since the epoch, as are all times: when it was due at first. */
+  /** The first due time. All times are milliseconds since the epoch. */
   firstAt: number
-  /** When it is tried again; null where it is not. */
+  /** The time of the next attempt; null if there is none. */
   nextAt: number | null
-  /** Of the last attempt, as are the next three: the answer's status; null where there was none. */
+  /** The status of the last attempt's answer; null if there was none. The next three are of the last attempt, too. */
   status: number | null
   ms: number | null
   /** Null after a success. */
   error: string | null
-  /** The beginning of the answer, up to 1 KiB. */
+  /** The first 1 KiB of the answer. */
   excerpt: string | null
 }
 
@@ -98,7 +98,7 @@ export interface DeliveryRow {
   updated_at: number
 }
 
-/** Writes them, new or changed. What is no longer pending stays as it is. */
+/** Inserts or updates the deliveries. Those that are no longer pending stay as they are. */
 export function putDeliveries(
   db: Database,
   deliveries: readonly Delivery[],
@@ -123,7 +123,7 @@ function chunksOf(texts: readonly string[]): string[][] {
   return chunks
 }
 
-/** The deliveries that there are of these events. */
+/** The keys of all deliveries of these events. */
 export function deliveryKeysOf(db: Database, eventIds: readonly string[]): Query<DeliveryKeyRow> {
   return SQL.keysOfEvents(db, JSON.stringify(eventIds))
 }
@@ -133,12 +133,12 @@ export interface DeliveryKeyRow {
   endpoint: string
 }
 
-/** The deliveries of these keys that there are. */
+/** The deliveries with these keys. Missing ones are left out. */
 export function deliveriesByKey(db: Database, keys: readonly DeliveryKey[]): Query<DeliveryRow> {
   return SQL.find(db, JSON.stringify(keys))
 }
 
-/** Up to `limit` pending deliveries that should have been tried by `before`, the longest overdue first. */
+/** Up to `limit` pending deliveries that were due at `before` or earlier, the longest overdue first. */
 export async function overdueDeliveries(
   db: Database,
   before: number,
@@ -148,7 +148,7 @@ export async function overdueDeliveries(
   return results.map(({ event_id, endpoint }) => ({ endpoint, eventId: event_id }))
 }
 
-/** They are to be tried at `nextAt`. */
+/** Sets the time of the next attempt of pending deliveries. */
 export function postponeDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],
@@ -157,7 +157,7 @@ export function postponeDeliveries(
   return SQL.postpone(db, JSON.stringify(keys), nextAt)
 }
 
-/** Up to `limit` deliveries of an endpoint in any of the states, those first that changed last. */
+/** Up to `limit` deliveries of an endpoint in any of the states, the last changed first. */
 export async function listDeliveries(
   db: Database,
   endpoint: string,
@@ -172,7 +172,7 @@ export async function listDeliveries(
     .slice(0, limit)
 }
 
-/** Removes what is more than the last deliveries of each endpoint; pending ones stay. */
+/** Removes all but the last deliveries of each endpoint. Pending ones stay. */
 export async function trimDeliveries(db: Database, endpoints: readonly string[]): Promise<void> {
   if (endpoints.length === 0) return
   await runBatch(

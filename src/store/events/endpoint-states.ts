@@ -1,4 +1,4 @@
-/** How endpoints are doing, as the circuit breaker counts it: no row is an endpoint that did not fail. */
+/** The circuit breakers of endpoints. An endpoint without failures has no row. */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
 
@@ -22,12 +22,12 @@ export interface EndpointStateRow {
 
 export interface EndpointState {
   endpoint: string
-  /** Consecutive ones. */
+  /** Consecutive failures. */
   failures: number
   openUntil: number | null
 }
 
-/** All of them: about as many as there are endpoints. */
+/** All rows: at most about as many as there are endpoints. */
 export function endpointStates(db: Database): Query<EndpointStateRow> {
   return SQL.all(db)
 }

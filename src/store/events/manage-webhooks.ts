@@ -1,6 +1,6 @@
 /**
- * Webhooks as the administration API changes them: by their id, and only where they still are as the caller read them, so that
- * of two changes at once none undoes the other. Configurations and secrets are JSON here, as webhooks.ts reads them.
+ * Changes of webhooks by the administration API. A change takes effect only if the webhook is still as the caller read it, so that of
+ * two concurrent changes neither undoes the other. Configurations and secrets are JSON text here.
  */
 
 import { type ChangedBy, noteChange } from '../access/audit.ts'
@@ -36,16 +36,16 @@ const SQL = statements('manage-webhooks', {
 
 export interface NewManagedWebhook {
   name: string
-  /** JSON, as are the secrets. */
+  /** JSON text, as are the secrets. */
   config: string
   secrets: string
   disabled: boolean
 }
 
-/** What the audit log tells of a change: no secret, no header's value, and no URL, which may hold one. */
+/** The detail of a change for the audit log. It has no secrets, no values of headers, and no URLs, which may hold secrets. */
 export type WebhookDetail = Record<string, string | number | boolean | string[] | null>
 
-/** Its id; or why there is none: the name is taken, or there are `max` webhooks. */
+/** Returns the id, or the reason why no webhook was created: the name is taken, or there are `max` webhooks. */
 export async function createManagedWebhook(
   db: Database,
   by: ChangedBy,
@@ -63,14 +63,14 @@ export async function createManagedWebhook(
   return taken.results.length === 0 ? 'too many' : 'name taken'
 }
 
-/** JSON of the configuration before and after; `disabled` stays as it is where it is null. */
+/** The configuration before and after, as JSON text. `disabled` stays as it is if it is null. */
 export interface Reconfiguration {
   before: string
   after: string
   disabled: boolean | null
 }
 
-/** Returns false where the configuration is not `before` any more, or the webhook is gone. */
+/** Returns false if the configuration is no longer `before` or the webhook is gone. */
 export async function configureWebhook(
   db: Database,
   by: ChangedBy,
@@ -85,7 +85,7 @@ export async function configureWebhook(
   return updated.meta.changes !== 0
 }
 
-/** Returns false where the secrets are not `before` any more, or the webhook is gone. */
+/** Returns false if the secrets are no longer `before` or the webhook is gone. */
 export async function replaceWebhookSecrets(
   db: Database,
   by: ChangedBy,
@@ -100,7 +100,7 @@ export async function replaceWebhookSecrets(
   return updated.meta.changes !== 0
 }
 
-/** Its deliveries and dead letters go with it. Returns false where there is no such webhook. */
+/** Removes the webhook, its deliveries and its dead letters. Returns false if the webhook does not exist. */
 export async function removeManagedWebhook(
   db: Database,
   by: ChangedBy,

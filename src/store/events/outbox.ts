@@ -1,15 +1,15 @@
 /**
- * The outbox, which is the feed, too: an event is written in the batch of the change that it tells of, so that there is neither one
- * without the other. A batch that comes a second time fails at its event's id: see change.ts. An event is settled when nothing has
- * to be sent any more, and forgotten when it is old.
+ * The outbox, which is also the feed of events. The batch of a change records its event, so that neither exists without the other. A
+ * batch that is repeated fails at the id of its event (change.ts). An event is settled when nothing of it is left to send. Old settled
+ * events are removed.
  */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
 
-/** An event that no consumer settled is sent again after so long: a queue has usually delivered it by then. */
+/** An event that is not settled after this time is sent again. A queue has usually delivered it by then. */
 export const FIRST_SWEEP_AFTER_MS = 30_000
 
-/** What is larger is written without the references: they are all that makes an event large, and the manifest has them, too. */
+/** A larger event is recorded without its references. Only they make an event large, and the manifest has them, too. */
 const LARGEST_EVENT_CHARACTERS = 200_000
 
 type EventColumns = [
@@ -67,7 +67,7 @@ const SQL = statements('outbox', {
       SELECT seq FROM events WHERE settled_at IS NOT NULL AND at < ?1 ORDER BY at LIMIT ?2)`),
 })
 
-/** What the outbox knows of an event; all of it is kept as JSON. */
+/** The fields of an event that the outbox knows. The whole event is kept as JSON. */
 export interface OutboxEvent {
   id: string
   /** RFC 3339. */
@@ -76,20 +76,20 @@ export interface OutboxEvent {
   target: { repository: string; references?: unknown }
 }
 
-/** What has to be in the database for the event to be written: that is what makes it true. */
+/** The content that must be in the database for the event to be recorded. */
 export type Witness =
   | { repository: string; tag: string }
   | { repository: string; manifest: string }
   | { repository: string; blob: string }
 
-/** Stands in the batch of a change that either happens or fails the batch: a push. */
+/** Stands in the batch of a change that either happens or fails the batch, as a push does. */
 export function recordEvent(db: Database, event: OutboxEvent): Query<never> {
   return SQL.record(db, ...columns(event))
 }
 
 /**
- * Stands in the batch of a change that may find nothing to change: the witness of a delete is what it deletes, that of a mount is
- * the blob in the repository that it comes from.
+ * Stands in the batch of a change that may find nothing to change. The witness of a delete is the deleted content. The witness of a
+ * mount is the blob in its source repository.
  */
 export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness): Query<never> {
   const { repository } = witness
@@ -100,8 +100,8 @@ export function recordEventIf(db: Database, event: OutboxEvent, witness: Witness
 }
 
 /**
- * Stands in the batch that removes a manifest, before the removal: one event for each tag that the schema removes with it. They look
- * like those of tags that are deleted by name. Their ids are `<id of event>/<tag>`.
+ * Stands in the batch that removes a manifest, before the removal. Records an event for each tag that the schema removes with the
+ * manifest, like the event of a tag that is deleted by name. Its id is `<id of event>/<tag>`.
  */
 export function recordTagEvents(db: Database, event: OutboxEvent, manifest: string): Query<never> {
   const { repository } = event.target
@@ -109,7 +109,7 @@ export function recordTagEvents(db: Database, event: OutboxEvent, manifest: stri
   return SQL.recordForTags(db, ...columns(ofTag), manifest)
 }
 
-/** Up to `limit` events, as JSON, that were recorded with the event `id` for what went with its target. */
+/** Up to `limit` events, as JSON, of the content that was removed together with the target of the event `id`. */
 export async function cascadeEvents(db: Database, id: string, limit: number): Promise<string[]> {
   const { results } = await SQL.cascade(db, id, limit).all()
   return results.map(({ event }) => event)
@@ -121,21 +121,21 @@ function columns(event: OutboxEvent): EventColumns {
   return [id, at, action, target.repository, eventJson(event), at + FIRST_SWEEP_AFTER_MS]
 }
 
-/** The event as it is kept and queued. */
+/** The event as JSON, as the outbox and the queue have it. */
 export function eventJson(event: OutboxEvent): string {
   const json = JSON.stringify(event)
   return json.length <= LARGEST_EVENT_CHARACTERS ? json : JSON.stringify(truncated(event))
 }
 
 /**
- * Whether so many events of one change may each have the references. Together they take no more room than one event: 64 tags would
- * else write a large list 64 times.
+ * Whether each of so many events of one change may have the references. All of them together may take no more room than one event.
+ * Otherwise a push with 64 tags would write a large list 64 times.
  */
 export function haveRoomFor(references: readonly unknown[], events: number): boolean {
   return JSON.stringify(references).length * events <= LARGEST_EVENT_CHARACTERS
 }
 
-/** The event without its references, which says that they are left out. */
+/** The event without its references. It says that they are left out. */
 export function truncated<Event extends Pick<OutboxEvent, 'target'>>(event: Event): Event {
   const { references, ...target } = event.target
   return references === undefined ? event : { ...event, target: { ...target, truncated: true } }
@@ -143,13 +143,13 @@ export function truncated<Event extends Pick<OutboxEvent, 'target'>>(event: Even
 
 export interface UnsettledEvent {
   id: string
-  /** JSON; null where it is large: a thousand of those have no room in memory. */
+  /** JSON; null if it is large, because a thousand large events do not fit into memory. */
   event: string | null
 }
 
 const LARGE_CHARACTERS = 30_000
 
-/** Up to `limit` events that should be settled and are not. */
+/** Up to `limit` events that are not settled and were due at `before` or earlier. */
 export async function unsettledEvents(
   db: Database,
   before: number,
@@ -159,24 +159,24 @@ export async function unsettledEvents(
   return results
 }
 
-/** They were sent again, and are not due before `until`. */
+/** Sets the due time of events that were sent again. */
 export function postponeEvents(db: Database, ids: readonly string[], until: number): Query<never> {
   return SQL.postpone(db, JSON.stringify(ids), until)
 }
 
-/** Ids of events that have no row, such as those of pulls, are left alone. */
+/** Ignores ids without a row, such as those of pulls. */
 export function settleEvents(db: Database, ids: readonly string[], now: number): Query<never> {
   return SQL.settle(db, JSON.stringify(ids), now)
 }
 
 export interface EventRow {
   id: string
-  /** JSON; null where it was not asked for. */
+  /** JSON; null if it was not wanted. */
   event: string | null
   settled_at: number | null
 }
 
-/** The events of `ids` that there are; those of `wanted` have the event's JSON. */
+/** The events with these ids. Missing ones are left out. Those in `wanted` come with their JSON. */
 export function eventsById(
   db: Database,
   ids: readonly string[],
@@ -185,7 +185,7 @@ export function eventsById(
   return SQL.find(db, JSON.stringify(ids), JSON.stringify(wanted))
 }
 
-/** Removes up to `limit` settled events that happened before `before`. Returns how many went. */
+/** Removes up to `limit` settled events that happened before `before`. Returns their number. */
 export async function forgetEvents(db: Database, before: number, limit: number): Promise<number> {
   const { meta } = await SQL.forget(db, before, limit).run()
   return meta.changes

@@ -1,4 +1,4 @@
-/** Endpoints that the administration API manages, as rows (manage-webhooks.ts changes them). What their JSON means is not known here. */
+/** The rows of webhooks. manage-webhooks.ts changes them. This file does not interpret their JSON. */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
 
@@ -11,9 +11,9 @@ const SQL = statements('webhooks', {
 export interface StoredWebhook {
   id: string
   name: string
-  /** Parsed JSON, as are the secrets; to be validated. */
+  /** Parsed JSON that is not validated, as are the secrets. */
   config: unknown
-  /** Null where nothing is signed. */
+  /** Null if deliveries are not signed. */
   secrets: unknown
   disabled: boolean
   /** Milliseconds since the epoch. */
@@ -31,7 +31,7 @@ export interface WebhookRow {
   updated_at: number
 }
 
-/** Up to `limit` webhooks by name, after the name `last` ('' begins at the first). */
+/** Up to `limit` webhooks in the order of names, after the name `last` ('' for the beginning). */
 export function webhookRows(db: Database, last: string, limit: number): Query<WebhookRow> {
   return SQL.list(db, last, limit)
 }

@@ -1,6 +1,6 @@
 /**
- * Blobs: which repository may serve which content, and where its bytes lie. An object is stored once for all repositories;
- * a repository has it by a link. One function, one round trip.
+ * Blobs: which repositories may serve a blob, and where its bytes are. A blob is stored once for all repositories. A repository has it
+ * by a link. Each function takes one round trip.
  */
 
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
@@ -35,7 +35,7 @@ const SQL = statements('blobs', {
     INSERT INTO repository_blobs (repository_id, digest, linked_at)
     SELECT id, ?2, ?3 FROM repositories WHERE name = ?1
     ON CONFLICT DO UPDATE SET linked_at = excluded.linked_at`),
-  // ?2 is of spansJson: the caller's rights are asked of each holder, before any is left out.
+  // ?2 is of spansJson. The statement checks every holder against the caller's rights before LIMIT cuts the list.
   holder: sql<[digest: Digest, spans: string], { name: string }>(`
     SELECT repositories.name FROM repository_blobs
     JOIN repositories ON repositories.id = repository_blobs.repository_id
@@ -72,7 +72,7 @@ const SQL = statements('blobs', {
     WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1)`),
 })
 
-/** The blob, where `repository` has a link to it. */
+/** The blob, if `repository` has a link to it. */
 export async function findBlob(
   db: Database,
   repository: string,
@@ -83,10 +83,10 @@ export async function findBlob(
 }
 
 /**
- * Makes verified bytes visible in `repository`. Where the registry holds the same content already, that object stays and the
- * new bytes are buried. `event` tells of it; its id is the operation's, which is done once.
- * @returns `repeated`: the operation was done before, by these bytes or by others, and these are buried unless the blob has them.
- * `buried`: nothing is changed, as the bytes are buried and may go any moment.
+ * Makes verified bytes visible in `repository`. If the registry has the same content already, that object stays and the new bytes are
+ * buried. The id of `event` is the operation's, which takes effect once.
+ * @returns `repeated`: the operation was done before, with these bytes or others. They are buried unless the blob has them.
+ * `buried`: nothing is changed, because the bytes are buried and may be deleted at any moment.
  */
 export async function commitBlob(
   db: Database,
@@ -112,7 +112,7 @@ export async function commitBlob(
   }
 }
 
-/** A repository of any of the `patterns` that has the blob; null where there is none. */
+/** A repository that has the blob and matches one of the `patterns`; null if there is none. */
 export async function repositoryWithBlob(
   db: Database,
   digest: Digest,
@@ -124,7 +124,7 @@ export async function repositoryWithBlob(
 
 /**
  * Links a blob of the repository `from` into `repository`.
- * @returns false where there is no such blob; then nothing is changed
+ * @returns false, with nothing changed, if `from` does not have the blob
  */
 export async function mountBlob(
   db: Database,
@@ -143,8 +143,8 @@ export async function mountBlob(
 }
 
 /**
- * Takes a blob out of `repository`; the bytes follow when no repository has them any more.
- * @returns 'in use' where a manifest of the repository refers to it: the schema refuses, and nothing is changed
+ * Removes a blob from `repository`. Its bytes are buried if no other repository has it.
+ * @returns 'in use', with nothing changed, if a manifest of the repository refers to it: the schema refuses
  */
 export async function unlinkBlob(
   db: Database,

@@ -1,8 +1,8 @@
-/** Repositories in which nothing is left. Triggers say when to look (migrations/0008_empty_repositories.sql); here it is decided. */
+/** Removal of empty repositories. Triggers set the time of a review (migrations/0008_empty_repositories.sql). This file decides. */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
 
-/** Of both kinds, which together are a repository's content. */
+/** Manifests and blobs together are a repository's content. */
 const IS_EMPTY = `
   NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.repository_id = repository_reviews.repository_id)
   AND NOT EXISTS (
@@ -14,7 +14,7 @@ const DUE = `
   WHERE due_at <= ?1 AND ${IS_EMPTY} ORDER BY due_at LIMIT ?2`
 
 const SQL = statements('empty-repositories', {
-  // Those with content need no more looks until a trigger asks for one.
+  // A repository with content needs no review until a trigger sets the next one.
   keep: sql<[now: number, limit: number]>(`
     DELETE FROM repository_reviews WHERE repository_id IN (
       SELECT repository_id FROM repository_reviews WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2)
@@ -22,19 +22,19 @@ const SQL = statements('empty-repositories', {
   forgetHistory: sql<[now: number, limit: number, rows: number]>(`
     DELETE FROM tag_history WHERE id IN (
       SELECT id FROM tag_history WHERE repository_id IN (${DUE}) LIMIT ?3)`),
-  // Its review goes with it.
+  // The review is removed with the repository.
   remove: sql<[now: number, limit: number], { name: string }>(`
     DELETE FROM repositories WHERE id IN (${DUE})
       AND NOT EXISTS (SELECT 1 FROM tag_history WHERE repository_id = repositories.id)
     RETURNING name`),
 })
 
-/** Tag changes that a run forgets at most. */
+/** Rows of tag history that a run removes at most. */
 const HISTORY_ROWS = 10_000
 
 /**
- * The statements that remove up to `limit` empty repositories whose time has come, and return their names at last. One with a long
- * history of tags takes several runs.
+ * The statements that remove up to `limit` empty repositories whose review is due. The last one returns their names. A repository with
+ * a long history of tags takes several runs.
  */
 export function removeEmptyRepositories(
   db: Database,

@@ -1,4 +1,4 @@
-/** What a repository has under the digests that a manifest refers to. */
+/** Looks up the digests that a manifest refers to. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
@@ -17,14 +17,14 @@ const SQL = statements('find-content', {
     WHERE blobs.size IS NOT NULL OR manifests.size IS NOT NULL`),
 })
 
-/** What the repository has under a digest: a blob, a manifest, or both. */
+/** The content of a repository with one digest: a blob, a manifest, or both. */
 export interface Content {
-  /** Bytes; null where it is no blob. */
+  /** Bytes; null if there is no such blob. */
   blobSize: number | null
   manifest: { size: number; mediaType: string } | null
 }
 
-/** Those of `digests` that the repository has. */
+/** The content of the repository with these digests. Digests without content are missing from the map. */
 export async function findContent(
   db: Database,
   repository: string,

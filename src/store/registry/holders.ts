@@ -1,9 +1,9 @@
-/** What keeps a manifest or a blob from being deleted: the manifests of the repository that refer to it. */
+/** Holders: the manifests of a repository that refer to a manifest or a blob and so keep it from being deleted. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
 
-/** Told of at most: holders, and tags of each. */
+/** Holders that are reported at most, and tags of each. */
 export const TOLD = 20
 
 const holders = (table: string, column: string) => `
@@ -59,9 +59,9 @@ const SQL = statements('holders', {
 
 export interface Holder {
   digest: Digest
-  /** Its own, up to 20. */
+  /** Up to 20 of its own tags. */
   tags: string[]
-  /** Whether a tag leads to it, its own or that of an index above it. */
+  /** Whether it has a tag, or an index above it has one. */
   tagged: boolean
 }
 
@@ -81,7 +81,7 @@ export async function findHolders(
   }))
 }
 
-/** The indexes that lead to a manifest, directly or through others, up to `limit` of them. */
+/** Up to `limit` indexes that refer to a manifest, directly or through other indexes. */
 export async function findAbove(
   db: Database,
   repository: string,

@@ -1,12 +1,12 @@
-/** The list of all manifests of a repository, those without a tag, too. */
+/** The list of all manifests of a repository, with or without tags. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
 
-/** Tags told of each manifest at most. */
+/** Tags that are listed of each manifest at most. */
 export const TAGS_LISTED = 20
 
-/** To see whether a tag leads to a manifest, so many manifests are looked at, itself and those above it: a page stays bounded. */
+/** The search for a tag looks at this many manifests, itself and those above it. So the cost of a page has a limit. */
 const LOOKED_AT = 50
 
 const SQL = statements('list-manifests', {
@@ -41,11 +41,11 @@ export interface ListedManifest {
   subject: Digest | null
   /** Bytes. */
   size: number
-  /** Milliseconds since the epoch, of the last push. */
+  /** The time of the last push, in milliseconds since the epoch. */
   pushedAt: number
   /** Up to 20. */
   tags: string[]
-  /** Whether a tag leads to it, its own or that of an index above it; null where so many are above it that it was not found out. */
+  /** Whether it has a tag, or an index above it has one; null if too many indexes are above it to tell. */
   tagged: boolean | null
 }
 
@@ -60,7 +60,7 @@ interface Row {
   tagged: 0 | 1 | null
 }
 
-/** Up to `limit` manifests in the order of digests, after the digest `last` ('' begins at the first). */
+/** Up to `limit` manifests in the order of digests, after the digest `last` ('' for the beginning). */
 export async function listManifests(
   db: Database,
   repository: string,

@@ -1,7 +1,4 @@
-/**
- * Manifests: stored byte for byte, found by digest or tag in one query, and removed with their tags. What is put is in
- * put-manifest.ts.
- */
+/** Finding and removing manifests. One query finds a manifest by its digest or by a tag. put-manifest.ts puts them. */
 
 import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -12,7 +9,7 @@ import { type Query, sql, statements } from '../database/statement.ts'
 import { type OutboxEvent, recordEventIf, recordTagEvents } from '../events/outbox.ts'
 import { checkPreconditions, isPreconditionError } from './preconditions.ts'
 
-/** Where a manifest's bytes are: in the row, as text, or in the blob store. */
+/** The bytes of a manifest: text in the row, or an object of the blob store. */
 export type ManifestContent = { payload: string } | { storageKey: string }
 
 export interface StoredManifest {
@@ -23,7 +20,7 @@ export interface StoredManifest {
   content: ManifestContent
 }
 
-/** The columns that hold the content; the schema lets just one of them be null. */
+/** The columns of the content. The schema lets exactly one of them be null. */
 export interface ContentRow {
   payload: string | null
   storage_key: string | null
@@ -77,8 +74,8 @@ export async function findManifestByTag(
 export type RemoveOutcome = 'deleted' | 'unknown' | 'in use' | 'precondition failed'
 
 /**
- * Removes a manifest and the tags that point at it. Each tag that goes has an event of its own.
- * @returns 'in use' where an index of the repository refers to it: the schema refuses, and nothing is changed
+ * Removes a manifest and its tags. Each tag has an event of its own.
+ * @returns 'in use', with nothing changed, if an index of the repository refers to it: the schema refuses
  */
 export async function removeManifest(
   db: Database,
@@ -98,7 +95,7 @@ export async function removeManifest(
   }
 }
 
-/** The statements of a removal: its event with what it is conditional on, and what it changes. */
+/** The statements of a removal: `checks` record its event and check the preconditions, `changes` remove. */
 export function removalOf(
   db: Database,
   repository: string,

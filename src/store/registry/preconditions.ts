@@ -1,6 +1,6 @@
 /**
- * Preconditions of a change (RFC 9110, If-Match and If-None-Match), decided in its own batch: of two writers one wins. A batch that was
- * applied and comes again fails before it comes to them, at the id of its event: see change.ts.
+ * Preconditions of a change (RFC 9110, If-Match and If-None-Match). The batch of the change checks them, so that one of two writers
+ * wins. A batch that is repeated fails earlier, at the id of its event (change.ts).
  */
 import type { Preconditions } from '../../lib/conditional.ts'
 import type { Database } from '../database/database.ts'
@@ -15,7 +15,7 @@ type Checked = [
   ifNoneMatch: string | null,
 ]
 
-/** An event without its JSON is refused by the schema: the whole batch fails. */
+/** Takes the JSON from the event. The schema refuses that, so the whole batch fails. */
 const unless = (current: string) => `
     WITH current AS (${current})
     UPDATE events SET event = NULL
@@ -40,12 +40,12 @@ const SQL = statements('preconditions', {
   ),
 })
 
-/** What the request's path names: that is what its preconditions are about. */
+/** The tag or digest in the request's path. The preconditions apply to it. */
 export type Subject = { tag: string } | { digest: string }
 
 /**
- * The statement that fails the batch where the preconditions are not met. It comes after the one that records `event`; where that
- * recorded nothing, there is nothing to change, and nothing fails. No statement where there are no preconditions.
+ * The statement that fails the batch if the preconditions are not met; none without preconditions. It comes after the one that records
+ * `event`. If that recorded nothing, there is nothing to change and the batch does not fail.
  */
 export function checkPreconditions(
   db: Database,
@@ -67,7 +67,7 @@ function asList(condition: Preconditions['ifMatch']): string | null {
   return condition && JSON.stringify(condition)
 }
 
-/** Whether a batch failed because its preconditions were not met. */
+/** Whether a batch failed because the preconditions were not met. */
 export function isPreconditionError(error: unknown): boolean {
   return (
     error instanceof Error && error.message.includes('NOT NULL constraint failed: events.event')

@@ -1,4 +1,4 @@
-/** Removing manifests of a list: the statements that a batch has for it. */
+/** The statements that remove a list of manifests in a batch. */
 
 import { TOMBSTONE_GRACE_MS } from '../bytes/tombstones.ts'
 import type { Database } from '../database/database.ts'
@@ -9,7 +9,6 @@ export interface DigestRow {
   digest: string
 }
 
-/** ?1 is the repository, ?2 a JSON array of digests; of an event ?3 is its id, ?4 when it happened, ?5 its JSON, ?6 when it is due. */
 const SQL = statements('remove-listed', {
   tell: sql<
     [repository: string, digests: string, id: string, at: number, event: string, dueAt: number]
@@ -34,9 +33,9 @@ const SQL = statements('remove-listed', {
 })
 
 /**
- * Removes the manifests `digests`, and buries their bytes. Each has an event like `event`, whose id is `<id of event>/<digest>`. The
- * last statement returns those that went. The schema refuses where an index refers to one of them.
- * @param dueAt when the sweep of the outbox is to announce the events: milliseconds since the epoch
+ * Removes the manifests `digests` and buries their bytes. Each has an event like `event` with the id `<id of event>/<digest>`. The last
+ * statement returns the removed manifests. The schema refuses if an index refers to one of them.
+ * @param dueAt the time from which the sweep of the outbox announces the events, in milliseconds since the epoch
  */
 export function removeListed(
   db: Database,

@@ -1,6 +1,6 @@
 /**
- * Removing a repository with everything in it, in steps that are transactions of a bounded size. Events tell of each tag, manifest
- * and blob that goes, in the step that removes it; the sweep of the outbox announces them.
+ * Removes a repository with everything in it. Each step is a transaction of limited size. A step records an event for each tag,
+ * manifest and blob that it removes. The sweep of the outbox announces these events.
  */
 import { isPassing } from '../../lib/passing-error.ts'
 import { withRetries } from '../../lib/retry.ts'
@@ -11,17 +11,17 @@ import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 import { eventJson, type OutboxEvent } from '../events/outbox.ts'
 import { type DigestRow, removeListed } from './remove-listed.ts'
 
-/** Manifests, or blobs, that a step removes at most. */
+/** Manifests or blobs that a step removes at most. */
 export const STEP_ENTRIES = 1000
 
-/** Tag changes that a step forgets at most. */
+/** Rows of tag history that a step removes at most. */
 const STEP_HISTORY = 10_000
 
-/** `at` is when the event happened. `digests` are a JSON array. */
+/** `digests` is a JSON array, `at` the time of the event. */
 type Told = [repository: string, digests: string, eventId: string, at: number, event: string]
 
 const SQL = statements('remove-repository', {
-  // What an index refers to cannot go before the index.
+  // A manifest cannot be removed before an index that refers to it.
   manifests: sql<[repository: string, limit: number], DigestRow>(`
     SELECT manifests.digest FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
@@ -81,13 +81,13 @@ const SQL = statements('remove-repository', {
 export interface Removed {
   manifests: number
   blobs: number
-  /** Whether the repository is gone; otherwise there is more to remove. */
+  /** Whether the repository is removed. If not, more is left. */
   complete: boolean
 }
 
 /**
- * Removes a repository, in `steps` steps at most. A push that comes in between is removed, too, or makes it incomplete.
- * @param makeEvent a delete of the repository with a fresh id, to which each step adds what it removes
+ * Removes a repository in at most `steps` steps. Content that is pushed meanwhile is removed, too, or leaves the removal incomplete.
+ * @param makeEvent makes the event of a step: a delete of the repository with a fresh id
  */
 export async function removeRepository(
   db: Database,
@@ -121,8 +121,8 @@ async function digestsOf(find: Query<DigestRow>): Promise<string[]> {
 }
 
 /**
- * Makes a step: of its statements, the one that removes the entries returns them. A step that is repeated after a lost answer has fresh
- * event ids, and finds nothing to tell of. Nothing is removed where a push has just referred to an entry: the next step sees it.
+ * Makes a step. Only the statement that removes the entries returns rows, one for each. A step that is repeated after a lost answer has
+ * fresh event ids and finds nothing to record. A step fails if a push has just referred to an entry. The next step sees that.
  */
 async function removeEntries(db: Database, statements: () => Query<unknown>[]): Promise<number> {
   try {
@@ -166,7 +166,7 @@ function columnsOf(event: OutboxEvent, digests: string): Told {
   return [target.repository, digests, id, Date.parse(timestamp), eventJson(event)]
 }
 
-/** Whether the repository is gone: its history may be long, and a push may have come. */
+/** Returns whether the repository is removed. It stays if its tag history is long or a push has come. */
 async function removeEmpty(db: Database, repository: string): Promise<boolean> {
   const results = await withRetries(
     () =>

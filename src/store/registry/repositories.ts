@@ -1,4 +1,4 @@
-/** Repositories come into being with their first blob or manifest. */
+/** Repositories. The first blob or manifest creates one. */
 import type { Database } from '../database/database.ts'
 import { type Query, sql, statements } from '../database/statement.ts'
 
@@ -8,7 +8,7 @@ const SQL = statements('repositories', {
     ON CONFLICT (name) DO NOTHING`),
 })
 
-/** The statement that makes sure of a repository, to stand first in the batch that puts something into it. */
+/** Creates the repository if it does not exist. Stands in the batch before the statements that put content into it. */
 export function ensureRepository(db: Database, name: string, now: number): Query<never> {
   return SQL.ensure(db, name, now)
 }

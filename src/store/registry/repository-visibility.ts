@@ -1,6 +1,6 @@
 /**
- * Whether a repository is public. That is nothing of its own: it is public when the grants of `anonymous` let everybody pull, by
- * its exact name or by a pattern around it. Making it public makes the exact grant.
+ * Whether a repository is public. No column says so: a repository is public if a grant of `anonymous` lets everybody pull, on its
+ * exact name or on a pattern that contains it. Making a repository public adds the grant on its exact name.
  */
 
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
@@ -43,7 +43,7 @@ const SQL = statements('repository-visibility', {
         WHERE ${LETS_PULL})`),
 })
 
-/** Those of the repositories that everybody may pull. */
+/** The repositories among `names` that everybody may pull. */
 export async function publicAmong(
   db: Database,
   names: readonly string[],
@@ -54,7 +54,7 @@ export async function publicAmong(
   return new Set(names.filter(isPublic))
 }
 
-/** Of the patterns, those on which everybody may pull. */
+/** The patterns among `patterns` on which everybody may pull. */
 async function publicPatternsOf(
   db: Database,
   patterns: readonly RepositoryPattern[],
@@ -77,15 +77,15 @@ export interface RepositoryFacts {
   tags: number
 }
 
-/** @returns null where there is no such repository */
+/** @returns null if the repository does not exist */
 export async function findRepository(db: Database, name: string): Promise<RepositoryFacts | null> {
   const row = await SQL.find(db, name).first()
   return row && { createdAt: row.created_at, tags: row.tags }
 }
 
 /**
- * Makes the repository, which exists, public or private. Where patterns make it public, it cannot become private by itself:
- * nothing is changed, and those patterns are returned.
+ * Makes an existing repository public or private. If grants on wider patterns make it public, it cannot become private: then nothing
+ * is changed, and these patterns are returned.
  */
 export async function setVisibility(
   db: Database,

@@ -1,4 +1,4 @@
-/** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+/** Listing and removing tags. put-manifest.ts sets them. */
 import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
 import { applyChange } from '../database/change.ts'
 import type { Database } from '../database/database.ts'
@@ -18,8 +18,8 @@ const SQL = statements('tags', {
 })
 
 /**
- * Up to `limit` tags in byte order, after the tag `last` ('' begins at the first).
- * @returns null where there is no such repository
+ * Up to `limit` tags in byte order, after the tag `last` ('' for the beginning).
+ * @returns null if the repository does not exist
  */
 export async function listTags(
   db: Database,
@@ -27,13 +27,13 @@ export async function listTags(
   last: string,
   limit: number,
 ): Promise<string[] | null> {
-  // A repository without tags gives one row with a null. An empty page has to ask for it, too.
+  // A repository without tags gives one row with a null. A page of no tags asks for that row, too.
   const { results } = await SQL.list(db, repository, last, Math.max(limit, 1)).all()
   if (results.length === 0) return null
   return results.flatMap(({ name }) => (name === null ? [] : [name])).slice(0, limit)
 }
 
-/** Removes a tag; the manifest stays. */
+/** Removes a tag. The manifest stays. */
 export async function removeTag(
   db: Database,
   repository: string,

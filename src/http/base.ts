@@ -1,6 +1,7 @@
 /** The version check (OCI distribution spec, end-1) and the probes of load balancers. */
 import { logError } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { probeDatabase } from '../store/database/registry-state.ts'
 import { factory } from './middleware/context.ts'
 import { allow } from './middleware/guard.ts'
 
@@ -15,7 +16,7 @@ export const base = factory
     const { DB } = c.env
     const failures = await probe({
       r2: () => c.get('hooks').blobs.size('readyz'),
-      d1: () => DB.prepare('SELECT count(*) FROM repositories WHERE id = 0').first(),
+      d1: () => probeDatabase(DB),
     })
     return c.json(failures, Object.keys(failures).length === 0 ? 200 : 503, {
       'Cache-Control': 'no-cache',

@@ -1,6 +1,7 @@
 /**
  * The direction of imports: a file of src/ imports only from its own folder or from layers below it, in no circle, and the use cases
- * know no HTTP. And the one way out: all requests that the Worker makes itself are under one policy. See src/README.md.
+ * know no HTTP. The one way out: all requests that the Worker makes itself are under one policy. The one way to D1: all statements are
+ * in one registry, whose query plans a test walks. See src/README.md.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -159,5 +160,22 @@ describe('requests to elsewhere', () => {
       ({ file, source }) => !BESIDE.has(folderOf(file)) && /(?<!\.)\bfetch\b *\(/.test(source),
     )
     expect(calling.map(({ file }) => file)).toEqual(['lib/outgoing-request.ts'])
+  })
+})
+
+/** Past the helper: a statement of its own, a batch without types, or rows of another type than the statement's. */
+const PAST_THE_HELPER = /\.(?:prepare|bind|batch)\(|\.(?:first|all|run|batch)</
+
+describe('statements of D1', () => {
+  it('are made and run through one file, which has them all in its registry', () => {
+    const past = files.filter(
+      ({ file, source }) => !BESIDE.has(folderOf(file)) && PAST_THE_HELPER.test(source),
+    )
+    // The counting database hands on what it is asked.
+    const database = 'store/database/database.ts'
+    expect(past.map(({ file }) => file).toSorted()).toEqual([
+      database,
+      'store/database/statement.ts',
+    ])
   })
 })

@@ -3,6 +3,7 @@
  * never fanned out becomes one for each endpoint that wants it.
  */
 import { logError } from '../../lib/log.ts'
+import { runBatch } from '../../store/database/statement.ts'
 import { buryDeliveries } from '../../store/events/dead-letters.ts'
 import { putDeliveries } from '../../store/events/deliveries.ts'
 import { eventJson, settleEvents } from '../../store/events/outbox.ts'
@@ -33,7 +34,7 @@ async function buryOne(message: Message, context: EventContext): Promise<void> {
   const { db, now } = context
   const delivery = parseRetryMessage(message.body)
   if (delivery !== null) {
-    await db.batch(buryDeliveries(db, [delivery], now(), GIVEN_UP))
+    await runBatch(db, buryDeliveries(db, [delivery], now(), GIVEN_UP))
     return
   }
   const event = parseEventMessage(message.body)
@@ -53,7 +54,7 @@ async function buryEvent(message: EventMessage, context: EventContext): Promise<
     })),
   )
   const keys = deliveries.map(({ endpoint, eventId }) => ({ endpoint, eventId }))
-  await db.batch([
+  await runBatch(db, [
     ...putDeliveries(db, deliveries, at),
     ...buryDeliveries(db, keys, at, GIVEN_UP),
     settleEvents(db, ids, at),

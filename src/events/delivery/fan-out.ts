@@ -5,6 +5,7 @@
  * that write fails, the messages come back, and endpoints get their events again under the same ids.
  */
 import { logError } from '../../lib/log.ts'
+import { runBatch } from '../../store/database/statement.ts'
 import { settleEvents } from '../../store/events/outbox.ts'
 import type { RegistryEvent } from '../model/event.ts'
 import { type EventMessage, parseEventMessage, readMessages } from '../model/messages.ts'
@@ -42,7 +43,7 @@ async function deliverFirst(
   const turns = await takeTurns(plans, context)
   const outcomes = turns.flatMap((turn) => turn.outcomes)
   const at = now()
-  await db.batch([
+  await runBatch(db, [
     ...outcomeStatements(db, outcomes, at),
     ...breakerStatements(db, turns, at),
     settleEvents(db, ids, at),

@@ -4,7 +4,7 @@
  * in the fast lane (fan-out.ts).
  */
 import { logError } from '../../lib/log.ts'
-import { readRows } from '../../store/database/database.ts'
+import { readRows, runBatch } from '../../store/database/statement.ts'
 import { deliveriesByKey, deliveryOf, type StoredDelivery } from '../../store/events/deliveries.ts'
 import {
   parseRetryMessage,
@@ -59,7 +59,7 @@ async function retryAll(
     ...withoutEndpoint(due, endpoints, at),
   ]
   const statements = [...outcomeStatements(db, outcomes, at), ...breakerStatements(db, turns, at)]
-  if (statements.length > 0) await db.batch(statements)
+  if (statements.length > 0) await runBatch(db, statements)
   return outcomes
 }
 

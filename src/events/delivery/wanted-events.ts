@@ -1,6 +1,6 @@
 /** The plan of the fast lane: which events of a batch go to which endpoints. */
 import { logError } from '../../lib/log.ts'
-import { readRows } from '../../store/database/database.ts'
+import { readRows } from '../../store/database/statement.ts'
 import { deliveryKeysOf } from '../../store/events/deliveries.ts'
 import { type EventRow, eventsById } from '../../store/events/outbox.ts'
 import type { RegistryEvent } from '../model/event.ts'

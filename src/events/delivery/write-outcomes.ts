@@ -1,5 +1,6 @@
 /** What turns leave behind: the deliveries, the dead letters and the breakers, as statements of one batch. */
-import type { Database, Statement } from '../../store/database/database.ts'
+import type { Database } from '../../store/database/database.ts'
+import type { Query } from '../../store/database/statement.ts'
 import { buryDeliveries } from '../../store/events/dead-letters.ts'
 import { putDeliveries } from '../../store/events/deliveries.ts'
 import { saveEndpointStates } from '../../store/events/endpoint-states.ts'
@@ -10,7 +11,7 @@ export function outcomeStatements(
   db: Database,
   outcomes: readonly Outcome[],
   now: number,
-): Statement[] {
+): Query<never>[] {
   const deliveries = outcomes.map(({ delivery }) => delivery)
   const dead = outcomes
     .filter(({ next }) => next.kind === 'given up')
@@ -19,7 +20,11 @@ export function outcomeStatements(
 }
 
 /** Empty where no breaker changed: an endpoint that is well costs no write. */
-export function breakerStatements(db: Database, turns: readonly Turn[], now: number): Statement[] {
+export function breakerStatements(
+  db: Database,
+  turns: readonly Turn[],
+  now: number,
+): Query<never>[] {
   const changed = turns.filter(
     ({ endpoint, breaker }) => breaker !== endpoint.state && !areWell(endpoint.state, breaker),
   )

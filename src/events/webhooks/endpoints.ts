@@ -1,7 +1,8 @@
 /** The endpoints of a registry, those of the WEBHOOKS variable and those of the administration API, and how each of them is doing. */
 import * as v from 'valibot'
 import { logError } from '../../lib/log.ts'
-import { type Database, type Query, readRows } from '../../store/database/database.ts'
+import type { Database } from '../../store/database/database.ts'
+import { type Query, readRows } from '../../store/database/statement.ts'
 import { type EndpointStateRow, endpointStates } from '../../store/events/endpoint-states.ts'
 import { type WebhookRow, webhookOf, webhookRows } from '../../store/events/webhooks.ts'
 import { type BreakerState, CLOSED } from '../delivery/breaker.ts'

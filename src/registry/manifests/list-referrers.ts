@@ -4,6 +4,7 @@ import { RegistryError } from '../../oci/errors.ts'
 import { fallbackTag } from '../../oci/fallback-tag.ts'
 import { type Descriptor, type Manifest, parseManifest } from '../../oci/manifest.ts'
 import { MEDIA_TYPE_OCI_INDEX } from '../../oci/media-types.ts'
+import { runBatch } from '../../store/database/statement.ts'
 import { keepEntries } from '../../store/registry/fallback-entries.ts'
 import { findManifestByTag } from '../../store/registry/manifests.ts'
 import {
@@ -69,7 +70,7 @@ async function readFallback(context: RegistryContext, tag: string): Promise<void
   if (stored === null) return
   const isIndex = stored.mediaType === MEDIA_TYPE_OCI_INDEX
   const entries = isIndex ? entriesOf(await readManifestBytes(context, stored)) : []
-  await db.batch(keepEntries(db, repository, tag, stored.digest, entries))
+  await runBatch(db, keepEntries(db, repository, tag, stored.digest, entries))
 }
 
 /** Nothing where today's rules do not read it. */

@@ -1,14 +1,15 @@
-/** Access tokens as they are made, listed and revoked; what a login asks of them is in credentials.ts. */
+/** Creating, listing and revoking access tokens. Logins read them in credentials.ts. */
 
 import type { Database } from '../database/database.ts'
+import { runBatch, sql, statements } from '../database/statement.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
 import type { Grant } from './grants.ts'
 import { grantToNew } from './manage-grants.ts'
 
-/** Tokens of one account, those included that are revoked or expired, and still listed. */
+/** Tokens of one account at most. Revoked and expired tokens count for as long as they are listed. */
 export const TOKENS_PER_ACCOUNT_MAX = 1000
 
-/** For so long a token is listed after it was revoked or has expired. */
+/** A token stays in the list for this time after its revocation or expiry. */
 const DEAD_TOKENS_KEPT_MS = 90 * 24 * 60 * 60 * 1000
 
 const TOKEN = `
@@ -17,44 +18,57 @@ const TOKEN = `
     (SELECT json_group_array(json_object('pattern', pattern, 'actions', json(actions)))
       FROM grants WHERE principal_kind = 'token' AND principal = access_tokens.id) AS grants`
 
-const SQL = {
-  list: `
+const SQL = statements('access-tokens', {
+  list: sql<[from: string, last: string, to: string, limit: number], Row>(`
     ${TOKEN} FROM accounts CROSS JOIN access_tokens ON access_tokens.account_id = accounts.id
     WHERE accounts.name >= ?1 AND accounts.name <= ?3
       AND (accounts.name > ?1 OR access_tokens.name > ?2)
-    ORDER BY accounts.name, access_tokens.name LIMIT ?4`,
-  find: `
+    ORDER BY accounts.name, access_tokens.name LIMIT ?4`),
+  find: sql<[id: string], Row>(`
     ${TOKEN} FROM access_tokens CROSS JOIN accounts ON accounts.id = access_tokens.account_id
-    WHERE access_tokens.id = ?1`,
-  // The name of a token that is of use no more may be given again.
-  clear: `
+    WHERE access_tokens.id = ?1`),
+  // Makes room: removes old dead tokens, and a dead token of the same name.
+  clear: sql<[account: string, name: string, now: number, deadBefore: number]>(`
     DELETE FROM access_tokens
     WHERE account_id = (SELECT id FROM accounts WHERE name = ?1)
       AND (revoked_at < ?4 OR expires_at < ?4
-        OR name = ?2 AND (revoked_at IS NOT NULL OR expires_at <= ?3))`,
-  create: `
+        OR name = ?2 AND (revoked_at IS NOT NULL OR expires_at <= ?3))`),
+  create: sql<
+    [
+      id: string,
+      account: string,
+      name: string,
+      secretHash: string,
+      limited: number,
+      now: number,
+      expiresAt: number | null,
+      max: number,
+    ]
+  >(`
     INSERT INTO access_tokens
       (id, account_id, name, secret_hash, limited, created_at, expires_at)
     SELECT ?1, accounts.id, ?3, ?4, ?5, ?6, ?7 FROM accounts
     WHERE accounts.name = ?2 AND ?8 > (
       SELECT count(*) FROM access_tokens WHERE access_tokens.account_id = accounts.id)
-    ON CONFLICT (account_id, name) DO NOTHING`,
-  why: `
+    ON CONFLICT (account_id, name) DO NOTHING`),
+  why: sql<[account: string], { tokens: number }>(`
     SELECT (SELECT count(*) FROM access_tokens WHERE account_id = accounts.id) AS tokens
-    FROM accounts WHERE name = ?1`,
-  revoke: `UPDATE access_tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL`,
-} as const
+    FROM accounts WHERE name = ?1`),
+  revoke: sql<[id: string, now: number]>(
+    `UPDATE access_tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL`,
+  ),
+})
 
-/** Greater than the name of any account. */
+/** Sorts after every account name. */
 const END = '{'
 
 /** Times are milliseconds since the epoch. */
 export interface AccessToken {
   id: string
-  /** The name of its owner. */
+  /** The name of the owner. */
   account: string
   name: string
-  /** What it is limited to; null where it may do all that its owner may. */
+  /** The grants that limit it; null if it may do everything that its owner may. */
   grants: readonly Grant[] | null
   createdAt: number
   expiresAt: number | null
@@ -63,9 +77,9 @@ export interface AccessToken {
 }
 
 export interface TokensWanted {
-  /** Of this account alone. */
+  /** Only tokens of this account; null for all. */
   account: string | null
-  /** After this token; null begins at the first. */
+  /** The list begins after this token; null for the beginning. */
   last: { account: string; name: string } | null
   limit: number
 }
@@ -82,21 +96,18 @@ interface Row {
   grants: string
 }
 
-/** By the account's name, then by the token's. */
+/** In the order of account names, then of token names. */
 export async function listAccessTokens(
   db: Database,
   { account, last, limit }: TokensWanted,
 ): Promise<AccessToken[]> {
   const from = account ?? last?.account ?? ''
-  const { results } = await db
-    .prepare(SQL.list)
-    .bind(from, last?.name ?? '', account ?? END, limit)
-    .all<Row>()
+  const { results } = await SQL.list(db, from, last?.name ?? '', account ?? END, limit).all()
   return results.map(tokenOf)
 }
 
 export async function findAccessToken(db: Database, id: string): Promise<AccessToken | null> {
-  const row = await db.prepare(SQL.find).bind(id).first<Row>()
+  const row = await SQL.find(db, id).first()
   return row && tokenOf(row)
 }
 
@@ -105,7 +116,7 @@ export type NewAccessToken = Pick<AccessToken, 'account' | 'name' | 'grants' | '
   secretHash: string
 }
 
-/** The token; or why there is none: its owner does not exist, has a token of this name, or as many as an account may have. */
+/** Returns the token, or the reason why there is none: the owner does not exist, has a token of this name, or has too many tokens. */
 export async function createAccessToken(
   db: Database,
   by: ChangedBy,
@@ -118,16 +129,24 @@ export async function createAccessToken(
     expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     grants: grants?.map((grant) => ({ ...grant })) ?? null,
   }
-  const [, created, , , why] = await db.batch<{ tokens: number }>([
-    db.prepare(SQL.clear).bind(account, name, by.at, by.at - DEAD_TOKENS_KEPT_MS),
-    db
-      .prepare(SQL.create)
-      .bind(id, account, name, secretHash, limited, by.at, expiresAt, TOKENS_PER_ACCOUNT_MAX),
+  const [, created, , , why] = await runBatch(db, [
+    SQL.clear(db, account, name, by.at, by.at - DEAD_TOKENS_KEPT_MS),
+    SQL.create(
+      db,
+      id,
+      account,
+      name,
+      secretHash,
+      limited,
+      by.at,
+      expiresAt,
+      TOKENS_PER_ACCOUNT_MAX,
+    ),
     noteChange(db, by, { action: 'token.create', target: `${account}/${name}`, detail }),
     grantToNew(db, { kind: 'token', name: id }, grants ?? [], by.at),
-    db.prepare(SQL.why).bind(account),
+    SQL.why(db, account),
   ])
-  if (created?.meta.changes !== 0) {
+  if (created.meta.changes !== 0) {
     return {
       id,
       account,
@@ -139,19 +158,19 @@ export async function createAccessToken(
       revokedAt: null,
     }
   }
-  const tokens = why?.results[0]?.tokens
+  const tokens = why.results[0]?.tokens
   if (tokens === undefined) return 'no account'
   return tokens < TOKENS_PER_ACCOUNT_MAX ? 'name taken' : 'too many'
 }
 
-/** Ends the token for good. It stays in the list for a while. */
+/** Ends the token for good. It stays in the list for 90 days. */
 export async function revokeAccessToken(
   db: Database,
   by: ChangedBy,
   { id, account, name }: AccessToken,
 ): Promise<void> {
-  await db.batch([
-    db.prepare(SQL.revoke).bind(id, by.at),
+  await runBatch(db, [
+    SQL.revoke(db, id, by.at),
     noteChange(db, by, {
       action: 'token.revoke',
       target: `${account}/${name}`,

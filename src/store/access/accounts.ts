@@ -1,26 +1,33 @@
-/** Accounts as the administration API manages them; what a login asks of them is in credentials.ts. */
+/** Accounts in the administration API. Logins read them in credentials.ts. */
 
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
 
 const ACCOUNT = `
   SELECT name, password_hash IS NOT NULL AS has_password, disabled, created_at FROM accounts`
 
-const SQL = {
-  list: `${ACCOUNT} WHERE name > ?1 ORDER BY name LIMIT ?2`,
-  find: `${ACCOUNT} WHERE name = ?1`,
-  create: `
+const SQL = statements('accounts', {
+  list: sql<[last: string, limit: number], Row>(
+    `${ACCOUNT} WHERE name > ?1 ORDER BY name LIMIT ?2`,
+  ),
+  find: sql<[name: string], Row>(`${ACCOUNT} WHERE name = ?1`),
+  create: sql<[name: string, passwordHash: string | null, now: number]>(`
     INSERT INTO accounts (name, password_hash, created_at) VALUES (?1, ?2, ?3)
-    ON CONFLICT (name) DO NOTHING`,
-  setPassword: `UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash IS NOT ?2`,
-  setDisabled: `UPDATE accounts SET disabled = ?2 WHERE name = ?1 AND disabled <> ?2`,
-  endSession: `UPDATE accounts SET session = session + 1 WHERE name = ?1`,
-  remove: `DELETE FROM accounts WHERE name = ?1`,
-} as const
+    ON CONFLICT (name) DO NOTHING`),
+  setPassword: sql<[name: string, passwordHash: string | null]>(
+    `UPDATE accounts SET password_hash = ?2 WHERE name = ?1 AND password_hash IS NOT ?2`,
+  ),
+  setDisabled: sql<[name: string, disabled: number]>(
+    `UPDATE accounts SET disabled = ?2 WHERE name = ?1 AND disabled <> ?2`,
+  ),
+  endSession: sql<[name: string]>(`UPDATE accounts SET session = session + 1 WHERE name = ?1`),
+  remove: sql<[name: string]>(`DELETE FROM accounts WHERE name = ?1`),
+})
 
 export interface Account {
   name: string
-  /** A robot has none: it has access tokens alone. */
+  /** False for a robot, which has access tokens only. */
   hasPassword: boolean
   disabled: boolean
   /** Milliseconds since the epoch. */
@@ -34,84 +41,84 @@ interface Row {
   created_at: number
 }
 
-/** Up to `limit` accounts by name, after the name `last` ('' begins at the first). */
+/** Up to `limit` accounts in the order of names, after the name `last` ('' for the beginning). */
 export async function listAccounts(db: Database, last: string, limit: number): Promise<Account[]> {
-  const { results } = await db.prepare(SQL.list).bind(last, limit).all<Row>()
+  const { results } = await SQL.list(db, last, limit).all()
   return results.map(accountOf)
 }
 
 export async function findAccount(db: Database, name: string): Promise<Account | null> {
-  const row = await db.prepare(SQL.find).bind(name).first<Row>()
+  const row = await SQL.find(db, name).first()
   return row && accountOf(row)
 }
 
-/** @returns null where there is an account of this name already */
+/** @returns null if an account of this name exists */
 export async function createAccount(
   db: Database,
   by: ChangedBy,
   { name, passwordHash }: { name: string; passwordHash: string | null },
 ): Promise<Account | null> {
   const hasPassword = passwordHash !== null
-  const [created] = await db.batch([
-    db.prepare(SQL.create).bind(name, passwordHash, by.at),
+  const [created] = await runBatch(db, [
+    SQL.create(db, name, passwordHash, by.at),
     noteChange(db, by, { action: 'account.create', target: name, detail: { hasPassword } }),
   ])
-  if (created?.meta.changes === 0) return null
+  if (created.meta.changes === 0) return null
   return { name, hasPassword, disabled: false, createdAt: by.at }
 }
 
 export interface AccountChanges {
-  /** Null takes the password away. */
+  /** Null removes the password. */
   passwordHash?: string | null | undefined
   disabled?: boolean | undefined
 }
 
-/** @returns the account as it is then; null where there is none */
+/** @returns the account after the change; null if it does not exist */
 export async function updateAccount(
   db: Database,
   by: ChangedBy,
   name: string,
   { passwordHash, disabled }: AccountChanges,
 ): Promise<Account | null> {
-  const statements: Statement[] = []
+  const statements: Query<never>[] = []
   if (passwordHash !== undefined) {
     const action = passwordHash === null ? 'account.remove-password' : 'account.set-password'
     statements.push(
-      db.prepare(SQL.setPassword).bind(name, passwordHash),
+      SQL.setPassword(db, name, passwordHash),
       noteChange(db, by, { action, target: name, detail: {} }),
     )
   }
   if (disabled !== undefined) {
     const action = disabled ? 'account.disable' : 'account.enable'
     statements.push(
-      db.prepare(SQL.setDisabled).bind(name, disabled ? 1 : 0),
+      SQL.setDisabled(db, name, disabled ? 1 : 0),
       noteChange(db, by, { action, target: name, detail: {} }),
     )
   }
-  const results = await db.batch<Row>([...statements, db.prepare(SQL.find).bind(name)])
+  const results = await runBatch(db, [...statements, SQL.find(db, name)])
   const row = results.at(-1)?.results[0]
   return row === undefined ? null : accountOf(row)
 }
 
 /**
- * Ends all bearer and refresh tokens that were given out to the account. A new password and disabling do that too (by triggers).
- * @returns false where there is no such account
+ * Ends all bearer and refresh tokens of the account. Triggers do the same when the password changes or the account is disabled.
+ * @returns false if the account does not exist
  */
 export async function endSession(db: Database, by: ChangedBy, name: string): Promise<boolean> {
-  const [ended] = await db.batch([
-    db.prepare(SQL.endSession).bind(name),
+  const [ended] = await runBatch(db, [
+    SQL.endSession(db, name),
     noteChange(db, by, { action: 'account.sign-out', target: name, detail: {} }),
   ])
-  return ended?.meta.changes !== 0
+  return ended.meta.changes !== 0
 }
 
-/** Its access tokens and all grants of both go with it. Returns false where there is no such account. */
+/** Removes the account, its access tokens, and the grants of both. Returns false if the account does not exist. */
 export async function removeAccount(db: Database, by: ChangedBy, name: string): Promise<boolean> {
-  const [, noted] = await db.batch([
-    db.prepare(SQL.remove).bind(name),
+  const [, noted] = await runBatch(db, [
+    SQL.remove(db, name),
     noteChange(db, by, { action: 'account.delete', target: name, detail: {} }),
   ])
-  return noted?.meta.changes !== 0
+  return noted.meta.changes !== 0
 }
 
 function accountOf({ name, has_password, disabled, created_at }: Row): Account {

@@ -1,13 +1,14 @@
-/** What a login is checked against, each in one query with the grants that it brings. Times are milliseconds since the epoch. */
-import type { Database, Statement } from '../database/database.ts'
+/** The credentials that logins are checked against, each in one query with its grants. Times are milliseconds since the epoch. */
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import type { Grant } from './grants.ts'
 
 export interface AccountCredentials {
-  /** Null for an account that has access tokens alone. */
+  /** Null for an account that has access tokens only. */
   passwordHash: string | null
   disabled: boolean
   session: string
-  /** The account's own, and those of everybody. */
+  /** The grants of the account and those of everybody. */
   grants: readonly Grant[]
 }
 
@@ -20,9 +21,9 @@ export interface TokenCredentials {
   expiresAt: number | null
   revokedAt: number | null
   lastUsedAt: number | null
-  /** Its owner's, and those of everybody. */
+  /** The grants of the owner and those of everybody. */
   grants: readonly Grant[]
-  /** Its own; null where it is not limited to them. */
+  /** The grants that limit the token; null if it is not limited. */
   limit: readonly Grant[] | null
 }
 
@@ -68,26 +69,28 @@ const TOKEN = `
   FROM accounts JOIN access_tokens ON access_tokens.account_id = accounts.id
   WHERE accounts.name = ?1 AND`
 
-const SQL = {
-  account: `
+const SQL = statements('credentials', {
+  account: sql<[name: string], AccountRow>(`
     SELECT password_hash, disabled, ${SESSION} AS session, ${grantsOf(OF_ACCOUNT)} AS grants
-    FROM accounts WHERE name = ?1`,
-  tokenBySecret: `${TOKEN} secret_hash = ?2`,
-  tokenByName: `${TOKEN} access_tokens.name = ?2`,
-  session: `SELECT ${SESSION} AS session FROM accounts WHERE name = ?1 AND disabled = 0`,
-  tokenSession: `
+    FROM accounts WHERE name = ?1`),
+  tokenBySecret: sql<[owner: string, secretHash: string], TokenRow>(`${TOKEN} secret_hash = ?2`),
+  tokenByName: sql<[owner: string, name: string], TokenRow>(`${TOKEN} access_tokens.name = ?2`),
+  session: sql<[account: string], { session: string }>(
+    `SELECT ${SESSION} AS session FROM accounts WHERE name = ?1 AND disabled = 0`,
+  ),
+  tokenSession: sql<[account: string, token: string, now: number], { session: string }>(`
     SELECT ${TOKEN_SESSION} AS session
     FROM accounts JOIN access_tokens ON access_tokens.account_id = accounts.id
     WHERE accounts.name = ?1 AND accounts.disabled = 0 AND access_tokens.name = ?2
-      AND revoked_at IS NULL AND ifnull(expires_at > ?3, 1)`,
-  anonymous: `SELECT ${grantsOf(EVERYBODY)} AS grants`,
-  used: `UPDATE access_tokens SET last_used_at = ?2 WHERE id = ?1`,
-  // By the key, which begins at 1: it looks at one row, where `FROM accounts` alone would be a scan.
-  anyAccount: `SELECT id FROM accounts WHERE id > 0 LIMIT 1`,
-} as const
+      AND revoked_at IS NULL AND ifnull(expires_at > ?3, 1)`),
+  anonymous: sql<[], { grants: string }>(`SELECT ${grantsOf(EVERYBODY)} AS grants`),
+  used: sql<[id: string, now: number]>(`UPDATE access_tokens SET last_used_at = ?2 WHERE id = ?1`),
+  // Ids begin at 1. The condition makes it a search by key that ends at the first row, not a scan.
+  anyAccount: sql<[], { id: number }>(`SELECT id FROM accounts WHERE id > 0 LIMIT 1`),
+})
 
 export async function findAccount(db: Database, name: string): Promise<AccountCredentials | null> {
-  const row = await db.prepare(SQL.account).bind(name).first<AccountRow>()
+  const row = await SQL.account(db, name).first()
   if (row === null) return null
   return {
     passwordHash: row.password_hash,
@@ -97,13 +100,13 @@ export async function findAccount(db: Database, name: string): Promise<AccountCr
   }
 }
 
-/** The token of this secret, if the account of the name `owner` has it. */
+/** The token with this secret, if the account `owner` has it. */
 export function findTokenBySecret(
   db: Database,
   owner: string,
   secretHash: string,
 ): Promise<TokenCredentials | null> {
-  return findToken(db.prepare(SQL.tokenBySecret).bind(owner, secretHash))
+  return findToken(SQL.tokenBySecret(db, owner, secretHash))
 }
 
 export function findTokenByName(
@@ -111,11 +114,11 @@ export function findTokenByName(
   owner: string,
   name: string,
 ): Promise<TokenCredentials | null> {
-  return findToken(db.prepare(SQL.tokenByName).bind(owner, name))
+  return findToken(SQL.tokenByName(db, owner, name))
 }
 
-async function findToken(statement: Statement): Promise<TokenCredentials | null> {
-  const row = await statement.first<TokenRow>()
+async function findToken(query: Query<TokenRow>): Promise<TokenCredentials | null> {
+  const row = await query.first()
   if (row === null) return null
   return {
     id: row.id,
@@ -131,7 +134,7 @@ async function findToken(statement: Statement): Promise<TokenCredentials | null>
   }
 }
 
-/** The session of an account, or of `<account>/<token>`, that can log in at `now`; null for any other. */
+/** The session of `<account>` or of `<account>/<token>`; null if the subject cannot log in at `now`. */
 export async function findSession(
   db: Database,
   subject: string,
@@ -140,23 +143,23 @@ export async function findSession(
   const [account = '', ...token] = subject.split('/')
   const statement =
     token.length === 0
-      ? db.prepare(SQL.session).bind(account)
-      : db.prepare(SQL.tokenSession).bind(account, token.join('/'), now)
-  return (await statement.first<{ session: string }>())?.session ?? null
+      ? SQL.session(db, account)
+      : SQL.tokenSession(db, account, token.join('/'), now)
+  return (await statement.first())?.session ?? null
 }
 
-/** What everybody may do. */
+/** The grants of everybody. */
 export async function anonymousGrants(db: Database): Promise<readonly Grant[]> {
-  const row = await db.prepare(SQL.anonymous).first<{ grants: string }>()
+  const row = await SQL.anonymous(db).first()
   return parseGrants(row?.grants ?? '[]')
 }
 
 export async function noteTokenUse(db: Database, id: string, now: number): Promise<void> {
-  await db.prepare(SQL.used).bind(id, now).run()
+  await SQL.used(db, id, now).run()
 }
 
 export async function hasAccounts(db: Database): Promise<boolean> {
-  return (await db.prepare(SQL.anyAccount).first()) !== null
+  return (await SQL.anyAccount(db).first()) !== null
 }
 
 function parseGrants(json: string): Grant[] {

@@ -1,7 +1,7 @@
-/** Grants as they are read to decide a request; the administration API changes them (manage-grants.ts). */
+/** Grants, as a decision about a request reads them. The administration API changes them in manage-grants.ts. */
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
 
-/** `push` includes `create`, which may add tags but move none; `admin` includes all. */
+/** `create` may add tags but not move them. `push` includes `create`. `admin` includes all actions. */
 export const ACTIONS = ['pull', 'create', 'push', 'delete', 'admin'] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -9,7 +9,7 @@ export type PrincipalKind = 'account' | 'token' | 'trust' | 'authenticated' | 'a
 
 export interface Principal {
   kind: PrincipalKind
-  /** An account's name, a token's id, a trust rule's name; '' for the two kinds that have no name. */
+  /** The name of the account or trust rule, or the id of the token; '' for `authenticated` and `anonymous`. */
   name: string
 }
 

@@ -1,5 +1,6 @@
-/** The trust rules of one issuer, as they are read to judge an ID token; the administration API changes them. */
+/** The trust rules of one issuer, which decide whether an ID token is accepted. The administration API changes them. */
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 import type { Grant } from './grants.ts'
 
 export interface TrustRule {
@@ -12,7 +13,7 @@ export interface TrustRule {
 
 export interface IssuerRules {
   rules: TrustRule[]
-  /** What everybody may do; not read where there are no rules. */
+  /** The grants of everybody; empty if the issuer has no rules. */
   anonymous: Grant[]
 }
 
@@ -27,8 +28,8 @@ interface Row {
   actions: string
 }
 
-const SQL = {
-  rules: `
+const SQL = statements('issuer-rules', {
+  rules: sql<[issuer: string], Row>(`
     SELECT trust_rules.name AS rule, audience, claims, pattern, actions
     FROM trust_rules
     LEFT JOIN grants ON principal_kind = 'trust' AND principal = trust_rules.name
@@ -36,12 +37,12 @@ const SQL = {
     UNION ALL
     SELECT NULL, '', '', pattern, actions
     FROM grants
-    WHERE principal_kind = 'anonymous' AND EXISTS (SELECT 1 FROM trust_rules WHERE issuer = ?1)`,
-} as const
+    WHERE principal_kind = 'anonymous' AND EXISTS (SELECT 1 FROM trust_rules WHERE issuer = ?1)`),
+})
 
-/** In one query. `issuer` is compared as it is written. */
+/** Reads all in one query. `issuer` must match exactly. */
 export async function rulesOfIssuer(db: Database, issuer: string): Promise<IssuerRules> {
-  const { results } = await db.prepare(SQL.rules).bind(issuer).all<Row>()
+  const { results } = await SQL.rules(db, issuer).all()
   const rules = new Map<string, TrustRule>()
   const anonymous: Grant[] = []
   for (const { rule: name, audience, claims, pattern, actions } of results) {

@@ -1,24 +1,39 @@
-/** Grants as the administration API manages them; what a request is decided by is read elsewhere (credentials.ts). */
+/** Grants in the administration API. Logins read them in credentials.ts. */
 
-import type { Database, Statement } from '../database/database.ts'
+import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
 import { ACTIONS, type Action, type Grant, type Principal, type PrincipalKind } from './grants.ts'
 
+type GrantKey = [kind: PrincipalKind, principal: string, pattern: RepositoryPattern]
+
+/** The first three values are the key of the grant before the page. `only` is the pattern of all grants wanted; null for any. */
+type GrantPage = [
+  kind: string,
+  principal: string,
+  after: string,
+  limit: number,
+  only: string | null,
+]
+
 const GRANT = `SELECT principal_kind, principal, pattern, actions, created_at FROM grants`
 
-const SQL = {
-  list: `
+const SQL = statements('manage-grants', {
+  list: sql<GrantPage, Row>(`
     ${GRANT}
     WHERE (principal_kind, principal, pattern) > (?1, ?2, ?3)
       AND (?5 IS NULL OR pattern = ?5)
-    ORDER BY principal_kind, principal, pattern LIMIT ?4`,
-  listOfPrincipal: `
+    ORDER BY principal_kind, principal, pattern LIMIT ?4`),
+  listOfPrincipal: sql<GrantPage, Row>(`
     ${GRANT}
     WHERE principal_kind = ?1 AND principal = ?2 AND pattern > ?3
       AND (?5 IS NULL OR pattern = ?5)
-    ORDER BY pattern LIMIT ?4`,
-  find: `${GRANT} WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
-  put: `
+    ORDER BY pattern LIMIT ?4`),
+  find: sql<[...grant: GrantKey], Row>(
+    `${GRANT} WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
+  ),
+  put: sql<[...grant: GrantKey, actions: string, now: number]>(`
     INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
     SELECT ?1, ?2, ?3, ?4, ?5 WHERE CASE ?1
       WHEN 'account' THEN EXISTS (SELECT 1 FROM accounts WHERE name = ?2)
@@ -27,13 +42,15 @@ const SQL = {
       ELSE ?2 = ''
     END
     ON CONFLICT (principal_kind, principal, pattern)
-      DO UPDATE SET actions = excluded.actions WHERE actions <> excluded.actions`,
-  putAll: `
+      DO UPDATE SET actions = excluded.actions WHERE actions <> excluded.actions`),
+  putAll: sql<[kind: PrincipalKind, principal: string, grants: string, now: number]>(`
     INSERT INTO grants (principal_kind, principal, pattern, actions, created_at)
     SELECT ?1, ?2, json_extract(value, '$.pattern'), json_extract(value, '$.actions'), ?4
-    FROM json_each(?3) WHERE changes() > 0`,
-  remove: `DELETE FROM grants WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
-} as const
+    FROM json_each(?3) WHERE changes() > 0`),
+  remove: sql<[...grant: GrantKey]>(
+    `DELETE FROM grants WHERE principal_kind = ?1 AND principal = ?2 AND pattern = ?3`,
+  ),
+})
 
 export interface StoredGrant extends Grant {
   principal: Principal
@@ -42,11 +59,11 @@ export interface StoredGrant extends Grant {
 }
 
 export interface GrantsWanted {
-  /** Of this principal alone. */
+  /** Only grants of this principal; null for all. */
   principal: Principal | null
-  /** Of this very pattern alone. */
+  /** Only grants on exactly this pattern; null for all. */
   pattern: string | null
-  /** After this grant; null begins at the first. */
+  /** The list begins after this grant; null for the beginning. */
   last: { principal: Principal; pattern: string } | null
   limit: number
 }
@@ -60,75 +77,72 @@ interface Row {
   created_at: number
 }
 
-/** By kind and name of the principal, then by pattern. */
+/** In the order of kinds, names and patterns. */
 export async function listGrants(
   db: Database,
   { principal, pattern, last, limit }: GrantsWanted,
 ): Promise<StoredGrant[]> {
   const { kind, name } = principal ?? last?.principal ?? { kind: '', name: '' }
-  const statement = principal === null ? SQL.list : SQL.listOfPrincipal
-  const { results } = await db
-    .prepare(statement)
-    .bind(kind, name, last?.pattern ?? '', limit, pattern)
-    .all<Row>()
+  const list = principal === null ? SQL.list : SQL.listOfPrincipal
+  const { results } = await list(db, kind, name, last?.pattern ?? '', limit, pattern).all()
   return results.map(grantOf)
 }
 
 /**
- * Gives the principal these actions on the pattern, instead of those that it had on it.
- * @returns null where there is no such principal
+ * Gives the principal these actions on the pattern, in place of those that it had.
+ * @returns null if the principal does not exist
  */
 export async function putGrant(
   db: Database,
   by: ChangedBy,
   { principal, pattern, actions }: Grant & { principal: Principal },
 ): Promise<StoredGrant | null> {
-  const key = [principal.kind, principal.name, pattern] as const
+  const key: GrantKey = [principal.kind, principal.name, pattern]
   const sorted = sortActions(actions)
-  const [, , found] = await db.batch<Row>([
-    db.prepare(SQL.put).bind(...key, JSON.stringify(sorted), by.at),
+  const [, , found] = await runBatch(db, [
+    SQL.put(db, ...key, JSON.stringify(sorted), by.at),
     noteChange(db, by, {
       action: 'grant.put',
       target: formatPrincipal(principal),
       detail: { pattern, actions: sorted },
     }),
-    db.prepare(SQL.find).bind(...key),
+    SQL.find(db, ...key),
   ])
-  const row = found?.results[0]
+  const row = found.results[0]
   return row === undefined ? null : grantOf(row)
 }
 
-/** Returns false where there is no such grant. */
+/** Returns false if the grant does not exist. */
 export async function removeGrant(
   db: Database,
   by: ChangedBy,
   { principal, pattern }: { principal: Principal; pattern: string },
 ): Promise<boolean> {
-  const [removed] = await db.batch([
-    db.prepare(SQL.remove).bind(principal.kind, principal.name, pattern),
+  const [removed] = await runBatch(db, [
+    SQL.remove(db, principal.kind, principal.name, pattern),
     noteChange(db, by, {
       action: 'grant.delete',
       target: formatPrincipal(principal),
       detail: { pattern },
     }),
   ])
-  return removed?.meta.changes !== 0
+  return removed.meta.changes !== 0
 }
 
 /**
- * Gives a new principal its grants, no two of one pattern. Stands in a batch directly after noteChange: where the principal was
- * not made, nothing was noted, and nothing is granted.
+ * Gives a new principal its grants, each on another pattern. Stands in the batch directly after `noteChange`, and grants nothing if
+ * that recorded nothing: then the principal was not created.
  */
 export function grantToNew(
   db: Database,
   { kind, name }: Principal,
   grants: readonly Grant[],
   now: number,
-): Statement {
-  return db.prepare(SQL.putAll).bind(kind, name, JSON.stringify(grants), now)
+): Query<never> {
+  return SQL.putAll(db, kind, name, JSON.stringify(grants), now)
 }
 
-/** One grant for each pattern, with all actions that the given ones have on it. */
+/** Merges the grants on the same pattern into one with all their actions. */
 export function mergeGrants(grants: readonly Grant[]): Grant[] {
   const merged = new Map<string, Action[]>()
   for (const { pattern, actions } of grants) {

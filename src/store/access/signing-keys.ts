@@ -1,19 +1,20 @@
-/** Keys that the registry makes for itself on first use and keeps in D1, so that no operator has to. */
+/** Keys that the registry creates on first use and keeps in D1, so that the operator has nothing to set up. */
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 import { rememberRegistryId } from '../registry/registry.ts'
 
-const SQL = {
-  // Who needs a key will need the registry's id, too.
-  find: `
+const SQL = statements('signing-keys', {
+  // The caller will need the registry's id, too.
+  find: sql<[name: string], { id: string; key: string | null }>(`
     SELECT registry.id, signing_keys.key FROM registry
-    LEFT JOIN signing_keys ON signing_keys.name = ?1 WHERE registry.one = 1`,
-  create: `
+    LEFT JOIN signing_keys ON signing_keys.name = ?1 WHERE registry.one = 1`),
+  create: sql<[name: string, key: string, now: number], { key: string }>(`
     INSERT INTO signing_keys (name, key, created_at) VALUES (?1, ?2, ?3)
     ON CONFLICT (name) DO UPDATE SET name = excluded.name
-    RETURNING key`,
-} as const
+    RETURNING key`),
+})
 
-/** The HMAC-SHA256 key of this name; the same for every Worker that shares the database. */
+/** The HMAC-SHA256 key of this name. Every Worker that shares the database has the same one. */
 export async function signingKey(db: Database, name: string): Promise<CryptoKey> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const bytes = await readKey(db, name)
@@ -27,7 +28,7 @@ export async function sealingKey(db: Database, name: string): Promise<CryptoKey>
 }
 
 async function readKey(db: Database, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const found = await db.prepare(SQL.find).bind(name).first<{ id: string; key: string | null }>()
+  const found = await SQL.find(db, name).first()
   if (found !== null) rememberRegistryId(db, found.id)
   const key = found?.key ?? (await createKey(db, name))
   return Uint8Array.fromBase64(key)
@@ -35,7 +36,7 @@ async function readKey(db: Database, name: string): Promise<Uint8Array<ArrayBuff
 
 async function createKey(db: Database, name: string): Promise<string> {
   const fresh = crypto.getRandomValues(new Uint8Array(32)).toBase64()
-  const row = await db.prepare(SQL.create).bind(name, fresh, Date.now()).first<{ key: string }>()
+  const row = await SQL.create(db, name, fresh, Date.now()).first()
   if (row === null) throw new Error(`the signing key ${name} could not be stored`)
   return row.key
 }

@@ -1,6 +1,7 @@
-/** Trust rules as the administration API manages them; what an ID token is judged by is in issuer-rules.ts. */
+/** Trust rules in the administration API. The check of an ID token reads them in issuer-rules.ts. */
 
 import type { Database } from '../database/database.ts'
+import { runBatch, sql, statements } from '../database/statement.ts'
 import { type ChangedBy, noteChange } from './audit.ts'
 import type { Grant } from './grants.ts'
 import { grantToNew } from './manage-grants.ts'
@@ -11,22 +12,22 @@ const RULE = `
       FROM grants WHERE principal_kind = 'trust' AND principal = trust_rules.name) AS grants
   FROM trust_rules`
 
-const SQL = {
-  list: `${RULE} WHERE name > ?1 ORDER BY name LIMIT ?2`,
-  find: `${RULE} WHERE name = ?1`,
-  create: `
+const SQL = statements('trust-rules', {
+  list: sql<[last: string, limit: number], Row>(`${RULE} WHERE name > ?1 ORDER BY name LIMIT ?2`),
+  find: sql<[name: string], Row>(`${RULE} WHERE name = ?1`),
+  create: sql<[name: string, issuer: string, audience: string, claims: string, now: number]>(`
     INSERT INTO trust_rules (name, issuer, audience, claims, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING`,
-  remove: `DELETE FROM trust_rules WHERE name = ?1`,
-} as const
+    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING`),
+  remove: sql<[name: string]>(`DELETE FROM trust_rules WHERE name = ?1`),
+})
 
 export interface NewTrustRule {
   name: string
   issuer: string
   audience: string
-  /** From a claim's name to the pattern of its text. */
+  /** Maps a claim's name to the pattern that its text must match. */
   claims: Record<string, string>
-  /** No two of one pattern. */
+  /** Each has another pattern. */
   grants: readonly Grant[]
 }
 
@@ -44,30 +45,30 @@ interface Row {
   grants: string
 }
 
-/** Up to `limit` rules by name, after the name `last` ('' begins at the first). */
+/** Up to `limit` rules in the order of names, after the name `last` ('' for the beginning). */
 export async function listTrustRules(
   db: Database,
   last: string,
   limit: number,
 ): Promise<StoredTrustRule[]> {
-  const { results } = await db.prepare(SQL.list).bind(last, limit).all<Row>()
+  const { results } = await SQL.list(db, last, limit).all()
   return results.map(ruleOf)
 }
 
 export async function findTrustRule(db: Database, name: string): Promise<StoredTrustRule | null> {
-  const row = await db.prepare(SQL.find).bind(name).first<Row>()
+  const row = await SQL.find(db, name).first()
   return row && ruleOf(row)
 }
 
-/** @returns null where there is a rule of this name already */
+/** @returns null if a rule of this name exists */
 export async function createTrustRule(
   db: Database,
   by: ChangedBy,
   rule: NewTrustRule,
 ): Promise<StoredTrustRule | null> {
   const { name, issuer, audience, claims, grants } = rule
-  const [created] = await db.batch([
-    db.prepare(SQL.create).bind(name, issuer, audience, JSON.stringify(claims), by.at),
+  const [created] = await runBatch(db, [
+    SQL.create(db, name, issuer, audience, JSON.stringify(claims), by.at),
     noteChange(db, by, {
       action: 'trust-rule.create',
       target: name,
@@ -75,16 +76,16 @@ export async function createTrustRule(
     }),
     grantToNew(db, { kind: 'trust', name }, grants, by.at),
   ])
-  return created?.meta.changes === 0 ? null : { ...rule, createdAt: by.at }
+  return created.meta.changes === 0 ? null : { ...rule, createdAt: by.at }
 }
 
-/** Its grants go with it. Returns false where there is no such rule. */
+/** Removes the rule and its grants. Returns false if the rule does not exist. */
 export async function removeTrustRule(db: Database, by: ChangedBy, name: string): Promise<boolean> {
-  const [, noted] = await db.batch([
-    db.prepare(SQL.remove).bind(name),
+  const [, noted] = await runBatch(db, [
+    SQL.remove(db, name),
     noteChange(db, by, { action: 'trust-rule.delete', target: name, detail: {} }),
   ])
-  return noted?.meta.changes !== 0
+  return noted.meta.changes !== 0
 }
 
 function ruleOf({ claims, grants, created_at, ...row }: Row): StoredTrustRule {

@@ -1,11 +1,11 @@
 /**
- * Where bytes lie, as an interface: an object store with unique keys, ranges, and uploads in parts. `r2-blob-store.ts` is its
- * driver for R2. A key is written once and never re-used, so a reader may cache what it read for ever, and deleting an old
- * object cannot hurt a fresh upload of the same content.
+ * The interface of the store of bytes: an object store with unique keys, ranges, and uploads in parts. `r2-blob-store.ts` is its driver
+ * for R2. A key is written once and never used again. So a reader may cache an object for ever, and the removal of an old object
+ * cannot harm a new upload of the same content.
  */
 import type { Digest } from '../../oci/digest.ts'
 
-/** What an object store's part upload answers, to be given back when the object is completed. */
+/** The store's receipt for a part. `complete` takes the receipts of all parts. */
 export interface Part {
   /** From 1. */
   number: number
@@ -21,56 +21,56 @@ export interface ByteRange {
 export interface ObjectPage {
   objects: {
     key: string
-    /** When it was written, in milliseconds since the epoch. */
+    /** The time when it was written, in milliseconds since the epoch. */
     uploaded: number
   }[]
-  /** Whether there are more. */
+  /** Whether more objects follow. */
   more: boolean
 }
 
 export type BlobBody = ReadableStream<Uint8Array> | Uint8Array
 
-/** What a store takes at once. */
+/** The limits of a store. */
 export interface BlobStoreLimits {
-  /** Bytes of an object that is written whole. */
+  /** The maximum size in bytes of an object that is written whole. */
   wholeBytes: number
-  /** Bytes of a part, but of the last: parts are no smaller. */
+  /** The minimum size in bytes of all parts except the last. */
   partBytes: number
-  /** Parts of an object. */
+  /** The maximum number of parts of an object. */
   parts: number
-  /** Keys that one call removes. */
+  /** The maximum number of keys that one call removes. */
   removedKeys: number
 }
 
 export interface BlobStore {
   readonly limits: BlobStoreLimits
-  /** The object's bytes, or those of `range` (which must lie within the object); null where there is no such object. */
+  /** The bytes of the object, or of `range`, which must lie within it; null if the object does not exist. */
   read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>
-  /** The object's size in bytes; null where there is no such object. */
+  /** The size of the object in bytes; null if it does not exist. */
   size(key: string): Promise<number | null>
   /**
-   * Writes a whole object (a stream must have a known length) and verifies it on the way.
-   * @returns false, with nothing stored, where the bytes do not hash to `digest`
+   * Writes a whole object and verifies its digest meanwhile. A stream must have a known length.
+   * @returns false, with nothing stored, if the bytes do not have the digest
    */
   write(key: string, body: BlobBody, digest: Digest): Promise<boolean>
-  /** Up to 1,000 objects whose keys begin with `prefix`, in the order of keys, from the one after `after` on. */
+  /** Up to 1,000 objects with keys that begin with `prefix`, in the order of keys, after the key `after`. */
   list(prefix: string, after: string): Promise<ObjectPage>
-  /** Deletes objects, at most `limits.removedKeys`; a key without an object is no error. */
+  /** Deletes at most `limits.removedKeys` objects. A key without an object is no error. */
   remove(keys: readonly string[]): Promise<void>
 
-  /** Begins an object that is written in parts, each of the same size but the last; returns the upload's id. */
+  /** Begins an upload in parts of equal size, except the last. Returns the id of the upload. */
   beginParts(key: string): Promise<string>
   writePart(key: string, uploadId: string, number: number, body: BlobBody): Promise<Part>
   /**
-   * Makes the object of its parts, in order. Where that was done before, it changes nothing.
-   * @returns false, with nothing changed, where the store does not have just these parts
+   * Makes the object from its parts, in order. Changes nothing if that was done before.
+   * @returns false, with nothing changed, if the store does not have exactly these parts
    */
   completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean>
-  /** Gives the parts up. An upload that is not there any more is no error. */
+  /** Discards the parts. An upload that no longer exists is no error. */
   abortParts(key: string, uploadId: string): Promise<void>
 }
 
-/** A key that no object ever had. Id and date let the orphan sweep list only what is this registry's, and of the days that it looks at. */
+/** A new key, which no object ever had. With its id and date the orphan sweep lists only this registry's objects of the wanted day. */
 export function newStorageKey(
   registryId: string,
   kind: 'blobs' | 'manifests',
@@ -79,7 +79,7 @@ export function newStorageKey(
   return `${dayPrefix(registryId, kind, now.toISOString().slice(0, 10))}${crypto.randomUUID()}`
 }
 
-/** What the storage keys of a day (yyyy-mm-dd) begin with. */
+/** The prefix of the storage keys of a day (yyyy-mm-dd). */
 export function dayPrefix(registryId: string, kind: 'blobs' | 'manifests', day: string): string {
   return `${registryId}/${kind}/${day}/`
 }

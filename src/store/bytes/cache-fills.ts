@@ -1,18 +1,18 @@
 /**
- * What this isolate knows of the edge cache before the blob store: which objects it is being filled with, which were asked for,
- * and whether filling it is of any use.
+ * The knowledge of this isolate about the edge cache: the fills under way, the digests that were requested, and whether fills succeed
+ * at all.
  */
 
 import type { Digest } from '../../oci/digest.ts'
 
-/** Digests that were asked for and are remembered: about 150 bytes each. */
+/** Requested digests that are remembered, at about 150 bytes each. */
 const ASKED_AT_MOST = 1000
 
-/** One failure may be a lost connection; a second one in a row says that the cache takes nothing, as on workers.dev. */
+/** One failure may be a lost connection. A second one in a row shows that the cache stores nothing, as on workers.dev. */
 const FAILURES_AT_MOST = 2
 const REST_MS = 10 * 60_000
 
-/** A fill that is still not settled was cut off with the request that it belonged to. */
+/** A fill that is not settled after this time has ended with its request. */
 const LOST_AFTER_MS = 60_000
 
 interface Fill {
@@ -20,12 +20,12 @@ interface Fill {
   begun: number
 }
 
-/** `failed` counts; what was not tried does not. */
+/** Only `failed` counts as a failure. */
 export type FillOutcome = 'filled' | 'failed' | 'not tried'
 
 export class CacheFills {
   readonly #fills = new Map<string, Fill>()
-  /** How often each content was asked for; the least recently asked for first. */
+  /** The number of requests of each digest. The least recently requested comes first. */
   readonly #asked = new Map<Digest, number>()
   #failures = 0
   #restUntil = 0
@@ -39,12 +39,12 @@ export class CacheFills {
     if (oldest !== undefined) this.#asked.delete(oldest)
   }
 
-  /** Whether it was asked for more than once, earlier or just now. */
+  /** Whether the digest was requested more than once. */
   askedByOthers(digest: Digest): boolean {
     return (this.#asked.get(digest) ?? 0) > 1
   }
 
-  /** Settles when the fill that is under way does, whatever comes of it; undefined where none is. */
+  /** Settles when the fill under way has ended in any way; undefined if there is none. */
   running(key: string): Promise<void> | undefined {
     const fill = this.#fills.get(key)
     return fill === undefined || Date.now() - fill.begun > LOST_AFTER_MS ? undefined : fill.settled
@@ -54,7 +54,7 @@ export class CacheFills {
     return Date.now() >= this.#restUntil && this.running(key) === undefined
   }
 
-  /** @returns what ends the fill; to be called once */
+  /** @returns a function that ends the fill; to be called once */
   begin(key: string): (outcome: FillOutcome) => void {
     const { promise, resolve } = Promise.withResolvers<void>()
     const fill = { settled: promise, begun: Date.now() }

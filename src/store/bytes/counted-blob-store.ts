@@ -1,4 +1,4 @@
-/** A blob store that counts what a request asks of it. */
+/** A blob store that counts the calls of a request. */
 import type { Usage } from '../../lib/usage.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type {

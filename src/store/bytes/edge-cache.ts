@@ -1,6 +1,6 @@
 /**
- * The edge's cache before a blob store, by storage key: a key is never re-used, so what is cached is never wrong. Only bytes are
- * cached; whether a request may have them is asked of D1 each time.
+ * The edge cache before a blob store, by storage key. A key is never used again, so cached bytes are never wrong. Only bytes are
+ * cached. D1 is asked for each request whether it may have them.
  */
 import { logError } from '../../lib/log.ts'
 import type { Usage } from '../../lib/usage.ts'
@@ -10,33 +10,31 @@ import { CacheFills, type FillOutcome } from './cache-fills.ts'
 
 type Bytes = ReadableStream<Uint8Array>
 
-/** The platform's limit of a cached response. */
+/** The platform's limit for a cached response. */
 const CACHED_BYTES_AT_MOST = 512 * 1024 * 1024
 
-/** What is no larger is cached when it is read for the first time: that delays it by little. */
+/** An object of up to this size is cached at its first read, which delays that read only a little. */
 const SMALL_BYTES = 4 * 1024 * 1024
 
-/** For so long a request waits for the cache to be filled; then it reads the store itself. */
+/** A request waits at most this long for a fill. Then it reads the store itself. */
 const PATIENCE_MS = 20_000
 
-/** Fills that one request waits for: its own luck, and one more where the first failed. */
+/** Fills that one request waits for: one, and another if it fails. */
 const WAITS_AT_MOST = 2
 
-/** For so long a first read is remembered at this location. */
+/** A first read is remembered for this time at this location. */
 const ASKED_SECONDS = 7 * 24 * 60 * 60
 
 const isolateFills = new CacheFills()
 
 /**
- * No byte passes through JavaScript, and none is held: bodies go from the store to the client, from the store into the cache, and
- * from the cache to the client, each by itself and at its own pace, moved by the runtime. Copying one body to the client and to
- * the cache at once took 1.3 to 1.5 times as long as sending it (3 to 4 times where the cache is the slower one), and its CPU
- * time costs more than the second read that this spares.
+ * The runtime moves all bytes: from the store to the client, from the store into the cache, and from the cache to the client. No byte
+ * passes through JavaScript or is held in memory. Copying one body to the client and the cache at once took 1.3 to 1.5 times as long as
+ * sending it (3 to 4 times with a slow cache), and its CPU time costs more than the second read that it saves.
  *
- * So a read of what is not cached either passes the store's body on, or fills the cache with it and is answered from there,
- * together with all who asked meanwhile: one read of the store either way. A large object is passed on to the first who asks
- * for it at a location, and fills the cache as soon as anybody else asks: with the same read where they ask before the store has
- * answered the first, and else with one more, however many they are.
+ * So an uncached read either sends the store's body to the client, or fills the cache with it and answers from there. The fill answers
+ * all requests that came meanwhile, too. A large object is sent to the first client at a location. The second request for it fills the
+ * cache. It uses the read of the first if the store has not answered that yet, and otherwise makes one more.
  */
 export class EdgeCache {
   readonly #store: Pick<BlobStore, 'read'>
@@ -45,7 +43,7 @@ export class EdgeCache {
   readonly #fills: CacheFills
   #digest: Digest | null = null
 
-  /** `keepAlive` lets a fill go on when the client that began it leaves: others wait for it. */
+  /** `keepAlive` lets a fill go on when its client leaves, because others may wait for it. */
   constructor(
     store: Pick<BlobStore, 'read'>,
     usage: Usage,
@@ -58,13 +56,13 @@ export class EdgeCache {
     this.#fills = fills
   }
 
-  /** Tells what is about to be read, before the database is asked where it is: who reads the same now knows of this one. */
+  /** Announces a read before D1 is asked for its object, so that concurrent reads of the same digest know of each other. */
   announce(digest: Digest): void {
     this.#digest = digest
     this.#fills.ask(digest)
   }
 
-  /** The bytes of the object `key`, of `size` bytes in all, or those of `range`; null where there is no such object. */
+  /** The bytes of the object `key`, which has `size` bytes, or of `range`; null if the object does not exist. */
   read(key: string, size: number, range?: ByteRange): Promise<Bytes | null> {
     const part = range?.length === size ? undefined : range
     if (size === 0 || size > CACHED_BYTES_AT_MOST) return this.#store.read(key, part)
@@ -88,8 +86,8 @@ export class EdgeCache {
   }
 
   /**
-   * Part of what is not cached is read for itself, since it may be all that is wanted; but a client that fetches a layer in
-   * pieces, or several that do, have the rest from the cache.
+   * The first range of an uncached object is read alone, because the client may want no more. If more ranges follow, of the same or
+   * other clients, they come from the cache.
    */
   async #part(key: string, size: number, range: ByteRange): Promise<Bytes | null> {
     const cached = await this.#cached(key, size, range)
@@ -106,8 +104,8 @@ export class EdgeCache {
   }
 
   /**
-   * Reads the object for all who ask until it is done.
-   * @returns its bytes, from the cache where that was to be filled; null where there is no such object
+   * Reads the object for all requests that come until the fill ends.
+   * @returns its bytes, from the cache if it was filled; null if the object does not exist
    */
   async #fill(key: string, size: number, atOnce: boolean): Promise<Bytes | 'failed' | null> {
     const end = this.#fills.begin(key)
@@ -144,7 +142,7 @@ export class EdgeCache {
     }
   }
 
-  /** Whether the object was asked for at this location before. From now on it was. */
+  /** Whether the object was requested at this location before. Records this request. */
   async #askedAgain(key: string): Promise<boolean> {
     const cache = await openCache()
     const mark = `https://asked.berth.internal/${key}`
@@ -153,7 +151,7 @@ export class EdgeCache {
       const headers = { 'Cache-Control': `max-age=${ASKED_SECONDS}` }
       this.#keepAlive(cache.put(mark, new Response('', { headers })).catch(() => undefined))
     }
-    // Looked at last: those who came while the store and the cache were asked count, too.
+    // Checked last, so that requests count that came during the reads of the store and the cache.
     return (this.#digest && this.#fills.askedByOthers(this.#digest)) || seen !== undefined
   }
 }
@@ -162,7 +160,7 @@ function openCache(): Promise<Cache> {
   return caches.open('blobs')
 }
 
-/** Of the bytes; and of the mark that says with which fill they became whole. */
+/** The cache keys of the bytes, and of the mark that names the fill that completed them. */
 function bytesUrl(key: string): string {
   return `https://blobs.berth.internal/${key}`
 }
@@ -173,8 +171,8 @@ function wholeUrl(key: string): string {
 const FILL = 'Berth-Fill'
 
 /**
- * A fill that breaks off may leave a part in the cache, under the length of the whole (the local simulator does): bytes are served
- * only where the mark, which is put after them, is of the same fill.
+ * A fill that breaks off may leave a part in the cache with the length of the whole, as in the local simulator. The mark is put after
+ * the bytes. They are served only if the mark is of the same fill.
  */
 async function match(key: string, size: number, range?: ByteRange): Promise<Bytes | null> {
   const cache = await openCache()
@@ -195,7 +193,7 @@ async function match(key: string, size: number, range?: ByteRange): Promise<Byte
   return null
 }
 
-/** @throws where the body breaks off or is not `size` bytes long */
+/** @throws if the body breaks off or does not have `size` bytes */
 async function put(key: string, size: number, body: Bytes): Promise<void> {
   const { readable, writable } = new FixedLengthStream(size)
   const cache = await openCache()
@@ -206,7 +204,7 @@ async function put(key: string, size: number, body: Bytes): Promise<void> {
     await cache.put(bytesUrl(key), new Response(readable, { headers }))
     await cache.put(wholeUrl(key), new Response('', { headers }))
   } finally {
-    // A cache that did not want the body left it where it was.
+    // A cache that refuses the body does not read it.
     stop.abort()
   }
 }

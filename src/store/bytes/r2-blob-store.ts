@@ -1,4 +1,4 @@
-/** The blob store's driver for R2. Error numbers are those of R2's Workers API ("Error codes"). */
+/** The driver of the blob store for R2. Error numbers are those of R2's Workers API ("Error codes"). */
 import { algorithmOf, type Digest, hexOf } from '../../oci/digest.ts'
 import type {
   BlobBody,
@@ -13,7 +13,7 @@ const CHECKSUM_MISMATCH = 10037
 const NO_SUCH_UPLOAD = 10024
 const NO_SUCH_PART = 10025
 
-/** R2, "Limits": a single write takes 5 GiB, of which a little is left to R2. */
+/** R2, "Limits": a single write takes 5 GiB, minus a margin that R2 needs. */
 export const R2_LIMITS: BlobStoreLimits = {
   wholeBytes: 4.9 * 1024 ** 3,
   partBytes: 5 * 1024 ** 2,
@@ -78,7 +78,7 @@ export class R2BlobStore implements BlobStore {
       await upload.complete(parts.map(({ number, etag }) => ({ partNumber: number, etag })))
       return true
     } catch (error) {
-      // The answer of an earlier try may have been lost: then the object is there, and the upload is not.
+      // The answer of an earlier try may have been lost. Then the object exists and the upload does not.
       if (isR2Error(error, NO_SUCH_UPLOAD)) return (await this.#bucket.head(key)) !== null
       if (isR2Error(error, NO_SUCH_PART)) return false
       throw error
@@ -94,7 +94,7 @@ export class R2BlobStore implements BlobStore {
   }
 }
 
-/** The blob store of the bucket that is bound as BUCKET. */
+/** The blob store of the bucket with the binding BUCKET. */
 export function bucketOf({ BUCKET }: { BUCKET?: R2Bucket }): R2BlobStore {
   if (BUCKET !== undefined) return new R2BlobStore(BUCKET)
   throw new Error('no bucket is bound as BUCKET')

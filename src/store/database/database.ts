@@ -1,4 +1,4 @@
-/** What the stores ask of D1. A D1 database is one; so is one that counts what a request asks of it. */
+/** D1 as the stores use it: a D1 database itself, or one that counts the queries of a request. */
 import type { Usage } from '../../lib/usage.ts'
 
 export interface Statement {
@@ -10,33 +10,18 @@ export interface Statement {
 
 export interface Database {
   prepare(sql: string): Statement
-  /** All statements or none: a transaction, in one round trip. The statements are those of this database. */
+  /** Runs all statements or none: a transaction, in one round trip. It takes statements of this database only. */
   batch<T = unknown>(statements: Statement[]): Promise<D1Result<T>[]>
 }
 
-/** A statement that answers rows of this shape. The shape is known to the types alone: `row` is never there. */
-export interface Query<Row> extends Statement {
-  readonly row?: Row
-}
-
-/** Asks queries in one round trip. Returns the rows of each query, in the order of the queries. */
-export function readRows<Rows extends unknown[]>(
-  db: Database,
-  queries: { [Place in keyof Rows]: Query<Rows[Place]> },
-): Promise<{ [Place in keyof Rows]: Rows[Place][] }>
-export async function readRows(db: Database, queries: Query<unknown>[]): Promise<unknown[][]> {
-  const answers = await db.batch(queries)
-  return answers.map(({ results }) => results)
-}
-
 /**
- * The databases of a registry. Today all of them are one D1; design.md, "Beyond one database", says what they may become, so
- * statements that join the two kinds are not written.
+ * The databases of a registry. Today all of them are one D1 database. They may be separate one day, so no statement joins the rows of
+ * repositories with those of `control`.
  */
 export interface Databases {
-  /** The primary that has a repository's rows: blobs, manifests, tags, outbox. */
+  /** The primary with a repository's rows: blobs, manifests, tags, outbox. */
   of(repository: string): Database
-  /** The same as it is nearest to this location, made for one question. */
+  /** The copy of it nearest to this location, for one question. */
   nearest(repository: string): NearestDatabase
   /** Accounts, grants, webhooks. */
   control: Database
@@ -44,16 +29,16 @@ export interface Databases {
 
 export interface NearestDatabase {
   db: Database
-  /** Whether the primary itself gave every answer so far: then there is nothing newer. */
+  /** Whether the primary gave every answer so far. Then nothing newer exists. */
   isCurrent(): boolean
 }
 
-/** The database itself, whoever counts: what an isolate remembers of a database, it remembers of this. */
+/** The database without the counting, which is new for each request. An isolate remembers things by this object. */
 export function boundDatabase(db: Database): object {
   return db instanceof CountedDatabase ? db.real : db
 }
 
-/** Is told of each answer who gave it, and what it took. */
+/** Called with the meta data of each answer: who gave it, and how long it took. */
 export type AnswerWatch = (meta: D1Result['meta']) => void
 
 export class CountedDatabase implements Database {
@@ -95,7 +80,7 @@ class CountedStatement implements Statement {
   }
 
   async first<T>(): Promise<T | null> {
-    // D1's own `first` does not hand out the meta data.
+    // D1's own `first` gives no meta data.
     if (this.#watch !== undefined) return (await this.all<T>()).results[0] ?? null
     return this.#usage.call('d1', () => this.real.first<T>())
   }

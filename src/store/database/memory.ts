@@ -1,8 +1,8 @@
-/** What an isolate remembers of a database, so that not every request has to ask for it. */
+/** A value that an isolate remembers of a database for a stated time, so that few requests have to read it. */
 import { boundDatabase, type Database } from './database.ts'
 
 export class Memory<T> {
-  // Values, no promises: a request may not wait for what another one began.
+  // Values, not promises: a request cannot wait for the I/O of another one.
   readonly #values = new WeakMap<object, { value: T; until: number }>()
   readonly #milliseconds: number
 
@@ -11,13 +11,13 @@ export class Memory<T> {
     this.#milliseconds = milliseconds
   }
 
-  /** What is remembered of `db`; undefined where that is nothing, or too old. */
+  /** The value of `db`; undefined if there is none or it is too old. */
   get(db: Database): T | undefined {
     const known = this.#values.get(boundDatabase(db))
     return known !== undefined && Date.now() < known.until ? known.value : undefined
   }
 
-  /** What is remembered of `db`; else the answer of `read`. */
+  /** The value of `db`. Calls `read` if there is none or it is too old. */
   async of(db: Database, read: () => Promise<T>): Promise<T> {
     const known = this.get(db)
     if (known !== undefined) return known

@@ -1,30 +1,32 @@
 /**
- * What the registry holds and what waits in it, in one round trip. Totals are kept by triggers (migrations/0004_observing.sql);
- * what waits is counted in indexes that hold nothing else, so that neither grows with the registry.
+ * How much the registry holds, and how much waits in it, in one round trip. Triggers keep the totals
+ * (migrations/0004_observing.sql). Waiting rows are counted in indexes that hold no other rows. So the cost does not grow with the
+ * registry.
  */
 import type { Database } from './database.ts'
+import { sql, statements } from './statement.ts'
 
 export interface RegistryState {
   repositories: number
   manifests: number
-  /** Bytes of all manifests, each counted in every repository that has it. */
+  /** Bytes of all manifests. A manifest counts once for each repository that has it. */
   manifestBytes: number
   tags: number
   blobs: number
-  /** Bytes of all blobs, each counted once. */
+  /** Bytes of all blobs. A blob counts once. */
   blobBytes: number
-  /** Events that not every endpoint has yet, or has a delivery of. */
+  /** Events that are not settled. */
   events: number
-  /** When the oldest of them happened; null where there is none. All times are milliseconds since the epoch. */
+  /** The time of the oldest of them; null if there is none. All times are milliseconds since the epoch. */
   oldestEvent: number | null
   deliveries: number
-  /** When the oldest of them was due at first. */
+  /** The first due time of the oldest of them. */
   oldestDelivery: number | null
-  /** Those that were not replayed. */
+  /** Dead letters that were not replayed. */
   deadLetters: number
-  /** Tombstones whose bytes are still there. */
+  /** Tombstones whose bytes still exist. */
   tombstones: number
-  /** When the first of them is due. */
+  /** The time from which the first of them is due. */
   firstTombstone: number | null
   collectedAt: number | null
   /** Objects that the last run of the collector removed. */
@@ -39,9 +41,9 @@ export interface RegistryState {
   swept: number | null
 }
 
-// Each index is named: where the statistics mislead it, the planner would rather walk through all events by age.
-const SQL = {
-  read: `
+// The statement names each index: with misleading statistics the planner would walk through all events by age.
+const SQL = statements('registry-state', {
+  read: sql<[], RegistryState>(`
     SELECT repositories, manifests, manifest_bytes AS manifestBytes, tags, blobs,
       blob_bytes AS blobBytes, outbox.waiting AS events,
       (SELECT at FROM events WHERE seq = outbox.first) AS oldestEvent,
@@ -64,11 +66,17 @@ const SQL = {
     LEFT JOIN sweeps AS orphans ON orphans.name = 'orphans'
     LEFT JOIN orphan_sweep ON orphan_sweep.one = 1
     LEFT JOIN sweeps AS sweep ON sweep.name = 'outbox'
-    WHERE totals.id = 1`,
-} as const
+    WHERE totals.id = 1`),
+  probe: sql<[], unknown>(`SELECT count(*) FROM repositories WHERE id = 0`),
+})
+
+/** @throws if the database does not answer or has no schema */
+export async function probeDatabase(db: Database): Promise<void> {
+  await SQL.probe(db).first()
+}
 
 export async function readRegistryState(db: Database): Promise<RegistryState> {
-  const state = await db.prepare(SQL.read).first<RegistryState>()
+  const state = await SQL.read(db).first()
   if (state === null) throw new Error('the table of totals has lost its row')
   return state
 }

@@ -1,30 +1,33 @@
-/** Dead letters: deliveries that were given up, with the last error. They can be replayed, one or all of an endpoint since a time. */
-import type { Database, Statement } from '../database/database.ts'
-import type { DeliveryKey } from './deliveries.ts'
+/** Dead letters: deliveries that were given up, with the last error. One of them, or all of an endpoint since a time, can be replayed. */
+import type { Database } from '../database/database.ts'
+import { type Query, runBatch, sql, statements } from '../database/statement.ts'
+import type { DeliveryKey, DeliveryKeyRow } from './deliveries.ts'
 
-const SQL = {
-  add: `
+const SQL = statements('dead-letters', {
+  add: sql<[keys: string, now: number, otherwise: string]>(`
     INSERT INTO dead_letters (endpoint, event_id, event, error, attempts, at)
     SELECT deliveries.endpoint, event_id, event, ifnull(error, ?3), attempts, ?2
     FROM json_each(?1) AS wanted
     JOIN deliveries ON event_id = wanted.value ->> 'eventId'
       AND deliveries.endpoint = wanted.value ->> 'endpoint'
-    WHERE state = 'pending'`,
-  close: `
+    WHERE state = 'pending'`),
+  close: sql<[keys: string, now: number, otherwise: string]>(`
     UPDATE deliveries SET state = 'dead', event = NULL, next_at = NULL, error = ifnull(error, ?3),
       updated_at = ?2
     FROM json_each(?1) AS wanted
     WHERE event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'
-      AND state = 'pending'`,
-  list: `
+      AND state = 'pending'`),
+  list: sql<[endpoint: string, before: number, limit: number], Row>(`
     SELECT id, endpoint, event_id, event, error, attempts, at, replayed_at FROM dead_letters
-    WHERE endpoint = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3`,
-  one: `SELECT id FROM dead_letters WHERE id = ?1 AND endpoint = ?2`,
-  since: `
+    WHERE endpoint = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3`),
+  one: sql<[id: number, endpoint: string], { id: number }>(
+    `SELECT id FROM dead_letters WHERE id = ?1 AND endpoint = ?2`,
+  ),
+  since: sql<[endpoint: string, since: number, limit: number], { id: number }>(`
     SELECT id FROM dead_letters
-    WHERE endpoint = ?1 AND at >= ?2 AND replayed_at IS NULL ORDER BY at LIMIT ?3`,
-  // Not where it is on its way already. An event that cannot be read dies again, and holds up no others.
-  reopen: `
+    WHERE endpoint = ?1 AND at >= ?2 AND replayed_at IS NULL ORDER BY at LIMIT ?3`),
+  // A pending delivery is left alone. An event that cannot be read becomes a dead letter again and delays no others.
+  reopen: sql<[ids: string, now: number]>(`
     INSERT INTO deliveries (event_id, endpoint, state, action, repository, event, attempts,
       first_at, next_at, updated_at)
     SELECT event_id, endpoint, 'pending',
@@ -34,28 +37,28 @@ const SQL = {
     FROM dead_letters WHERE id IN (SELECT value FROM json_each(?1))
     ON CONFLICT (event_id, endpoint) DO UPDATE SET state = 'pending', event = excluded.event,
       attempts = 0, first_at = ?2, next_at = ?2, updated_at = ?2
-    WHERE deliveries.state <> 'pending'`,
-  replayed: `
+    WHERE deliveries.state <> 'pending'`),
+  replayed: sql<[ids: string, now: number], DeliveryKeyRow>(`
     UPDATE dead_letters SET replayed_at = ?2
-    WHERE id IN (SELECT value FROM json_each(?1)) RETURNING endpoint, event_id`,
-  forget: `
+    WHERE id IN (SELECT value FROM json_each(?1)) RETURNING endpoint, event_id`),
+  forget: sql<[before: number, limit: number]>(`
     DELETE FROM dead_letters WHERE id IN (
-      SELECT id FROM dead_letters WHERE at < ?1 ORDER BY at LIMIT ?2)`,
-} as const
+      SELECT id FROM dead_letters WHERE at < ?1 ORDER BY at LIMIT ?2)`),
+})
 
 /**
- * Gives pending deliveries up: each becomes a dead letter with its last error, or with `otherwise` where it has none. Both
- * statements stand in one batch, in this order.
+ * Gives up pending deliveries. Each becomes a dead letter with its last error, or with `otherwise` if it has none. Both statements
+ * stand in one batch in this order.
  */
 export function buryDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],
   now: number,
   otherwise = 'it was not tried',
-): Statement[] {
+): Query<never>[] {
   if (keys.length === 0) return []
   const json = JSON.stringify(keys)
-  return [SQL.add, SQL.close].map((sql) => db.prepare(sql).bind(json, now, otherwise))
+  return [SQL.add, SQL.close].map((statement) => statement(db, json, now, otherwise))
 }
 
 export interface DeadLetter extends DeliveryKey {
@@ -64,9 +67,9 @@ export interface DeadLetter extends DeliveryKey {
   event: string
   error: string
   attempts: number
-  /** Milliseconds since the epoch: when it was given up. */
+  /** The time when it was given up, in milliseconds since the epoch. */
   at: number
-  /** When it was last sent again; null where it was not. */
+  /** The time of its last replay; null if there was none. */
   replayedAt: number | null
 }
 
@@ -81,14 +84,14 @@ interface Row {
   replayed_at: number | null
 }
 
-/** Up to `limit` of an endpoint before the id `before`, the newest first. */
+/** Up to `limit` dead letters of an endpoint with ids below `before`, the newest first. */
 export async function listDeadLetters(
   db: Database,
   endpoint: string,
   before: number,
   limit: number,
 ): Promise<DeadLetter[]> {
-  const { results } = await db.prepare(SQL.list).bind(endpoint, before, limit).all<Row>()
+  const { results } = await SQL.list(db, endpoint, before, limit).all()
   return results.map(({ event_id, replayed_at, ...row }) => ({
     ...row,
     eventId: event_id,
@@ -96,12 +99,12 @@ export async function listDeadLetters(
   }))
 }
 
-/** One dead letter of the endpoint, or up to `limit` that were given up since a time and not replayed, the oldest first. */
+/** One dead letter of the endpoint, or the oldest `limit` that were given up since a time and not replayed. */
 export type Replay = { endpoint: string } & ({ id: number } | { since: number; limit: number })
 
 /**
- * Makes dead letters into deliveries that are due now, with all their attempts before them. The letters stay. The caller queues the
- * deliveries that are returned; the sweep queues those that it misses.
+ * Turns dead letters into deliveries that are due now, with all attempts left. The dead letters stay. The caller queues the deliveries
+ * that are returned. The sweep queues those that the caller misses.
  */
 export async function replayDeadLetters(
   db: Database,
@@ -110,27 +113,24 @@ export async function replayDeadLetters(
 ): Promise<DeliveryKey[]> {
   const wanted =
     'id' in replay
-      ? db.prepare(SQL.one).bind(replay.id, replay.endpoint)
-      : db.prepare(SQL.since).bind(replay.endpoint, replay.since, replay.limit)
-  const { results } = await wanted.all<{ id: number }>()
+      ? SQL.one(db, replay.id, replay.endpoint)
+      : SQL.since(db, replay.endpoint, replay.since, replay.limit)
+  const { results } = await wanted.all()
   if (results.length === 0) return []
   const ids = JSON.stringify(results.map(({ id }) => id))
-  const [, replayed] = await db.batch<{ endpoint: string; event_id: string }>([
-    db.prepare(SQL.reopen).bind(ids, now),
-    db.prepare(SQL.replayed).bind(ids, now),
-  ])
-  return (replayed?.results ?? []).map(({ event_id, endpoint }) => ({
+  const [, replayed] = await runBatch(db, [SQL.reopen(db, ids, now), SQL.replayed(db, ids, now)])
+  return replayed.results.map(({ event_id, endpoint }) => ({
     endpoint,
     eventId: event_id,
   }))
 }
 
-/** Removes up to `limit` that were given up before `before`. Returns how many went. */
+/** Removes up to `limit` dead letters that were given up before `before`. Returns their number. */
 export async function forgetDeadLetters(
   db: Database,
   before: number,
   limit: number,
 ): Promise<number> {
-  const { meta } = await db.prepare(SQL.forget).bind(before, limit).run()
+  const { meta } = await SQL.forget(db, before, limit).run()
   return meta.changes
 }

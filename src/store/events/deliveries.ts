@@ -1,20 +1,21 @@
 /**
- * Deliveries: what is known of one event for one endpoint. A pending one has the event with it; once it is delivered, or a dead
- * letter, that goes.
+ * Deliveries: the state of one event for one endpoint. A pending delivery holds the event. The event is dropped when it is delivered or
+ * becomes a dead letter.
  */
-import type { Database, Query, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, runBatch, sql, statements } from '../database/statement.ts'
 
-/** So many of an endpoint's last deliveries are kept, and of those that died as many. */
+/** The last deliveries of an endpoint that are kept. As many dead ones are kept. */
 const KEPT_OF_AN_ENDPOINT = 100
 
-/** Parameters of a statement are bound to 2 MB; this leaves room for what is more than a byte long. */
+/** A bound value takes up to 2 MB, and a character up to three bytes. */
 const CHARACTERS_AT_ONCE = 500_000
 
 const COLUMNS =
   'event_id, endpoint, state, action, repository, event, attempts, first_at, next_at, status, ms, error, excerpt, updated_at'
 
-const SQL = {
-  put: `
+const SQL = statements('deliveries', {
+  put: sql<[deliveries: string, now: number]>(`
     INSERT INTO deliveries (${COLUMNS})
     SELECT value ->> 'eventId', value ->> 'endpoint', value ->> 'state', value ->> 'action',
       value ->> 'repository', value ->> 'event', value ->> 'attempts', value ->> 'firstAt',
@@ -25,29 +26,29 @@ const SQL = {
       attempts = excluded.attempts, next_at = excluded.next_at, status = excluded.status,
       ms = excluded.ms, error = excluded.error, excerpt = excluded.excerpt,
       updated_at = excluded.updated_at
-    WHERE deliveries.state = 'pending'`,
-  keysOfEvents: `
+    WHERE deliveries.state = 'pending'`),
+  keysOfEvents: sql<[eventIds: string], DeliveryKeyRow>(`
     SELECT event_id, endpoint FROM deliveries
-    WHERE event_id IN (SELECT value FROM json_each(?1))`,
-  find: `
+    WHERE event_id IN (SELECT value FROM json_each(?1))`),
+  find: sql<[keys: string], DeliveryRow>(`
     SELECT ${COLUMNS} FROM json_each(?1) AS wanted
-    JOIN deliveries ON event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'`,
-  overdue: `
+    JOIN deliveries ON event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'`),
+  overdue: sql<[before: number, limit: number], DeliveryKeyRow>(`
     SELECT event_id, endpoint FROM deliveries
-    WHERE state = 'pending' AND next_at <= ?1 ORDER BY next_at LIMIT ?2`,
-  postpone: `
+    WHERE state = 'pending' AND next_at <= ?1 ORDER BY next_at LIMIT ?2`),
+  postpone: sql<[keys: string, nextAt: number]>(`
     UPDATE deliveries SET next_at = ?2
     FROM json_each(?1) AS wanted
     WHERE event_id = wanted.value ->> 'eventId' AND endpoint = wanted.value ->> 'endpoint'
-      AND state = 'pending'`,
-  list: `
+      AND state = 'pending'`),
+  list: sql<[endpoint: string, state: DeliveryState, limit: number], DeliveryRow>(`
     SELECT ${COLUMNS} FROM deliveries
-    WHERE endpoint = ?1 AND state = ?2 ORDER BY updated_at DESC LIMIT ?3`,
-  trim: `
+    WHERE endpoint = ?1 AND state = ?2 ORDER BY updated_at DESC LIMIT ?3`),
+  trim: sql<[endpoint: string, state: DeliveryState, kept: number]>(`
     DELETE FROM deliveries WHERE endpoint = ?1 AND state = ?2 AND updated_at < (
       SELECT updated_at FROM deliveries WHERE endpoint = ?1 AND state = ?2
-      ORDER BY updated_at DESC LIMIT 1 OFFSET ?3)`,
-} as const
+      ORDER BY updated_at DESC LIMIT 1 OFFSET ?3)`),
+})
 
 export type DeliveryState = 'pending' | 'delivered' | 'dead'
 
@@ -60,19 +61,19 @@ export interface Delivery extends DeliveryKey {
   state: DeliveryState
   action: string
   repository: string
-  /** JSON, for as long as the delivery is pending; then null. */
+  /** JSON while the delivery is pending, then null. */
   event: string | null
   attempts: number
-  /** Milliseconds since the epoch, as are all times: when it was due at first. */
+  /** The first due time. All times are milliseconds since the epoch. */
   firstAt: number
-  /** When it is tried again; null where it is not. */
+  /** The time of the next attempt; null if there is none. */
   nextAt: number | null
-  /** Of the last attempt, as are the next three: the answer's status; null where there was none. */
+  /** The status of the last attempt's answer; null if there was none. The next three are of the last attempt, too. */
   status: number | null
   ms: number | null
   /** Null after a success. */
   error: string | null
-  /** The beginning of the answer, up to 1 KiB. */
+  /** The first 1 KiB of the answer. */
   excerpt: string | null
 }
 
@@ -97,14 +98,14 @@ export interface DeliveryRow {
   updated_at: number
 }
 
-/** Writes them, new or changed. What is no longer pending stays as it is. */
+/** Inserts or updates the deliveries. Those that are no longer pending stay as they are. */
 export function putDeliveries(
   db: Database,
   deliveries: readonly Delivery[],
   now: number,
-): Statement[] {
+): Query<never>[] {
   return chunksOf(deliveries.map((delivery) => JSON.stringify(delivery))).map((chunk) =>
-    db.prepare(SQL.put).bind(`[${chunk.join(',')}]`, now),
+    SQL.put(db, `[${chunk.join(',')}]`, now),
   )
 }
 
@@ -122,9 +123,9 @@ function chunksOf(texts: readonly string[]): string[][] {
   return chunks
 }
 
-/** The deliveries that there are of these events. */
+/** The keys of all deliveries of these events. */
 export function deliveryKeysOf(db: Database, eventIds: readonly string[]): Query<DeliveryKeyRow> {
-  return db.prepare(SQL.keysOfEvents).bind(JSON.stringify(eventIds))
+  return SQL.keysOfEvents(db, JSON.stringify(eventIds))
 }
 
 export interface DeliveryKeyRow {
@@ -132,52 +133,53 @@ export interface DeliveryKeyRow {
   endpoint: string
 }
 
-/** The deliveries of these keys that there are. */
+/** The deliveries with these keys. Missing ones are left out. */
 export function deliveriesByKey(db: Database, keys: readonly DeliveryKey[]): Query<DeliveryRow> {
-  return db.prepare(SQL.find).bind(JSON.stringify(keys))
+  return SQL.find(db, JSON.stringify(keys))
 }
 
-/** Up to `limit` pending deliveries that should have been tried by `before`, the longest overdue first. */
+/** Up to `limit` pending deliveries that were due at `before` or earlier, the longest overdue first. */
 export async function overdueDeliveries(
   db: Database,
   before: number,
   limit: number,
 ): Promise<DeliveryKey[]> {
-  const { results } = await db.prepare(SQL.overdue).bind(before, limit).all<DeliveryKeyRow>()
+  const { results } = await SQL.overdue(db, before, limit).all()
   return results.map(({ event_id, endpoint }) => ({ endpoint, eventId: event_id }))
 }
 
-/** They are to be tried at `nextAt`. */
+/** Sets the time of the next attempt of pending deliveries. */
 export function postponeDeliveries(
   db: Database,
   keys: readonly DeliveryKey[],
   nextAt: number,
-): Statement {
-  return db.prepare(SQL.postpone).bind(JSON.stringify(keys), nextAt)
+): Query<never> {
+  return SQL.postpone(db, JSON.stringify(keys), nextAt)
 }
 
-/** Up to `limit` deliveries of an endpoint in any of the states, those first that changed last. */
+/** Up to `limit` deliveries of an endpoint in any of the states, the last changed first. */
 export async function listDeliveries(
   db: Database,
   endpoint: string,
   states: readonly DeliveryState[],
   limit: number,
 ): Promise<StoredDelivery[]> {
-  const statements = states.map((state) => db.prepare(SQL.list).bind(endpoint, state, limit))
-  const results = await db.batch<DeliveryRow>(statements)
+  const statements = states.map((state) => SQL.list(db, endpoint, state, limit))
+  const results = await runBatch(db, statements)
   return results
     .flatMap(({ results: rows }) => rows.map(deliveryOf))
     .sort((one, other) => other.updatedAt - one.updatedAt)
     .slice(0, limit)
 }
 
-/** Removes what is more than the last deliveries of each endpoint; pending ones stay. */
+/** Removes all but the last deliveries of each endpoint. Pending ones stay. */
 export async function trimDeliveries(db: Database, endpoints: readonly string[]): Promise<void> {
   if (endpoints.length === 0) return
-  await db.batch(
+  await runBatch(
+    db,
     endpoints.flatMap((endpoint) =>
-      ['delivered', 'dead'].map((state) =>
-        db.prepare(SQL.trim).bind(endpoint, state, KEPT_OF_AN_ENDPOINT - 1),
+      (['delivered', 'dead'] as const).map((state) =>
+        SQL.trim(db, endpoint, state, KEPT_OF_AN_ENDPOINT - 1),
       ),
     ),
   )

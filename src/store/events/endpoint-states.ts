@@ -1,15 +1,18 @@
-/** How endpoints are doing, as the circuit breaker counts it: no row is an endpoint that did not fail. */
-import type { Database, Query, Statement } from '../database/database.ts'
+/** The circuit breakers of endpoints. An endpoint without failures has no row. */
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  all: `SELECT endpoint, failures, open_until FROM endpoint_states WHERE endpoint > ''`,
-  save: `
+const SQL = statements('endpoint-states', {
+  all: sql<[], EndpointStateRow>(
+    `SELECT endpoint, failures, open_until FROM endpoint_states WHERE endpoint > ''`,
+  ),
+  save: sql<[states: string, now: number]>(`
     INSERT INTO endpoint_states (endpoint, failures, open_until, updated_at)
     SELECT value ->> 'endpoint', value ->> 'failures', value ->> 'openUntil', ?2 FROM json_each(?1)
     WHERE true
     ON CONFLICT (endpoint) DO UPDATE SET failures = excluded.failures,
-      open_until = excluded.open_until, updated_at = excluded.updated_at`,
-} as const
+      open_until = excluded.open_until, updated_at = excluded.updated_at`),
+})
 
 export interface EndpointStateRow {
   endpoint: string
@@ -19,20 +22,20 @@ export interface EndpointStateRow {
 
 export interface EndpointState {
   endpoint: string
-  /** Consecutive ones. */
+  /** Consecutive failures. */
   failures: number
   openUntil: number | null
 }
 
-/** All of them: about as many as there are endpoints. */
+/** All rows: at most about as many as there are endpoints. */
 export function endpointStates(db: Database): Query<EndpointStateRow> {
-  return db.prepare(SQL.all)
+  return SQL.all(db)
 }
 
 export function saveEndpointStates(
   db: Database,
   states: readonly EndpointState[],
   now: number,
-): Statement {
-  return db.prepare(SQL.save).bind(JSON.stringify(states), now)
+): Query<never> {
+  return SQL.save(db, JSON.stringify(states), now)
 }

@@ -1,38 +1,51 @@
 /**
- * Webhooks as the administration API changes them: by their id, and only where they still are as the caller read them, so that
- * of two changes at once none undoes the other. Configurations and secrets are JSON here, as webhooks.ts reads them.
+ * Changes of webhooks by the administration API. A change takes effect only if the webhook is still as the caller read it, so that of
+ * two concurrent changes neither undoes the other. Configurations and secrets are JSON text here.
  */
 
 import { type ChangedBy, noteChange } from '../access/audit.ts'
 import type { Database } from '../database/database.ts'
+import { runBatch, sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  create: `
+const SQL = statements('manage-webhooks', {
+  create: sql<
+    [
+      id: string,
+      name: string,
+      config: string,
+      secrets: string,
+      disabled: number,
+      now: number,
+      max: number,
+    ]
+  >(`
     INSERT INTO webhooks (id, name, config, secrets, disabled, created_at, updated_at)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6
     WHERE ?7 > (SELECT count(*) FROM webhooks WHERE name > '')
-    ON CONFLICT (name) DO NOTHING`,
-  hasName: `SELECT 1 FROM webhooks WHERE name = ?1`,
-  configure: `
+    ON CONFLICT (name) DO NOTHING`),
+  hasName: sql<[name: string], unknown>(`SELECT 1 FROM webhooks WHERE name = ?1`),
+  configure: sql<
+    [id: string, before: string, after: string, disabled: number | null, now: number]
+  >(`
     UPDATE webhooks SET config = ?3, disabled = ifnull(?4, disabled), updated_at = ?5
-    WHERE id = ?1 AND config = ?2`,
-  setSecrets: `
-    UPDATE webhooks SET secrets = ?3, updated_at = ?4 WHERE id = ?1 AND secrets IS ?2`,
-  remove: `DELETE FROM webhooks WHERE id = ?1`,
-} as const
+    WHERE id = ?1 AND config = ?2`),
+  setSecrets: sql<[id: string, before: string | null, after: string, now: number]>(`
+    UPDATE webhooks SET secrets = ?3, updated_at = ?4 WHERE id = ?1 AND secrets IS ?2`),
+  remove: sql<[id: string]>(`DELETE FROM webhooks WHERE id = ?1`),
+})
 
 export interface NewManagedWebhook {
   name: string
-  /** JSON, as are the secrets. */
+  /** JSON text, as are the secrets. */
   config: string
   secrets: string
   disabled: boolean
 }
 
-/** What the audit log tells of a change: no secret, no header's value, and no URL, which may hold one. */
+/** The detail of a change for the audit log. It has no secrets, no values of headers, and no URLs, which may hold secrets. */
 export type WebhookDetail = Record<string, string | number | boolean | string[] | null>
 
-/** Its id; or why there is none: the name is taken, or there are `max` webhooks. */
+/** Returns the id, or the reason why no webhook was created: the name is taken, or there are `max` webhooks. */
 export async function createManagedWebhook(
   db: Database,
   by: ChangedBy,
@@ -41,23 +54,23 @@ export async function createManagedWebhook(
   detail: WebhookDetail,
 ): Promise<{ id: string } | 'name taken' | 'too many'> {
   const id = crypto.randomUUID()
-  const [created, , taken] = await db.batch([
-    db.prepare(SQL.create).bind(id, name, config, secrets, +disabled, by.at, max),
+  const [created, , taken] = await runBatch(db, [
+    SQL.create(db, id, name, config, secrets, +disabled, by.at, max),
     noteChange(db, by, { action: 'webhook.create', target: id, detail: { name, ...detail } }),
-    db.prepare(SQL.hasName).bind(name),
+    SQL.hasName(db, name),
   ])
-  if (created?.meta.changes !== 0) return { id }
-  return taken?.results.length === 0 ? 'too many' : 'name taken'
+  if (created.meta.changes !== 0) return { id }
+  return taken.results.length === 0 ? 'too many' : 'name taken'
 }
 
-/** JSON of the configuration before and after; `disabled` stays as it is where it is null. */
+/** The configuration before and after, as JSON text. `disabled` stays as it is if it is null. */
 export interface Reconfiguration {
   before: string
   after: string
   disabled: boolean | null
 }
 
-/** Returns false where the configuration is not `before` any more, or the webhook is gone. */
+/** Returns false if the configuration is no longer `before` or the webhook is gone. */
 export async function configureWebhook(
   db: Database,
   by: ChangedBy,
@@ -65,14 +78,14 @@ export async function configureWebhook(
   { before, after, disabled }: Reconfiguration,
   detail: WebhookDetail,
 ): Promise<boolean> {
-  const [updated] = await db.batch([
-    db.prepare(SQL.configure).bind(id, before, after, disabled === null ? null : +disabled, by.at),
+  const [updated] = await runBatch(db, [
+    SQL.configure(db, id, before, after, disabled === null ? null : +disabled, by.at),
     noteChange(db, by, { action: 'webhook.update', target: id, detail }),
   ])
-  return updated?.meta.changes !== 0
+  return updated.meta.changes !== 0
 }
 
-/** Returns false where the secrets are not `before` any more, or the webhook is gone. */
+/** Returns false if the secrets are no longer `before` or the webhook is gone. */
 export async function replaceWebhookSecrets(
   db: Database,
   by: ChangedBy,
@@ -80,22 +93,22 @@ export async function replaceWebhookSecrets(
   { before, after }: { before: string | null; after: string },
   detail: WebhookDetail,
 ): Promise<boolean> {
-  const [updated] = await db.batch([
-    db.prepare(SQL.setSecrets).bind(id, before, after, by.at),
+  const [updated] = await runBatch(db, [
+    SQL.setSecrets(db, id, before, after, by.at),
     noteChange(db, by, { action: 'webhook.rotate-secret', target: id, detail }),
   ])
-  return updated?.meta.changes !== 0
+  return updated.meta.changes !== 0
 }
 
-/** Its deliveries and dead letters go with it. Returns false where there is no such webhook. */
+/** Removes the webhook, its deliveries and its dead letters. Returns false if the webhook does not exist. */
 export async function removeManagedWebhook(
   db: Database,
   by: ChangedBy,
   id: string,
 ): Promise<boolean> {
-  const [, noted] = await db.batch([
-    db.prepare(SQL.remove).bind(id),
+  const [, noted] = await runBatch(db, [
+    SQL.remove(db, id),
     noteChange(db, by, { action: 'webhook.delete', target: id, detail: {} }),
   ])
-  return noted?.meta.changes !== 0
+  return noted.meta.changes !== 0
 }

@@ -1,18 +1,19 @@
-/** Endpoints that the administration API manages, as rows (manage-webhooks.ts changes them). What their JSON means is not known here. */
-import type { Database, Query } from '../database/database.ts'
+/** The rows of webhooks. manage-webhooks.ts changes them. This file does not interpret their JSON. */
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  list: `
+const SQL = statements('webhooks', {
+  list: sql<[last: string, limit: number], WebhookRow>(`
     SELECT id, name, config, secrets, disabled, created_at, updated_at FROM webhooks
-    WHERE name > ?1 ORDER BY name LIMIT ?2`,
-} as const
+    WHERE name > ?1 ORDER BY name LIMIT ?2`),
+})
 
 export interface StoredWebhook {
   id: string
   name: string
-  /** Parsed JSON, as are the secrets; to be validated. */
+  /** Parsed JSON that is not validated, as are the secrets. */
   config: unknown
-  /** Null where nothing is signed. */
+  /** Null if deliveries are not signed. */
   secrets: unknown
   disabled: boolean
   /** Milliseconds since the epoch. */
@@ -30,9 +31,9 @@ export interface WebhookRow {
   updated_at: number
 }
 
-/** Up to `limit` webhooks by name, after the name `last` ('' begins at the first). */
+/** Up to `limit` webhooks in the order of names, after the name `last` ('' for the beginning). */
 export function webhookRows(db: Database, last: string, limit: number): Query<WebhookRow> {
-  return db.prepare(SQL.list).bind(last, limit)
+  return SQL.list(db, last, limit)
 }
 
 export function webhookOf(row: WebhookRow): StoredWebhook {

@@ -1,13 +1,13 @@
 /**
- * What was deleted at this location: marks in its cache, so that a replica that has not heard of it does not bring it back here.
- * A mark only says that the primary has to be asked, and does no harm where the same content was pushed again.
+ * Marks of deletions, in the cache of this location. They keep a replica that lags from showing deleted content here. A mark only
+ * makes a request ask the primary, so it does no harm if the same content is pushed again.
  */
 import { logError } from '../../lib/log.ts'
 
-/** No replica lags for so long. */
+/** No replica lags for this long. */
 const MARK_SECONDS = 24 * 60 * 60
 
-/** Never fails: what is deleted stays deleted, and a replica that lags catches up. */
+/** Never fails: the content is deleted without the mark, too, and a replica that lags catches up. */
 export async function markDeleted(key: string): Promise<void> {
   const headers = { 'Cache-Control': `max-age=${MARK_SECONDS}` }
   try {
@@ -18,7 +18,7 @@ export async function markDeleted(key: string): Promise<void> {
   }
 }
 
-/** Whether one of `keys` has a mark here, or that cannot be told. */
+/** Whether one of `keys` has a mark here. True also if the cache does not answer. */
 export async function isMarkedDeleted(keys: readonly string[]): Promise<boolean> {
   try {
     const cache = await caches.open('deleted')

@@ -1,7 +1,8 @@
-/** Repositories in which nothing is left. Triggers say when to look (migrations/0008_empty_repositories.sql); here it is decided. */
-import type { Database, Statement } from '../database/database.ts'
+/** Removal of empty repositories. Triggers set the time of a review (migrations/0008_empty_repositories.sql). This file decides. */
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
-/** Of both kinds, which together are a repository's content. */
+/** Manifests and blobs together are a repository's content. */
 const IS_EMPTY = `
   NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.repository_id = repository_reviews.repository_id)
   AND NOT EXISTS (
@@ -12,33 +13,37 @@ const DUE = `
   SELECT repository_id FROM repository_reviews
   WHERE due_at <= ?1 AND ${IS_EMPTY} ORDER BY due_at LIMIT ?2`
 
-const SQL = {
-  // Those with content need no more looks until a trigger asks for one.
-  keep: `
+const SQL = statements('empty-repositories', {
+  // A repository with content needs no review until a trigger sets the next one.
+  keep: sql<[now: number, limit: number]>(`
     DELETE FROM repository_reviews WHERE repository_id IN (
       SELECT repository_id FROM repository_reviews WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2)
-    AND NOT (${IS_EMPTY})`,
-  forgetHistory: `
+    AND NOT (${IS_EMPTY})`),
+  forgetHistory: sql<[now: number, limit: number, rows: number]>(`
     DELETE FROM tag_history WHERE id IN (
-      SELECT id FROM tag_history WHERE repository_id IN (${DUE}) LIMIT ?3)`,
-  // Its review goes with it.
-  remove: `
+      SELECT id FROM tag_history WHERE repository_id IN (${DUE}) LIMIT ?3)`),
+  // The review is removed with the repository.
+  remove: sql<[now: number, limit: number], { name: string }>(`
     DELETE FROM repositories WHERE id IN (${DUE})
       AND NOT EXISTS (SELECT 1 FROM tag_history WHERE repository_id = repositories.id)
-    RETURNING name`,
-} as const
+    RETURNING name`),
+})
 
-/** Tag changes that a run forgets at most. */
+/** Rows of tag history that a run removes at most. */
 const HISTORY_ROWS = 10_000
 
 /**
- * The statements that remove up to `limit` empty repositories whose time has come, and return their names at last. One with a long
- * history of tags takes several runs.
+ * The statements that remove up to `limit` empty repositories whose review is due. The last one returns their names. A repository with
+ * a long history of tags takes several runs.
  */
-export function removeEmptyRepositories(db: Database, now: number, limit: number): Statement[] {
+export function removeEmptyRepositories(
+  db: Database,
+  now: number,
+  limit: number,
+): [keep: Query<never>, forgetHistory: Query<never>, remove: Query<{ name: string }>] {
   return [
-    db.prepare(SQL.keep).bind(now, limit),
-    db.prepare(SQL.forgetHistory).bind(now, limit, HISTORY_ROWS),
-    db.prepare(SQL.remove).bind(now, limit),
+    SQL.keep(db, now, limit),
+    SQL.forgetHistory(db, now, limit, HISTORY_ROWS),
+    SQL.remove(db, now, limit),
   ]
 }

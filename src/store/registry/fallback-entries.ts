@@ -1,25 +1,28 @@
-/** What the index under a tag of the referrers tag schema lists, kept beside the tag. */
+/** The entries of the index under a tag of the referrers tag schema. They are kept beside the tag. */
 import type { Descriptor } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 
-/** An entry whose JSON has more characters is kept without what makes it large. */
+/** A longer entry is kept with its basic fields only. */
 const ENTRY_CHARACTERS = 256 * 1024
 
-/** Of entries in one statement: a character takes up to 3 bytes, and a value that is bound has 2 MB at most. */
+/** Characters of the entries in one statement. A character takes up to 3 bytes, and a bound value at most 2 MB. */
 const BOUND_CHARACTERS = 600_000
 
-/** ?1 is the repository, ?2 the tag, ?3 the digest that it must have, ?4 a JSON array. */
-const SQL = {
-  drop: `
+/** `digest` is the one that the tag must have, `json` an array. */
+type TaggedList = [repository: string, tag: string, digest: Digest, json: string]
+
+const SQL = statements('fallback-entries', {
+  drop: sql<TaggedList>(`
     DELETE FROM fallback_entries
     WHERE (repository_id, tag) IN (
         SELECT repositories.id, tags.name FROM repositories
         JOIN tags ON tags.repository_id = repositories.id
         WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.digest = ?3)
-      AND digest NOT IN (SELECT value FROM json_each(?4))`,
-  // An entry that is there as it is takes no write: clients put the whole list again for each new one.
-  keep: `
+      AND digest NOT IN (SELECT value FROM json_each(?4))`),
+  // An entry that is there already is not written again: for each new entry clients put the whole list.
+  keep: sql<TaggedList>(`
     INSERT INTO fallback_entries (repository_id, tag, digest, artifact_type, descriptor)
     SELECT repositories.id, ?2, entry.value ->> 'digest', entry.value ->> 'artifactType', entry.value
     FROM repositories
@@ -28,26 +31,26 @@ const SQL = {
     WHERE repositories.name = ?1
     ON CONFLICT (repository_id, tag, digest) DO UPDATE SET
       artifact_type = excluded.artifact_type, descriptor = excluded.descriptor
-      WHERE fallback_entries.descriptor <> excluded.descriptor`,
-  note: `
+      WHERE fallback_entries.descriptor <> excluded.descriptor`),
+  note: sql<[repository: string, tag: string, digest: Digest]>(`
     UPDATE tags SET entries_of = ?3
     WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
-      AND name = ?2 AND digest = ?3 AND entries_of IS NOT ?3`,
-} as const
+      AND name = ?2 AND digest = ?3 AND entries_of IS NOT ?3`),
+})
 
-/** The statements that keep `entries` for the tag, if it is one of the manifest `digest` then. Of a digest that comes twice the last one counts. */
+/** The statements that keep `entries` for the tag, if the tag has the manifest `digest` then. The last one of equal digests counts. */
 export function keepEntries(
   db: Database,
   repository: string,
   tag: string,
   digest: Digest,
   entries: readonly Descriptor[],
-): Statement[] {
+): Query<never>[] {
   const digests = JSON.stringify(entries.map((entry) => entry.digest))
   return [
-    db.prepare(SQL.drop).bind(repository, tag, digest, digests),
-    ...asLists(entries).map((list) => db.prepare(SQL.keep).bind(repository, tag, digest, list)),
-    db.prepare(SQL.note).bind(repository, tag, digest),
+    SQL.drop(db, repository, tag, digest, digests),
+    ...asLists(entries).map((list) => SQL.keep(db, repository, tag, digest, list)),
+    SQL.note(db, repository, tag, digest),
   ]
 }
 

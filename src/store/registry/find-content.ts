@@ -1,9 +1,10 @@
-/** What a repository has under the digests that a manifest refers to. */
+/** Looks up the digests that a manifest refers to. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
-const SQL = {
-  find: `
+const SQL = statements('find-content', {
+  find: sql<[repository: string, digests: string], ContentFacts>(`
     SELECT wanted.value AS digest, blobs.size AS blob_size, manifests.size AS manifest_size,
       manifests.media_type
     FROM json_each(?2) AS wanted
@@ -13,26 +14,23 @@ const SQL = {
     LEFT JOIN blobs ON blobs.digest = repository_blobs.digest
     LEFT JOIN manifests ON manifests.repository_id = repositories.id
       AND manifests.digest = wanted.value
-    WHERE blobs.size IS NOT NULL OR manifests.size IS NOT NULL`,
-} as const
+    WHERE blobs.size IS NOT NULL OR manifests.size IS NOT NULL`),
+})
 
-/** What the repository has under a digest: a blob, a manifest, or both. */
+/** The content of a repository with one digest: a blob, a manifest, or both. */
 export interface Content {
-  /** Bytes; null where it is no blob. */
+  /** Bytes; null if there is no such blob. */
   blobSize: number | null
   manifest: { size: number; mediaType: string } | null
 }
 
-/** Those of `digests` that the repository has. */
+/** The content of the repository with these digests. Digests without content are missing from the map. */
 export async function findContent(
   db: Database,
   repository: string,
   digests: readonly Digest[],
 ): Promise<Map<string, Content>> {
-  const { results } = await db
-    .prepare(SQL.find)
-    .bind(repository, JSON.stringify(digests))
-    .all<ContentFacts>()
+  const { results } = await SQL.find(db, repository, JSON.stringify(digests)).all()
   return new Map(
     results.map(({ digest, blob_size, manifest_size, media_type }) => {
       const isManifest = manifest_size !== null && media_type !== null

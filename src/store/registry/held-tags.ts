@@ -1,15 +1,15 @@
 /**
- * What tags meant a moment ago: held by the isolate for a few seconds where the operator allows it (TAG_HOLD_SECONDS), so that many
- * pulls of one tag cost one query. It holds what was found, never whether somebody may have it.
+ * The manifests of tags, held by the isolate for a few seconds if the operator allows it (TAG_HOLD_SECONDS). So many pulls of one tag
+ * cost one query. Rights are not held: every request is checked.
  */
 import type { StoredManifest } from './manifests.ts'
 
 const ENTRIES_AT_MOST = 1000
 const BYTES_AT_MOST = 4 * 1024 * 1024
-/** What an entry takes beside its manifest's text, about. */
+/** About the memory of an entry without its manifest's text. */
 const ENTRY_BYTES = 512
 
-/** For so long a request waits for another one's query; one that was ended may never answer. */
+/** A request waits at most this long for another one's query. The query of a request that was ended may never answer. */
 const PATIENCE_MS = 2000
 
 interface Held {
@@ -23,22 +23,22 @@ interface Flight {
   begunAt: number
 }
 
-/** For so long after a change a replica may not have heard of it. */
+/** A replica may lag behind a change for this long. */
 const LAG_MS = 60_000
 
 type Read = () => Promise<StoredManifest | null>
 
 export class HeldTags {
-  /** The one that was not asked for longest comes first. */
+  /** The least recently used comes first. */
   readonly #held = new Map<string, Held>()
   readonly #flights = new Map<string, Flight>()
-  /** When a repository was changed here last; the one that was not changed for longest comes first. */
+  /** The time of the last change of each repository by this isolate. The least recently changed comes first. */
   readonly #changes = new Map<string, number>()
   #bytes = 0
 
   /**
-   * What `tag` means, by `read` where that is not held; requests at the same time share one `read`. That there is no such tag is
-   * not held: who waits for one to come must see it.
+   * The manifest of `tag`. Calls `read` if none is held. Concurrent requests share one `read`. The absence of a tag is not held,
+   * because a client may wait for the tag to appear.
    */
   async resolve(
     repository: string,
@@ -57,7 +57,7 @@ export class HeldTags {
     return shared === undefined ? read() : shared
   }
 
-  /** Forgets the tags of `repository`, those too that are being read: call it after each change there, and before it is answered. */
+  /** Drops the tags of `repository`, and those being read. Must be called after each change there and before its response. */
   drop(repository: string): void {
     const prefix = keyOf(repository, '')
     for (const key of this.#held.keys()) if (key.startsWith(prefix)) this.#remove(key)
@@ -68,7 +68,7 @@ export class HeldTags {
     if (oldest !== undefined && this.#changes.size > ENTRIES_AT_MOST) this.#changes.delete(oldest)
   }
 
-  /** Whether a replica may lag behind a change that was made here: what it says would be held on top. */
+  /** Whether a replica may lag behind a change by this isolate. Its old answer would be held for some time more. */
   changedLately(repository: string): boolean {
     const changedAt = this.#changes.get(repository)
     return changedAt !== undefined && Date.now() - changedAt < LAG_MS
@@ -89,7 +89,7 @@ export class HeldTags {
   async #fly(key: string, holdMs: number, read: Read): Promise<StoredManifest | null> {
     const flight = { answer: read(), begunAt: Date.now() }
     this.#flights.set(key, flight)
-    // A flight that was dropped may bring what was true before the change.
+    // A flight that was dropped may bring the state before the change.
     const isWanted = () => this.#flights.get(key) === flight
     try {
       const manifest = await flight.answer
@@ -102,7 +102,7 @@ export class HeldTags {
 
   #hold(key: string, manifest: StoredManifest, until: number): void {
     const { content } = manifest
-    // A character of a string takes up to two bytes.
+    // A character takes up to two bytes.
     const bytes = ENTRY_BYTES + ('payload' in content ? 2 * content.payload.length : 0)
     this.#remove(key)
     this.#held.set(key, { manifest, until, bytes })
@@ -121,12 +121,12 @@ export class HeldTags {
   }
 }
 
-/** A repository's name has no colon. */
+/** Repository names have no colon. */
 function keyOf(repository: string, tag: string): string {
   return `${repository}:${tag}`
 }
 
-/** Undefined where the answer does not come, or not in time: then it is for everybody to ask by himself. */
+/** Undefined if the answer fails or is late. Then each request reads for itself. */
 function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(undefined), PATIENCE_MS)

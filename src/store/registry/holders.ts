@@ -1,8 +1,9 @@
-/** What keeps a manifest or a blob from being deleted: the manifests of the repository that refer to it. */
+/** Holders: the manifests of a repository that refer to a manifest or a blob and so keep it from being deleted. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
-/** Told of at most: holders, and tags of each. */
+/** Holders that are reported at most, and tags of each. */
 export const TOLD = 20
 
 const holders = (table: string, column: string) => `
@@ -25,10 +26,24 @@ const holders = (table: string, column: string) => `
         AND tags.digest = walk.digest WHERE walk.holder = holder.digest) AS tagged
     FROM holder`
 
-const SQL = {
-  ofManifest: holders('manifest_children', 'child_digest'),
-  ofBlob: holders('manifest_blobs', 'blob_digest'),
-  above: `
+interface HolderRow {
+  digest: Digest
+  /** A JSON array. */
+  tags: string
+  tagged: 0 | 1
+}
+
+const SQL = statements('holders', {
+  ofManifest: sql<[repository: string, digest: Digest], HolderRow>(
+    holders('manifest_children', 'child_digest'),
+  ),
+  ofBlob: sql<[repository: string, digest: Digest], HolderRow>(
+    holders('manifest_blobs', 'blob_digest'),
+  ),
+  above: sql<
+    [repository: string, digest: Digest, limit: number],
+    { digest: Digest; tags: string }
+  >(`
     WITH RECURSIVE walk (repository_id, digest) AS (
       SELECT id, ?2 FROM repositories WHERE name = ?1
       UNION
@@ -39,14 +54,14 @@ const SQL = {
     SELECT digest, (SELECT json_group_array(name) FROM (
       SELECT name FROM tags WHERE tags.repository_id = walk.repository_id
         AND tags.digest = walk.digest LIMIT ${TOLD})) AS tags
-    FROM walk WHERE digest <> ?2`,
-} as const
+    FROM walk WHERE digest <> ?2`),
+})
 
 export interface Holder {
   digest: Digest
-  /** Its own, up to 20. */
+  /** Up to 20 of its own tags. */
   tags: string[]
-  /** Whether a tag leads to it, its own or that of an index above it. */
+  /** Whether it has a tag, or an index above it has one. */
   tagged: boolean
 }
 
@@ -57,11 +72,8 @@ export async function findHolders(
   kind: 'manifest' | 'blob',
   digest: Digest,
 ): Promise<Holder[]> {
-  const sql = kind === 'manifest' ? SQL.ofManifest : SQL.ofBlob
-  const { results } = await db
-    .prepare(sql)
-    .bind(repository, digest)
-    .all<{ digest: Digest; tags: string; tagged: 0 | 1 }>()
+  const find = kind === 'manifest' ? SQL.ofManifest : SQL.ofBlob
+  const { results } = await find(db, repository, digest).all()
   return results.map(({ digest, tags, tagged }) => ({
     digest,
     tags: JSON.parse(tags),
@@ -69,16 +81,13 @@ export async function findHolders(
   }))
 }
 
-/** The indexes that lead to a manifest, directly or through others, up to `limit` of them. */
+/** Up to `limit` indexes that refer to a manifest, directly or through other indexes. */
 export async function findAbove(
   db: Database,
   repository: string,
   digest: Digest,
   limit: number,
 ): Promise<Pick<Holder, 'digest' | 'tags'>[]> {
-  const { results } = await db
-    .prepare(SQL.above)
-    .bind(repository, digest, limit + 1)
-    .all<{ digest: Digest; tags: string }>()
+  const { results } = await SQL.above(db, repository, digest, limit + 1).all()
   return results.map(({ digest, tags }) => ({ digest, tags: JSON.parse(tags) }))
 }

@@ -1,15 +1,16 @@
-/** The list of all manifests of a repository, those without a tag, too. */
+/** The list of all manifests of a repository, with or without tags. */
 import type { Digest } from '../../oci/digest.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
-/** Tags told of each manifest at most. */
+/** Tags that are listed of each manifest at most. */
 export const TAGS_LISTED = 20
 
-/** To see whether a tag leads to a manifest, so many manifests are looked at, itself and those above it: a page stays bounded. */
+/** The search for a tag looks at this many manifests, itself and those above it. So the cost of a page has a limit. */
 const LOOKED_AT = 50
 
-const SQL = {
-  list: `
+const SQL = statements('list-manifests', {
+  list: sql<[repository: string, last: string, limit: number], Row>(`
     SELECT manifests.digest, manifests.media_type, manifests.artifact_type, manifests.subject_digest,
       manifests.size, manifests.pushed_at,
       (SELECT json_group_array(name) FROM (
@@ -30,8 +31,8 @@ const SQL = {
     FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.name = ?1 AND manifests.digest > ?2
-    ORDER BY manifests.digest LIMIT ?3`,
-} as const
+    ORDER BY manifests.digest LIMIT ?3`),
+})
 
 export interface ListedManifest {
   digest: Digest
@@ -40,11 +41,11 @@ export interface ListedManifest {
   subject: Digest | null
   /** Bytes. */
   size: number
-  /** Milliseconds since the epoch, of the last push. */
+  /** The time of the last push, in milliseconds since the epoch. */
   pushedAt: number
   /** Up to 20. */
   tags: string[]
-  /** Whether a tag leads to it, its own or that of an index above it; null where so many are above it that it was not found out. */
+  /** Whether it has a tag, or an index above it has one; null if too many indexes are above it to tell. */
   tagged: boolean | null
 }
 
@@ -59,14 +60,14 @@ interface Row {
   tagged: 0 | 1 | null
 }
 
-/** Up to `limit` manifests in the order of digests, after the digest `last` ('' begins at the first). */
+/** Up to `limit` manifests in the order of digests, after the digest `last` ('' for the beginning). */
 export async function listManifests(
   db: Database,
   repository: string,
   last: string,
   limit: number,
 ): Promise<ListedManifest[]> {
-  const { results } = await db.prepare(SQL.list).bind(repository, last, limit).all<Row>()
+  const { results } = await SQL.list(db, repository, last, limit).all()
   return results.map((row) => ({
     digest: row.digest,
     mediaType: row.media_type,

@@ -1,17 +1,15 @@
-/**
- * Manifests: stored byte for byte, found by digest or tag in one query, and removed with their tags. What is put is in
- * put-manifest.ts.
- */
+/** Finding and removing manifests. One query finds a manifest by its digest or by a tag. put-manifest.ts puts them. */
 
 import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { TOMBSTONE_GRACE_MS } from '../bytes/tombstones.ts'
 import { applyChange, isForeignKeyError } from '../database/change.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import { type OutboxEvent, recordEventIf, recordTagEvents } from '../events/outbox.ts'
 import { checkPreconditions, isPreconditionError } from './preconditions.ts'
 
-/** Where a manifest's bytes are: in the row, as text, or in the blob store. */
+/** The bytes of a manifest: text in the row, or an object of the blob store. */
 export type ManifestContent = { payload: string } | { storageKey: string }
 
 export interface StoredManifest {
@@ -22,7 +20,7 @@ export interface StoredManifest {
   content: ManifestContent
 }
 
-/** The columns that hold the content; the schema lets just one of them be null. */
+/** The columns of the content. The schema lets exactly one of them be null. */
 export interface ContentRow {
   payload: string | null
   storage_key: string | null
@@ -37,32 +35,32 @@ interface ManifestRow extends ContentRow {
 const COLUMNS =
   'manifests.digest, manifests.media_type, manifests.size, manifests.payload, manifests.storage_key'
 
-const SQL = {
-  findByDigest: `
+const SQL = statements('manifests', {
+  findByDigest: sql<[repository: string, digest: Digest], ManifestRow>(`
     SELECT ${COLUMNS} FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND manifests.digest = ?2`,
-  findByTag: `
+    WHERE repositories.name = ?1 AND manifests.digest = ?2`),
+  findByTag: sql<[repository: string, tag: string], ManifestRow>(`
     SELECT ${COLUMNS} FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
     JOIN manifests ON manifests.repository_id = tags.repository_id AND manifests.digest = tags.digest
-    WHERE repositories.name = ?1 AND tags.name = ?2`,
-  bury: `
+    WHERE repositories.name = ?1 AND tags.name = ?2`),
+  bury: sql<[repository: string, digest: Digest, deleteAfter: number]>(`
     INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
     SELECT manifests.storage_key, ?3 FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND manifests.digest = ?2 AND manifests.storage_key IS NOT NULL`,
-  remove: `
+    WHERE repositories.name = ?1 AND manifests.digest = ?2 AND manifests.storage_key IS NOT NULL`),
+  remove: sql<[repository: string, digest: Digest]>(`
     DELETE FROM manifests
-    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2`,
-} as const
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND digest = ?2`),
+})
 
 export async function findManifestByDigest(
   db: Database,
   repository: string,
   digest: Digest,
 ): Promise<StoredManifest | null> {
-  return fromRow(await db.prepare(SQL.findByDigest).bind(repository, digest).first<ManifestRow>())
+  return fromRow(await SQL.findByDigest(db, repository, digest).first())
 }
 
 export async function findManifestByTag(
@@ -70,14 +68,14 @@ export async function findManifestByTag(
   repository: string,
   tag: string,
 ): Promise<StoredManifest | null> {
-  return fromRow(await db.prepare(SQL.findByTag).bind(repository, tag).first<ManifestRow>())
+  return fromRow(await SQL.findByTag(db, repository, tag).first())
 }
 
 export type RemoveOutcome = 'deleted' | 'unknown' | 'in use' | 'precondition failed'
 
 /**
- * Removes a manifest and the tags that point at it. Each tag that goes has an event of its own.
- * @returns 'in use' where an index of the repository refers to it: the schema refuses, and nothing is changed
+ * Removes a manifest and its tags. Each tag has an event of its own.
+ * @returns 'in use', with nothing changed, if an index of the repository refers to it: the schema refuses
  */
 export async function removeManifest(
   db: Database,
@@ -97,14 +95,14 @@ export async function removeManifest(
   }
 }
 
-/** The statements of a removal: its event with what it is conditional on, and what it changes. */
+/** The statements of a removal: `checks` record its event and check the preconditions, `changes` remove. */
 export function removalOf(
   db: Database,
   repository: string,
   digest: Digest,
   event: OutboxEvent,
   preconditions: Preconditions,
-): { checks: Statement[]; changes: Statement[] } {
+): { checks: Query<never>[]; changes: Query<never>[] } {
   return {
     checks: [
       recordEventIf(db, event, { repository, manifest: digest }),
@@ -112,8 +110,8 @@ export function removalOf(
     ],
     changes: [
       recordTagEvents(db, event, digest),
-      db.prepare(SQL.bury).bind(repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
-      db.prepare(SQL.remove).bind(repository, digest),
+      SQL.bury(db, repository, digest, Date.now() + TOMBSTONE_GRACE_MS),
+      SQL.remove(db, repository, digest),
     ],
   }
 }

@@ -1,12 +1,21 @@
 /**
- * Preconditions of a change (RFC 9110, If-Match and If-None-Match), decided in its own batch: of two writers one wins. A batch that was
- * applied and comes again fails before it comes to them, at the id of its event: see change.ts.
+ * Preconditions of a change (RFC 9110, If-Match and If-None-Match). The batch of the change checks them, so that one of two writers
+ * wins. A batch that is repeated fails earlier, at the id of its event (change.ts).
  */
 import type { Preconditions } from '../../lib/conditional.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import type { OutboxEvent } from '../events/outbox.ts'
 
-/** An event without its JSON is refused by the schema: the whole batch fails. */
+type Checked = [
+  eventId: string,
+  repository: string,
+  subject: string,
+  ifMatch: string | null,
+  ifNoneMatch: string | null,
+]
+
+/** Takes the JSON from the event. The schema refuses that, so the whole batch fails. */
 const unless = (current: string) => `
     WITH current AS (${current})
     UPDATE events SET event = NULL
@@ -16,23 +25,27 @@ const unless = (current: string) => `
       OR EXISTS (
         SELECT 1 FROM current, json_each(?5) AS wanted WHERE wanted.value IN ('*', current.digest)))`
 
-const SQL = {
-  unlessTag: unless(`
+const SQL = statements('preconditions', {
+  unlessTag: sql<Checked>(
+    unless(`
       SELECT tags.digest FROM repositories
       JOIN tags ON tags.repository_id = repositories.id
       WHERE repositories.name = ?2 AND tags.name = ?3`),
-  unlessManifest: unless(`
+  ),
+  unlessManifest: sql<Checked>(
+    unless(`
       SELECT manifests.digest FROM repositories
       JOIN manifests ON manifests.repository_id = repositories.id
       WHERE repositories.name = ?2 AND manifests.digest = ?3`),
-} as const
+  ),
+})
 
-/** What the request's path names: that is what its preconditions are about. */
+/** The tag or digest in the request's path. The preconditions apply to it. */
 export type Subject = { tag: string } | { digest: string }
 
 /**
- * The statement that fails the batch where the preconditions are not met. It comes after the one that records `event`; where that
- * recorded nothing, there is nothing to change, and nothing fails. No statement where there are no preconditions.
+ * The statement that fails the batch if the preconditions are not met; none without preconditions. It comes after the one that records
+ * `event`. If that recorded nothing, there is nothing to change and the batch does not fail.
  */
 export function checkPreconditions(
   db: Database,
@@ -40,17 +53,21 @@ export function checkPreconditions(
   repository: string,
   subject: Subject,
   { ifMatch, ifNoneMatch }: Preconditions,
-): Statement[] {
+): Query<never>[] {
   if (ifMatch === null && ifNoneMatch === null) return []
-  const lists = [ifMatch, ifNoneMatch].map((list) => list && JSON.stringify(list))
+  const lists = [asList(ifMatch), asList(ifNoneMatch)] as const
   return [
     'tag' in subject
-      ? db.prepare(SQL.unlessTag).bind(event.id, repository, subject.tag, ...lists)
-      : db.prepare(SQL.unlessManifest).bind(event.id, repository, subject.digest, ...lists),
+      ? SQL.unlessTag(db, event.id, repository, subject.tag, ...lists)
+      : SQL.unlessManifest(db, event.id, repository, subject.digest, ...lists),
   ]
 }
 
-/** Whether a batch failed because its preconditions were not met. */
+function asList(condition: Preconditions['ifMatch']): string | null {
+  return condition && JSON.stringify(condition)
+}
+
+/** Whether a batch failed because the preconditions were not met. */
 export function isPreconditionError(error: unknown): boolean {
   return (
     error instanceof Error && error.message.includes('NOT NULL constraint failed: events.event')

@@ -1,6 +1,6 @@
 /**
- * Putting a manifest: with its references and tags, in one transaction. Up to 64 KiB the bytes stand in the row itself; larger
- * ones lie in the blob store.
+ * Puts a manifest with its references and tags, in one transaction. Up to 64 KiB the bytes are in the row itself. A larger manifest is
+ * an object of the blob store.
  */
 
 import type { Preconditions } from '../../lib/conditional.ts'
@@ -10,26 +10,27 @@ import { isFallbackTag } from '../../oci/fallback-tag.ts'
 import { buryOnError, buryUnlessTaken } from '../bytes/tombstones.ts'
 import { applyChange, isForeignKeyError } from '../database/change.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 import { type OutboxEvent, recordEvent } from '../events/outbox.ts'
 import { keepEntries } from './fallback-entries.ts'
 import type { StoredManifest } from './manifests.ts'
 import { checkPreconditions, isPreconditionError, type Subject } from './preconditions.ts'
 import { ensureRepository } from './repositories.ts'
 
-/** A manifest up to so many bytes stands in its row. */
+/** A manifest of up to this many bytes is in its row. */
 export const INLINE_MANIFEST_BYTES = 64 * 1024
 
-/** References in one statement, each of 250 bytes at most. */
+/** References in one statement. Each takes 250 bytes at most. */
 const ROWS_BOUND = 5000
 
-/** What a manifest refers to, as its descriptor describes it. */
+/** A reference of a manifest, by its descriptor. */
 export interface Reference {
   digest: Digest
   /** Bytes. */
   size: number
 }
 
-/** A reference whose media type is that of a manifest or an index. */
+/** A reference with the media type of a manifest or an index. */
 export interface ManifestReference extends Reference {
   mediaType: string
 }
@@ -37,48 +38,61 @@ export interface ManifestReference extends Reference {
 export interface NewManifest extends StoredManifest {
   artifactType: string | null
   subject: Digest | null
-  /** JSON text, kept for the referrers list. */
+  /** JSON text for the referrers list. */
   annotations: string | null
   blobs: readonly Reference[]
-  /** Manifests of the repository; what is none there may be a blob that holds one. */
+  /** Manifests of the repository. A blob of the repository may hold a manifest, too. */
   children: readonly ManifestReference[]
-  /** Of an OCI index; [] for anything else. A tag of the referrers tag schema keeps them. */
+  /** The entries of an OCI index, which a tag of the referrers tag schema keeps; otherwise []. */
   entries: readonly Descriptor[]
   tags: readonly string[]
-  /** Whether tags that name another manifest may be moved to this one. */
+  /** Whether tags of other manifests may move to this one. */
   mayMoveTags: boolean
-  /** What must be true of `path`, which the request names. */
+  /** They apply to `path`. */
   preconditions: Preconditions
   path: Subject
-  /** What tells of it, one for each tag. The first one's id is the operation's, which is done once. */
+  /** One for each tag. The id of the first is the operation's, which takes effect once. */
   events: readonly [OutboxEvent, ...OutboxEvent[]]
 }
 
 /**
- * `missing`: something that it refers to is not in the repository, or not of that size and type. `tag taken`: a tag names another manifest and
- * may not move. `buried`: the object with the content is buried and may go any moment.
+ * `missing`: the repository does not have a referenced content of that size and type. `tag taken`: a tag has another manifest and may
+ * not move. `buried`: the object with the content is buried and may be deleted at any moment.
  */
 export type PutOutcome = 'stored' | 'missing' | 'tag taken' | 'buried' | 'precondition failed'
 
-const SQL = {
-  // A manifest whose object is buried gets no digest, which the schema refuses: the whole batch fails.
-  put: `
+const SQL = statements('put-manifest', {
+  // A manifest with a buried object gets no digest. The schema refuses that, so the whole batch fails.
+  put: sql<
+    [
+      repository: string,
+      digest: Digest,
+      mediaType: string,
+      artifactType: string | null,
+      subject: Digest | null,
+      annotations: string | null,
+      size: number,
+      payload: string | null,
+      storageKey: string | null,
+      now: number,
+    ]
+  >(`
     INSERT INTO manifests (repository_id, digest, media_type, artifact_type, subject_digest, annotations,
       size, payload, storage_key, created_at, pushed_at)
     SELECT id, iif(EXISTS (SELECT 1 FROM tombstones WHERE storage_key = ?9), NULL, ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10 FROM repositories WHERE name = ?1
     ON CONFLICT (repository_id, digest) DO UPDATE SET
       media_type = excluded.media_type, artifact_type = excluded.artifact_type,
-      pushed_at = excluded.pushed_at`,
-  // What is not there, or not of that size, gets no digest, which the schema refuses: the whole batch fails. So it does, by the
-  // foreign key, for a blob that is in other repositories only. OR IGNORE would pass over a digest that is null.
-  referToBlobs: `
+      pushed_at = excluded.pushed_at`),
+  // A blob that is missing or of another size gets no digest. The schema refuses that, so the whole batch fails. A blob of other
+  // repositories only fails by the foreign key. OR IGNORE would skip a digest that is null.
+  referToBlobs: sql<[repository: string, digest: Digest, blobs: string]>(`
     INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
     SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
     FROM repositories JOIN json_each(?3) AS wanted
     LEFT JOIN blobs ON blobs.digest = wanted.value ->> 0
     WHERE repositories.name = ?1
-    ON CONFLICT DO NOTHING`,
-  referToChildren: `
+    ON CONFLICT DO NOTHING`),
+  referToChildren: sql<[repository: string, digest: Digest, children: string]>(`
     INSERT INTO manifest_children (repository_id, manifest_digest, child_digest)
     SELECT repositories.id, ?2, CASE WHEN child.size = wanted.value ->> 1
       AND child.media_type = wanted.value ->> 2 THEN child.digest END
@@ -88,10 +102,10 @@ const SQL = {
     WHERE repositories.name = ?1 AND (child.digest IS NOT NULL OR NOT EXISTS (
       SELECT 1 FROM repository_blobs WHERE repository_blobs.repository_id = repositories.id
         AND repository_blobs.digest = wanted.value ->> 0))
-    ON CONFLICT DO NOTHING`,
-  // Those that are no manifests of the repository, and blobs of it: the rest of what the statement before takes. CROSS JOIN keeps the
-  // order: to go through all blobs of the repository for each entry takes minutes.
-  referToChildrenAsBlobs: `
+    ON CONFLICT DO NOTHING`),
+  // Takes the children that the statement before leaves out: blobs of the repository that are not also its manifests. CROSS JOIN keeps
+  // the order of the tables: a walk through all blobs of the repository for each child takes minutes.
+  referToChildrenAsBlobs: sql<[repository: string, digest: Digest, children: string]>(`
     INSERT INTO manifest_blobs (repository_id, manifest_digest, blob_digest)
     SELECT repositories.id, ?2, CASE WHEN blobs.size = wanted.value ->> 1 THEN blobs.digest END
     FROM repositories CROSS JOIN json_each(?3) AS wanted
@@ -101,25 +115,25 @@ const SQL = {
     WHERE repositories.name = ?1 AND NOT EXISTS (
       SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id
         AND manifests.digest = wanted.value ->> 0)
-    ON CONFLICT DO NOTHING`,
-  tag: `
+    ON CONFLICT DO NOTHING`),
+  tag: sql<[repository: string, digest: Digest, tags: string, now: number]>(`
     INSERT INTO tags (repository_id, name, digest, updated_at)
     SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
     WHERE repositories.name = ?1
     ON CONFLICT (repository_id, name) DO UPDATE SET
-      digest = excluded.digest, updated_at = excluded.updated_at`,
-  // A tag that would move gets no digest, which the schema refuses: the whole batch fails.
-  tagOnce: `
+      digest = excluded.digest, updated_at = excluded.updated_at`),
+  // A tag that would move gets no digest. The schema refuses that, so the whole batch fails.
+  tagOnce: sql<[repository: string, digest: Digest, tags: string, now: number]>(`
     INSERT INTO tags (repository_id, name, digest, updated_at)
     SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
     WHERE repositories.name = ?1
     ON CONFLICT (repository_id, name) DO UPDATE SET
-      digest = CASE WHEN tags.digest = excluded.digest THEN tags.digest END`,
-} as const
+      digest = CASE WHEN tags.digest = excluded.digest THEN tags.digest END`),
+})
 
 /**
- * Puts a manifest with its references and tags. Where it is not `stored`, nothing is changed, as the schema refuses. An object that
- * holds the content is buried then, and where an error is thrown, unless the manifest has it after all.
+ * Puts a manifest with its references and tags. Unless the outcome is `stored`, nothing is changed: the schema refuses. Then, and after
+ * an error, the object with the content is buried unless a manifest has it.
  */
 export async function putManifest(
   db: Database,
@@ -140,37 +154,36 @@ export async function putManifest(
       manifest.preconditions,
     ),
     ensureRepository(db, repository, now),
-    db
-      .prepare(SQL.put)
-      .bind(
-        repository,
-        digest,
-        manifest.mediaType,
-        manifest.artifactType,
-        manifest.subject,
-        manifest.annotations,
-        manifest.size,
-        payload,
-        storageKey,
-        now,
-      ),
+    SQL.put(
+      db,
+      repository,
+      digest,
+      manifest.mediaType,
+      manifest.artifactType,
+      manifest.subject,
+      manifest.annotations,
+      manifest.size,
+      payload,
+      storageKey,
+      now,
+    ),
   ]
   const blobs = manifest.blobs.map(({ digest, size }) => [digest, size])
   for (const list of asLists(blobs)) {
-    statements.push(db.prepare(SQL.referToBlobs).bind(repository, digest, list))
+    statements.push(SQL.referToBlobs(db, repository, digest, list))
   }
   const children = manifest.children.map(({ digest, size, mediaType }) => [digest, size, mediaType])
   for (const list of asLists(children)) {
     for (const refer of [SQL.referToChildren, SQL.referToChildrenAsBlobs]) {
-      statements.push(db.prepare(refer).bind(repository, digest, list))
+      statements.push(refer(db, repository, digest, list))
     }
   }
   if (manifest.tags.length > 0) {
     const tags = JSON.stringify(manifest.tags)
     const tag = manifest.mayMoveTags ? SQL.tag : SQL.tagOnce
-    statements.push(db.prepare(tag).bind(repository, digest, tags, now))
+    statements.push(tag(db, repository, digest, tags, now))
   }
-  // Of several such tags, which no client sets, the others are read when they are asked for.
+  // No client sets several such tags. The entries of the others are read when they are listed.
   const fallback = manifest.tags.find(isFallbackTag)
   if (fallback !== undefined) {
     statements.push(...keepEntries(db, repository, fallback, digest, manifest.entries))
@@ -190,7 +203,7 @@ export async function putManifest(
   return outcome
 }
 
-/** As JSON, in lists that D1 takes: a value that is bound to a statement has 2 MB at most. */
+/** JSON arrays of a size that D1 takes: a bound value has 2 MB at most. */
 function asLists(rows: readonly unknown[]): string[] {
   const lists: string[] = []
   for (let at = 0; at < rows.length; at += ROWS_BOUND) {
@@ -199,7 +212,7 @@ function asLists(rows: readonly unknown[]): string[] {
   return lists
 }
 
-/** Why the schema refused the batch; any other error is thrown again. */
+/** The reason why the schema refused the batch. Throws any other error again. */
 function refusal(error: unknown): PutOutcome {
   if (isForeignKeyError(error)) return 'missing'
   if (isPreconditionError(error)) return 'precondition failed'

@@ -1,7 +1,8 @@
-/** Referrers: the manifests whose subject is a given digest. OCI distribution spec, "Listing Referrers". */
+/** Referrers: the manifests with a given subject. OCI distribution spec, "Listing Referrers". */
 
 import type { Digest } from '../../oci/digest.ts'
-import { type Database, type Query, readRows } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { readRows, sql, statements } from '../database/statement.ts'
 
 export interface Referrer {
   digest: Digest
@@ -13,16 +14,16 @@ export interface Referrer {
   size: number
 }
 
-/** A page ends before its annotations, or its fallback entries, take more bytes than this: every client of the subject gets them. */
+/** A page ends before its annotations or its fallback entries take more bytes than this. Every client of the subject reads the page. */
 const PAGE_BYTES = 2 * 1024 * 1024
 
 export interface ReferrersPage {
   referrers: Referrer[]
-  /** Entries of the index under the tag of the referrers tag schema, where clients of older registries kept such a list. */
+  /** Entries of the index under the tag of the referrers tag schema, if clients of older registries kept such a list. */
   fallback: FallbackEntry[]
-  /** The digest that the page ends with because of its size: more follow, although there are fewer than asked for. */
+  /** The last digest of a page that its size cut short. More follow. */
   end: Digest | undefined
-  /** Whether the entries of what the tag names now are not kept yet: `fallback` is not right. */
+  /** Whether the entries of the tag's present index are not kept yet. Then `fallback` is out of date. */
   isUnread: boolean
 }
 
@@ -32,7 +33,7 @@ export interface FallbackEntry {
   descriptor: string
 }
 
-/** A row beyond the end of the page has its digest alone. */
+/** A row after the end of the page has its digest only. */
 interface ReferrerRow {
   digest: Digest
   media_type: string | null
@@ -47,8 +48,9 @@ interface FallbackRow {
 }
 
 /**
- * One type has a statement of its own, so that an index leads to it past all others. The end of the page is found without a look
- * into annotations: octet_length reads the row's header. Else a list of 1,000 referrers would read 256 MB, and all other queries wait.
+ * The list of one type is a statement of its own, so that an index leads past all other types. The end of the page is found without
+ * reading annotations: octet_length reads only the header of the row. Otherwise a list of 1,000 referrers would read 256 MB, and all
+ * other queries would wait.
  */
 const list = (filter: string) => `
     SELECT page.digest, listed.media_type, listed.artifact_type, listed.size, listed.annotations
@@ -66,7 +68,7 @@ const list = (filter: string) => `
     ) AS page
     LEFT JOIN manifests AS listed ON listed.id = page.id AND page.before < ?5`
 
-/** In the order of digests. At most 10,000 entries, of 4 MiB in all, stand under a tag. */
+/** In the order of digests. A tag has at most 10,000 entries, of 4 MiB in all. */
 const listFallback = (filter: string) => `
     SELECT digest, CASE WHEN before < ?5 THEN descriptor END AS descriptor
     FROM (
@@ -79,42 +81,48 @@ const listFallback = (filter: string) => `
       )
     )`
 
-const SQL = {
-  list: list(''),
-  listOfType: list('AND manifests.artifact_type = ?6'),
-  fallback: listFallback(''),
-  fallbackOfType: listFallback('AND entries.artifact_type = ?6'),
-  unread: `
+/** `of` is the subject or the fallback tag. */
+type Page = [repository: string, of: string, last: string, limit: number, bytes: number]
+
+const SQL = statements('referrers', {
+  list: sql<Page, ReferrerRow>(list('')),
+  listOfType: sql<[...page: Page, artifactType: string], ReferrerRow>(
+    list('AND manifests.artifact_type = ?6'),
+  ),
+  fallback: sql<Page, FallbackRow>(listFallback('')),
+  fallbackOfType: sql<[...page: Page, artifactType: string], FallbackRow>(
+    listFallback('AND entries.artifact_type = ?6'),
+  ),
+  unread: sql<[repository: string, tag: string], { found: 1 }>(`
     SELECT 1 AS found FROM repositories
     JOIN tags ON tags.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.entries_of IS NOT tags.digest`,
-} as const
+    WHERE repositories.name = ?1 AND tags.name = ?2 AND tags.entries_of IS NOT tags.digest`),
+})
 
 export interface ReferrersQuery {
   subject: Digest
   fallbackTag: string
-  /** Only those of this type; null for all. */
+  /** Only referrers of this type; null for all. */
   artifactType: string | null
-  /** Only those after this digest; '' for the first page. */
+  /** The page begins after this digest; '' for the first page. */
   last: string
   limit: number
 }
 
-/** One page in the order of digests, of both lists, in one round trip. */
+/** One page of both lists in the order of digests, in one round trip. */
 export async function listReferrers(
   db: Database,
   repository: string,
   { subject, fallbackTag, artifactType, last, limit }: ReferrersQuery,
 ): Promise<ReferrersPage> {
-  const page = [last, limit, PAGE_BYTES, ...(artifactType === null ? [] : [artifactType])]
-  const [list, fallback] =
-    artifactType === null ? [SQL.list, SQL.fallback] : [SQL.listOfType, SQL.fallbackOfType]
-  const own: Query<ReferrerRow> = db.prepare(list).bind(repository, subject, ...page)
-  const kept: Query<FallbackRow> = db.prepare(fallback).bind(repository, fallbackTag, ...page)
+  const own: Page = [repository, subject, last, limit, PAGE_BYTES]
+  const kept: Page = [repository, fallbackTag, last, limit, PAGE_BYTES]
   const [listed, fallen, unread] = await readRows(db, [
-    own,
-    kept,
-    db.prepare(SQL.unread).bind(repository, fallbackTag),
+    artifactType === null ? SQL.list(db, ...own) : SQL.listOfType(db, ...own, artifactType),
+    artifactType === null
+      ? SQL.fallback(db, ...kept)
+      : SQL.fallbackOfType(db, ...kept, artifactType),
+    SQL.unread(db, repository, fallbackTag),
   ])
   const referrers = listed.flatMap(toReferrer)
   const entries = fallen.flatMap(({ digest, descriptor }) =>
@@ -136,7 +144,7 @@ function toReferrer(row: ReferrerRow): Referrer[] {
     : [{ digest, mediaType, artifactType, annotations, size }]
 }
 
-/** The last digest of the page, where others follow it. */
+/** The last digest of the page, if others follow. */
 function endOf(page: readonly { digest: Digest }[], all: readonly unknown[]): Digest | undefined {
   return page.length < all.length ? page.at(-1)?.digest : undefined
 }

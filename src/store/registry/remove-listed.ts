@@ -1,49 +1,55 @@
-/** Removing manifests of a list: the statements that a batch has for it. */
+/** The statements that remove a list of manifests in a batch. */
 
 import { TOMBSTONE_GRACE_MS } from '../bytes/tombstones.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import { eventJson, type OutboxEvent } from '../events/outbox.ts'
 
-/** ?1 is the repository, ?2 a JSON array of digests; of an event ?3 is its id, ?4 when it happened, ?5 its JSON, ?6 when it is due. */
-const SQL = {
-  tell: `
+export interface DigestRow {
+  digest: string
+}
+
+const SQL = statements('remove-listed', {
+  tell: sql<
+    [repository: string, digests: string, id: string, at: number, event: string, dueAt: number]
+  >(`
     INSERT INTO events (id, at, action, repository, event, due_at)
     SELECT ?3 || '/' || digest, ?4, 'delete', ?1,
       json_set(?5, '$.id', ?3 || '/' || digest, '$.target.digest', digest, '$.target.kind', 'manifest'), ?6
     FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
-    WHERE repositories.name = ?1 AND digest IN (SELECT value FROM json_each(?2))`,
-  bury: `
+    WHERE repositories.name = ?1 AND digest IN (SELECT value FROM json_each(?2))`),
+  bury: sql<[repository: string, digests: string, deleteAfter: number]>(`
     INSERT OR IGNORE INTO tombstones (storage_key, delete_after)
     SELECT manifests.storage_key, ?3 FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.name = ?1 AND manifests.digest IN (SELECT value FROM json_each(?2))
-      AND manifests.storage_key IS NOT NULL`,
-  remove: `
+      AND manifests.storage_key IS NOT NULL`),
+  remove: sql<[repository: string, digests: string], DigestRow>(`
     DELETE FROM manifests
     WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
       AND digest IN (SELECT value FROM json_each(?2))
-    RETURNING digest`,
-} as const
+    RETURNING digest`),
+})
 
 /**
- * Removes the manifests `digests`, and buries their bytes. Each has an event like `event`, whose id is `<id of event>/<digest>`. The
- * last statement returns those that went. The schema refuses where an index refers to one of them.
- * @param dueAt when the sweep of the outbox is to announce the events: milliseconds since the epoch
+ * Removes the manifests `digests` and buries their bytes. Each has an event like `event` with the id `<id of event>/<digest>`. The last
+ * statement returns the removed manifests. The schema refuses if an index refers to one of them.
+ * @param dueAt the time from which the sweep of the outbox announces the events, in milliseconds since the epoch
  */
 export function removeListed(
   db: Database,
   event: OutboxEvent,
   digests: readonly string[],
   dueAt: number,
-): Statement[] {
+): [tell: Query<never>, bury: Query<never>, remove: Query<DigestRow>] {
   const { id, timestamp, target } = event
   const { repository } = target
   const list = JSON.stringify(digests)
   const at = Date.parse(timestamp)
   return [
-    db.prepare(SQL.tell).bind(repository, list, id, at, eventJson(event), dueAt),
-    db.prepare(SQL.bury).bind(repository, list, Date.now() + TOMBSTONE_GRACE_MS),
-    db.prepare(SQL.remove).bind(repository, list),
+    SQL.tell(db, repository, list, id, at, eventJson(event), dueAt),
+    SQL.bury(db, repository, list, Date.now() + TOMBSTONE_GRACE_MS),
+    SQL.remove(db, repository, list),
   ]
 }

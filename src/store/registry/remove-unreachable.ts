@@ -1,45 +1,45 @@
-/** Removing a manifest together with the indexes that lead to it, where no tag reaches any of them. */
+/** Removes a manifest together with the indexes above it, if none of the indexes has a tag. */
 import type { Preconditions } from '../../lib/conditional.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { applyChange, isForeignKeyError } from '../database/change.ts'
-import type { Database, Statement } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
+import { type Query, sql, statements } from '../database/statement.ts'
 import { FIRST_SWEEP_AFTER_MS, type OutboxEvent } from '../events/outbox.ts'
 import { findAbove, type Holder, TOLD } from './holders.ts'
 import { type RemoveOutcome, removalOf } from './manifests.ts'
 import { isPreconditionError } from './preconditions.ts'
 import { removeListed } from './remove-listed.ts'
 
-/** Manifests that one request removes: they go in one transaction. */
+/** Manifests that one request removes at most, in one transaction. */
 export const CASCADE_AT_MOST = 1000
 
-/** Pushes that come between the look and the transaction make it look again, so many times. */
+/** Tries at most. A push between the search and the transaction makes the next one necessary. */
 const TRIES = 3
 
-/** ?1 is the repository, ?2 a JSON array of digests. */
-const SQL = {
-  // An event without its action is refused by the schema: the whole batch fails. The tags themselves would go with their manifest.
-  unlessTagged: `
+const SQL = statements('remove-unreachable', {
+  // Takes the action from the event. The schema refuses that, so the whole batch fails. Without it the tags would be removed, too.
+  unlessTagged: sql<[repository: string, digests: string, eventId: string]>(`
     UPDATE events SET action = NULL
     WHERE id = ?3 AND EXISTS (
       SELECT 1 FROM repositories JOIN json_each(?2) AS wanted
       JOIN tags ON tags.repository_id = repositories.id AND tags.digest = wanted.value
-      WHERE repositories.name = ?1)`,
-  // RESTRICT acts within a statement, too: the references go before what they refer to.
-  letGo: `
+      WHERE repositories.name = ?1)`),
+  // RESTRICT acts within a statement, too, so the references are removed first.
+  letGo: sql<[repository: string, digests: string]>(`
     DELETE FROM manifest_children
     WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1)
-      AND manifest_digest IN (SELECT value FROM json_each(?2))`,
-} as const
+      AND manifest_digest IN (SELECT value FROM json_each(?2))`),
+})
 
 /**
- * Why nothing is changed: it would be more than 1,000 manifests; pushes came each time; or tags reach the manifest through these
- * indexes, which lead to it and have tags (up to 20).
+ * The reason why nothing is changed. `too many`: it would be more than 1,000 manifests. `changing`: pushes came at each try.
+ * `reachedBy`: up to 20 indexes above the manifest that have tags.
  */
 export type CascadeRefusal = 'too many' | 'changing' | { reachedBy: Holder[] }
 
 /**
- * Removes a manifest with its tags, and all indexes that lead to it. Each manifest and each tag that goes has an event of its own, in
- * the same transaction, which fails where a tag or another index has come since the look.
+ * Removes a manifest with its tags, and all indexes above it. The same transaction records an event for each removed manifest and tag.
+ * It fails if an index got a tag, or another index came, since the search.
  */
 export async function removeUnreachable(
   db: Database,
@@ -67,7 +67,7 @@ export async function removeUnreachable(
   return 'changing'
 }
 
-/** @returns `changing` where a tag or another index has come since the indexes were found */
+/** @returns `changing` if a tag or another index has come since the search */
 async function removeTogether(
   db: Database,
   event: OutboxEvent,
@@ -85,12 +85,16 @@ async function removeTogether(
   }
 }
 
-function removeAbove(db: Database, event: OutboxEvent, digests: readonly Digest[]): Statement[] {
+function removeAbove(
+  db: Database,
+  event: OutboxEvent,
+  digests: readonly Digest[],
+): Query<unknown>[] {
   const { repository } = event.target
   const list = JSON.stringify(digests)
   return [
-    db.prepare(SQL.unlessTagged).bind(repository, list, event.id),
-    db.prepare(SQL.letGo).bind(repository, list),
+    SQL.unlessTagged(db, repository, list, event.id),
+    SQL.letGo(db, repository, list),
     ...removeListed(db, event, digests, Date.parse(event.timestamp) + FIRST_SWEEP_AFTER_MS),
   ]
 }

@@ -1,24 +1,25 @@
-/** Tags: each the one current name of a manifest. They are set with the manifest that they name (manifests.ts). */
+/** Listing and removing tags. put-manifest.ts sets them. */
 import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
 import { applyChange } from '../database/change.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 import { type OutboxEvent, recordEventIf } from '../events/outbox.ts'
 import { checkPreconditions, isPreconditionError } from './preconditions.ts'
 
-const SQL = {
-  list: `
+const SQL = statements('tags', {
+  list: sql<[repository: string, last: string, limit: number], { name: string | null }>(`
     SELECT tags.name FROM repositories
     LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name > ?2
     WHERE repositories.name = ?1
-    ORDER BY tags.name LIMIT ?3`,
-  remove: `
+    ORDER BY tags.name LIMIT ?3`),
+  remove: sql<[repository: string, tag: string]>(`
     DELETE FROM tags
-    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND name = ?2`,
-} as const
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND name = ?2`),
+})
 
 /**
- * Up to `limit` tags in byte order, after the tag `last` ('' begins at the first).
- * @returns null where there is no such repository
+ * Up to `limit` tags in byte order, after the tag `last` ('' for the beginning).
+ * @returns null if the repository does not exist
  */
 export async function listTags(
   db: Database,
@@ -26,16 +27,13 @@ export async function listTags(
   last: string,
   limit: number,
 ): Promise<string[] | null> {
-  const { results } = await db
-    .prepare(SQL.list)
-    // A repository without tags answers one row with a null: ask for it even when the page is empty.
-    .bind(repository, last, Math.max(limit, 1))
-    .all<{ name: string | null }>()
+  // A repository without tags gives one row with a null. A page of no tags asks for that row, too.
+  const { results } = await SQL.list(db, repository, last, Math.max(limit, 1)).all()
   if (results.length === 0) return null
   return results.flatMap(({ name }) => (name === null ? [] : [name])).slice(0, limit)
 }
 
-/** Removes a tag; the manifest stays. */
+/** Removes a tag. The manifest stays. */
 export async function removeTag(
   db: Database,
   repository: string,
@@ -47,7 +45,7 @@ export async function removeTag(
     const outcome = await applyChange(db, event.id, [
       recordEventIf(db, event, { repository, tag }),
       ...checkPreconditions(db, event, repository, { tag }, preconditions),
-      db.prepare(SQL.remove).bind(repository, tag),
+      SQL.remove(db, repository, tag),
     ])
     return outcome === 'nothing' ? 'unknown' : 'deleted'
   } catch (error) {

@@ -1,23 +1,24 @@
 /**
- * The list of those repositories that a caller may see, and that have a manifest. Its patterns become ranges of names, in order and apart from each other,
- * and one statement walks them by the index: what lies between them is not read, however much it is.
+ * The list of the repositories that a caller may see and that have a manifest. The caller's patterns become ordered ranges of names
+ * without overlap. One statement walks through them by the index. It does not read the names between them.
  */
 
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
 import type { Database } from '../database/database.ts'
+import { sql, statements } from '../database/statement.ts'
 
 /**
- * `walk` takes one seek a step, so that its rows come in order. ?1 is a JSON array of [from, to, depth]: names from `from` and
- * below `to`; where `depth` is not null, only those without a slash after so many characters, and from a name that has one the
- * walk leaps over all that begin like it ('0' is the character after '/'). ' ' comes before all that names are made of.
+ * Each step of `walk` is one seek, so its rows come in order. ?1 is a JSON array of spans. If a name has a slash after the `depth` of
+ * its span, the walk leaps over all names that begin with the same path. '0' is the character after '/'. ' ' sorts before all
+ * characters of names.
  */
-const SQL = {
-  all: `
+const SQL = statements('visible-repositories', {
+  all: sql<[last: string, limit: number, contains: string], { name: string }>(`
     SELECT name FROM repositories
     WHERE name > ?1 AND instr(name, ?3) > 0
       AND EXISTS (SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id)
-    ORDER BY name LIMIT ?2`,
-  walk: `
+    ORDER BY name LIMIT ?2`),
+  walk: sql<[spans: string, limit: number, contains: string], { name: string }>(`
     WITH RECURSIVE walk (span, depth, name) AS (
       SELECT -1, NULL, NULL
       UNION ALL
@@ -40,24 +41,24 @@ const SQL = {
       AND EXISTS (
         SELECT 1 FROM repositories JOIN manifests ON manifests.repository_id = repositories.id
         WHERE repositories.name = walk.name)
-    LIMIT ?2`,
-} as const
+    LIMIT ?2`),
+})
 
-/** Greater than every name: '{' is the character after 'z'. */
+/** Sorts after every name: '{' is the character after 'z'. */
 const END = '{'
 
-/** Names from `from` and below `to`; only those without a slash after `depth` characters, unless it is null. */
+/** The names from `from` up to, but not including, `to`. If `depth` is not null: only names without a slash after so many characters. */
 type Span = readonly [from: string, to: string, depth: number | null]
 
 export interface NamesWanted {
-  /** Names after this one; '' begins at the first. */
+  /** The list begins after this name; '' for the beginning. */
   last: string
   limit: number
-  /** What the names have somewhere within them; '' is within all. */
+  /** Only names that contain this text; '' for all. */
   contains?: string
 }
 
-/** The repositories of any of the `patterns` (null: all that there are), by name in byte order. */
+/** The repositories that match one of the `patterns` (null: all repositories), in byte order of names. */
 export async function listVisibleRepositories(
   db: Database,
   patterns: readonly RepositoryPattern[] | null,
@@ -65,13 +66,13 @@ export async function listVisibleRepositories(
 ): Promise<string[]> {
   const statement =
     patterns === null || patterns.includes('**')
-      ? db.prepare(SQL.all).bind(last, limit, contains)
-      : db.prepare(SQL.walk).bind(JSON.stringify(spansAfter(last, patterns)), limit, contains)
-  const { results } = await statement.all<{ name: string }>()
+      ? SQL.all(db, last, limit, contains)
+      : SQL.walk(db, JSON.stringify(spansAfter(last, patterns)), limit, contains)
+  const { results } = await statement.all()
   return results.map(({ name }) => name)
 }
 
-/** What the patterns cover, as a JSON array of [from, to, depth] in the form that `walk` takes. */
+/** The spans of the patterns, as JSON for `walk`. */
 export function spansJson(patterns: readonly RepositoryPattern[]): string {
   return JSON.stringify(spansOf(patterns))
 }
@@ -84,8 +85,8 @@ function spansAfter(last: string, patterns: readonly RepositoryPattern[]): Span[
 }
 
 /**
- * What the patterns cover, as spans in order and without overlap. A pattern's span may lie within that of another (`team/*`
- * has none of the repositories of `team/app/**`, but its names lie around them), which is then cut in two.
+ * The spans of the patterns, in order and without overlap. The span of a pattern may lie within that of another, which is then cut in
+ * two: `team/*` does not contain the repositories of `team/app/**`, but its names lie around them.
  */
 function spansOf(patterns: readonly RepositoryPattern[]): Span[] {
   const spans: Span[] = []
@@ -118,7 +119,7 @@ function withoutContained(patterns: readonly RepositoryPattern[]): RepositoryPat
   return [...all].filter((pattern) => !patternsAround(pattern).some((outer) => all.has(outer)))
 }
 
-/** All other patterns that contain this one: of `a/b`, these are `a/*`, `a/**` and `**`. */
+/** All other patterns that contain this one. For `a/b` they are `a/*`, `a/**` and `**`. */
 export function patternsAround(pattern: RepositoryPattern): RepositoryPattern[] {
   const segments = pattern.split('/')
   const last = segments.at(-1)

@@ -6,7 +6,7 @@ import {
   type KnownEndpoint,
 } from '../../../events/webhooks/endpoints.ts'
 import { RegistryError } from '../../../oci/errors.ts'
-import { readRows } from '../../../store/database/database.ts'
+import { readRows } from '../../../store/database/statement.ts'
 import type { WebhookRow } from '../../../store/events/webhooks.ts'
 import type { AppEnv } from '../../middleware/context.ts'
 

@@ -1,4 +1,4 @@
-/** What turns leave behind: the deliveries, the dead letters and the breakers, as statements of one batch. */
+/** The outcomes of turns as statements of one batch: deliveries, dead letters and breakers. */
 import type { Database, Statement } from '../../store/database/database.ts'
 import { buryDeliveries } from '../../store/events/dead-letters.ts'
 import { putDeliveries } from '../../store/events/deliveries.ts'
@@ -18,7 +18,7 @@ export function outcomeStatements(
   return [...putDeliveries(db, deliveries, now), ...buryDeliveries(db, dead, now)]
 }
 
-/** Empty where no breaker changed: an endpoint that is well costs no write. */
+/** Empty if no breaker changed: an endpoint that works costs no write. */
 export function breakerStatements(db: Database, turns: readonly Turn[], now: number): Statement[] {
   const changed = turns.filter(
     ({ endpoint, breaker }) => breaker !== endpoint.state && !areWell(endpoint.state, breaker),

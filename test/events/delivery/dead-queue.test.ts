@@ -38,7 +38,7 @@ describe('the queue of the dead', () => {
     const [event] = await recordedEvents(1)
     transport.send(DEAD, [{ event }, { event }, { eventId: event?.id }])
     await transport.deliver(DEAD)
-    expect(await errors('one')).toEqual(['the queue gave it up before it was tried'])
+    expect(await errors('one')).toEqual(['the queue gave up the delivery before any attempt'])
     expect(await errors('two')).toHaveLength(1)
     expect(await errors('pulls')).toEqual([])
     expect(await unsettled()).toBe(0)

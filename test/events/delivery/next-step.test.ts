@@ -147,7 +147,7 @@ describe('without an attempt', () => {
     [
       'a delivery is given up where its time ends with the breaker open',
       { turn: OPEN, age: DAY_MS },
-      { kind: 'given up', error: 'the endpoint failed all the time' },
+      { kind: 'given up', error: 'the endpoint kept failing' },
     ],
     ['a delivery waits for the breaker', { turn: OPEN, age: DAY_MS - 1 }, again(61)],
     ['a delivery has its last attempt though its time is over', { age: 2 * DAY_MS }, again(1)],

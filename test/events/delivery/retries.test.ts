@@ -309,7 +309,7 @@ describe('a message', () => {
 
 describe('a delivery whose endpoint changed', () => {
   it.each<[string, { disabled?: boolean } | null, string]>([
-    ['is not there any more', null, 'the endpoint is not there any more'],
+    ['is not there any more', null, 'the endpoint was removed'],
     ['is disabled', { disabled: true }, 'the endpoint is disabled'],
   ])('is a dead letter where it %s', async (_, extra, reason) => {
     const one = receiver('one', FAIL)

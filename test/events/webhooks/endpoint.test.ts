@@ -95,8 +95,8 @@ describe('parseEndpoints', () => {
 
 describe('parseEndpoints refuses', () => {
   it.each<[string, string]>([
-    ['', 'takes a JSON list of endpoints, and this is no JSON'],
-    ['{"secret":"hush"', 'takes a JSON list of endpoints, and this is no JSON'],
+    ['', 'takes a JSON list of endpoints, and this is not JSON'],
+    ['{"secret":"hush"', 'takes a JSON list of endpoints, and this is not JSON'],
     ['{}', 'takes a JSON list of endpoints'],
     ['null', 'takes a JSON list of endpoints'],
     ['[null]', 'endpoint 1: takes an object'],
@@ -111,12 +111,12 @@ describe('parseEndpoints refuses', () => {
   const ACTIONS = 'push, pull, mount, delete'
   const NAME =
     'name: takes 1 to 64 characters of A-Z, a-z, 0-9, ".", "_" and "-", the first a letter or a digit'
-  const TIMEOUT = 'timeout: takes a duration such as "500ms" or "5s", of 1ms to 30s'
-  const BACKOFF = 'backoff: takes a duration such as "1s" or "5m", of 1ms to 1h'
+  const TIMEOUT = 'timeout: takes a duration from 1ms to 30s, such as "500ms" or "5s"'
+  const BACKOFF = 'backoff: takes a duration from 1ms to 1h, such as "1s" or "5m"'
   const THRESHOLD = 'threshold: takes a whole number from 1 to 1000'
-  const HEADERS = 'headers: has what is no header name, or a header that the registry sets itself'
+  const HEADERS = 'headers: has an invalid header name, or a header that the registry sets itself'
   const SECRET_TAKES = 'takes "whsec_" and 24 to 64 random bytes in base64'
-  const SECRETS = 'secret: takes a secret, or a list of the current one and the one before'
+  const SECRETS = 'secret: takes a secret, or a list of the current and the previous secret'
 
   it.each<[Record<string, unknown>, string]>([
     [{ name: '' }, `endpoint "": ${NAME}`],
@@ -193,7 +193,7 @@ describe('parseEndpoints refuses', () => {
   })
 
   it('a name that comes twice', () => {
-    const message = 'endpoint "b": name: another endpoint has it'
+    const message = 'endpoint "b": name: another endpoint has the same name'
     const [a, b] = ['a', 'b'].map((name) => ({ name, url: URL }))
     expect(() => parse(a, b, b)).toThrow(new Error(message))
   })

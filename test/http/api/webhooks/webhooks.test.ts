@@ -458,7 +458,7 @@ describe('what is refused', () => {
     [{ url: 3 }, 'url: takes a URL'],
     [{ name: 'a b' }, 'name: takes 1 to 64 characters'],
     [{ name: 'var:a' }, 'name: takes 1 to 64 characters'],
-    [{ headers: { 'Webhook-Id': 'x' } }, 'headers: has what is no header name, or a header that'],
+    [{ headers: { 'Webhook-Id': 'x' } }, 'headers: has an invalid header name, or a header that'],
     [{ headers: { A: 'x\ny' } }, 'headers.A: '],
     [{ timeout: '1h' }, 'timeout: takes a duration'],
     [{ threshold: 0 }, 'threshold: takes a whole number'],

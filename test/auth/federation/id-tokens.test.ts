@@ -568,8 +568,8 @@ describe("an issuer's keys", () => {
   })
 
   it.each([
-    ['https://gitlab.internal', 'known in a private network only'],
-    ['https://issuer.example.com:444', 'the port has to be 443, or 1024 or above'],
+    ['https://gitlab.internal', 'belongs to a private network'],
+    ['https://issuer.example.com:444', 'the port must be 443, or 1024 or above'],
   ])(
     'are not asked of %s, though a rule of old names it, and the log says why',
     async (issuer, why) => {

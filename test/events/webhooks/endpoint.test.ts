@@ -124,7 +124,7 @@ describe('parseEndpoints refuses', () => {
     [{ name: '.a' }, `endpoint ".a": ${NAME}`],
     [{ name: 'a'.repeat(65) }, `endpoint "${'a'.repeat(65)}": ${NAME}`],
     [{ url: 7 }, 'endpoint "a": url: takes a URL'],
-    [{ url: 'http://hooks.example.com/' }, 'endpoint "a": url: the URL has to begin with https://'],
+    [{ url: 'http://hooks.example.com/' }, 'endpoint "a": url: the URL must begin with https://'],
     [{ timeouts: '1s' }, 'endpoint "a": timeouts: there is no such field'],
     [{ Timeout: '1s' }, 'endpoint "a": Timeout: there is no such field'],
     [{ ignore: { media: [] } }, 'endpoint "a": ignore.media: there is no such field'],

@@ -449,7 +449,7 @@ describe('what is refused', () => {
   const address = 'url: the '
 
   it.each([
-    [{ url: 'http://ci.example/' }, `${address}URL has to begin with https://`],
+    [{ url: 'http://ci.example/' }, `${address}URL must begin with https://`],
     [{ url: 'https://user:pw@ci.example/' }, `${address}URL has credentials`],
     [{ url: 'https://127.0.0.1/' }, `${address}host is an IP address`],
     [{ url: 'https://0x7f000001/' }, `${address}host is an IP address`],

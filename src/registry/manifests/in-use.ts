@@ -45,7 +45,7 @@ export function reachedByTags(
 
 export function tooManyHolders(digest: Digest): RegistryError {
   const message =
-    `more than ${CASCADE_AT_MOST} manifests would be deleted with the indexes that lead to this one: ` +
+    `more than ${CASCADE_AT_MOST} manifests would be deleted, counting the indexes that lead to this one: ` +
     'delete some of the indexes first'
   return refusal(message, digest, [], MANIFEST_METHODS)
 }

@@ -52,13 +52,13 @@ describe('accounts', () => {
     const create = (name: string, env = environment) =>
       failure('POST', '/accounts', { body: { name }, environment: env })
     expect(await create('twice')).toBe(
-      '409 CONFLICT: the account twice was not made: the name is taken',
+      '409 CONFLICT: the account twice was not created: the name is taken',
     )
     expect(await create('admin')).toBe(
-      '409 CONFLICT: the account admin was not made: the name is reserved',
+      '409 CONFLICT: the account admin was not created: the name is reserved',
     )
     expect(await create('oidc')).toBe(
-      '409 CONFLICT: the account oidc was not made: the name is reserved',
+      '409 CONFLICT: the account oidc was not created: the name is reserved',
     )
     const HTPASSWD = `olga:$2y$05$${'a'.repeat(53)}`
     expect(await create('olga', { ...environment, HTPASSWD })).toMatch(/^409 .* HTPASSWD/)

@@ -65,8 +65,11 @@ describe('grants', () => {
     [{ principal: 'account:' }, /^principal: one of/],
     [{ principal: 'group:dev' }, /^principal: one of/],
     [{ principal: 'anonymous:x' }, /^principal: one of/],
-    [{ principal: 'anonymous', actions: ['admin'] }, /^actions: admin is not for anonymous/],
-    [{ principal: 'authenticated', actions: ['admin'] }, /^actions: admin is not for/],
+    [
+      { principal: 'anonymous', actions: ['admin'] },
+      /^actions: admin cannot be granted to anonymous/,
+    ],
+    [{ principal: 'authenticated', actions: ['admin'] }, /^actions: admin cannot be granted to/],
     [{ pattern: 'team*' }, /^pattern: not a repository pattern/],
     [{ pattern: '**/app' }, /^pattern: not a repository pattern/],
     [{ pattern: 'Team/app' }, /^pattern: not a repository pattern/],
@@ -111,7 +114,7 @@ describe('trust rules', () => {
     await call('POST', '/trust-rules', { body: first })
     const grants = [{ pattern: '**', actions: ['admin'] }]
     expect(await failure('POST', '/trust-rules', { body: { ...first, grants } })).toBe(
-      '409 CONFLICT: there is a trust rule first already',
+      '409 CONFLICT: a trust rule named first already exists',
     )
     expect((await call('GET', '/trust-rules/first')).body).toMatchObject(first)
   })

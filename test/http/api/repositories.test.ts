@@ -82,7 +82,7 @@ describe('repositories', () => {
     const tags = () =>
       send('GET', '/v2/team/app/tags/list', {}, { ...environment, CHALLENGE: 'basic' })
     expect(await failure('PATCH', '/repositories/team/app', set('public', DEV))).toBe(
-      '403 DENIED: this takes the action admin on team/app',
+      '403 DENIED: this requires the action admin on team/app',
     )
     expect((await tags()).status).toBe(401)
     for (const visibility of ['public', 'public', 'private', 'private', 'public']) {
@@ -135,7 +135,7 @@ describe('a repository that is deleted', () => {
   it('goes with everything in it, for who has admin on it', async () => {
     await pushImage('team/app', 'v3')
     expect(await failure('DELETE', '/repositories/team/app', { as: DEV })).toBe(
-      '403 DENIED: this takes the action admin on team/app',
+      '403 DENIED: this requires the action admin on team/app',
     )
     expect((await remove('team/app', OWNER)).body).toEqual({
       manifests: 2,

@@ -64,7 +64,7 @@ describe('access tokens', () => {
     const first = await create({ name: 'again' })
     const grants = [{ pattern: 'x', actions: ['pull'] }]
     expect(await failure('POST', '/tokens', { as: ALICE, body: { name: 'again', grants } })).toBe(
-      '409 CONFLICT: alice has an access token of the name again',
+      '409 CONFLICT: alice already has an access token named again',
     )
     await call('DELETE', `/tokens/${first.id}`)
     const second = await create({ name: 'again' })
@@ -130,7 +130,7 @@ describe('access tokens', () => {
       '404 NOT_FOUND: no such account',
     )
     expect(await failure('POST', '/tokens', { body: { name: 'x' } })).toMatch(
-      /^400 .*account: needed/,
+      /^400 .*account: required/,
     )
   })
 
@@ -165,8 +165,8 @@ describe('access tokens', () => {
   })
 
   it.each([
-    [{ expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt: to be in the future'],
-    [{ expiresAt: '2999-01-01T00:00:00Z' }, 'expiresAt: to be in the future'],
+    [{ expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt: must be in the future'],
+    [{ expiresAt: '2999-01-01T00:00:00Z' }, 'expiresAt: must be in the future'],
     [{ expiresAt: 'tomorrow' }, 'expiresAt: Invalid ISO datetime'],
     [{ expiresAt: '2999-01-01T00:00:00Z', expiresInDays: 1 }, 'expiresAt: given together'],
     [{ expiresInDays: 0 }, 'expiresInDays: Too small'],

@@ -181,7 +181,7 @@ describe('a webhook', () => {
     await create()
     const taken = { body: { name: 'ci', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', taken)).toBe(
-      '409 CONFLICT: the webhook ci was not made: the name is taken',
+      '409 CONFLICT: the webhook ci was not created: the name is taken',
     )
     const fixed = { body: { name: 'fixed', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', fixed)).toMatch(/^409 .*in the WEBHOOKS variable/)
@@ -197,7 +197,7 @@ describe('a webhook', () => {
     await create({ name: 'last' })
     const more = { body: { name: 'more', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', more)).toBe(
-      '409 CONFLICT: the webhook more was not made: there are 100 webhooks already',
+      '409 CONFLICT: the webhook more was not created: there are already 100 webhooks',
     )
   })
 
@@ -282,7 +282,9 @@ describe('a change', () => {
     const path = `/webhooks/${id}`
     expect((await call('PATCH', path, move('https://ci.example/elsewhere'))).status).toBe(200)
     for (const url of [URL_ELSEWHERE, 'https://ci.example:8443/hook']) {
-      expect(await failure('PATCH', path, move(url))).toMatch(/^400 .*headers: needed with a URL/)
+      expect(await failure('PATCH', path, move(url))).toMatch(
+        /^400 .*headers: required when the URL moves/,
+      )
     }
     const moved = await call('PATCH', path, move(URL_ELSEWHERE, { headers: { 'X-A': 'b' } }))
     expect(moved.body).toMatchObject({ url: URL_ELSEWHERE, headers: { 'X-A': '•••' } })
@@ -340,7 +342,7 @@ describe('a change', () => {
     })
     const env = { ...withVariable, DB: late }
     const options = { environment: env, body: { threshold: 2 } }
-    const told = /^409 CONFLICT: the webhook was changed meanwhile: try again$/
+    const told = /^409 CONFLICT: another request changed the webhook at the same time: try again$/
     expect(await failure('PATCH', path, options)).toMatch(told)
     await db.prepare(`UPDATE webhooks SET config = replace(config, 'hooks', 'hook')`).run()
     const secrets = JSON.stringify({ current: SECRET.replace('B', 'C'), previous: null })
@@ -403,7 +405,7 @@ describe('a rotation', () => {
     const { id, secret } = await create()
     const rotate = (body: object) => ({ body })
     const path = `/webhooks/${id}/rotate-secret`
-    expect(await failure('POST', path, rotate({ secret }))).toMatch(/^400 .*secret: it is the cur/)
+    expect(await failure('POST', path, rotate({ secret }))).toMatch(/^400 .*secret: this is the cur/)
     await callApi('POST', path, rotate({ secret: SECRET }))
     expect((await secretsOf()).current).toBe(SECRET)
   })
@@ -450,11 +452,11 @@ describe('what is refused', () => {
 
   it.each([
     [{ url: 'http://ci.example/' }, `${address}URL must begin with https://`],
-    [{ url: 'https://user:pw@ci.example/' }, `${address}URL has credentials`],
+    [{ url: 'https://user:pw@ci.example/' }, `${address}URL contains credentials`],
     [{ url: 'https://127.0.0.1/' }, `${address}host is an IP address`],
     [{ url: 'https://0x7f000001/' }, `${address}host is an IP address`],
     [{ url: 'https://[::1]/' }, `${address}host is an IP address`],
-    [{ url: 'https://metadata.google.internal/' }, `${address}host has a name that is known`],
+    [{ url: 'https://metadata.google.internal/' }, `${address}host name belongs to a private`],
     [{ url: 3 }, 'url: takes a URL'],
     [{ name: 'a b' }, 'name: takes 1 to 64 characters'],
     [{ name: 'var:a' }, 'name: takes 1 to 64 characters'],

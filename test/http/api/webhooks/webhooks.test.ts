@@ -405,7 +405,9 @@ describe('a rotation', () => {
     const { id, secret } = await create()
     const rotate = (body: object) => ({ body })
     const path = `/webhooks/${id}/rotate-secret`
-    expect(await failure('POST', path, rotate({ secret }))).toMatch(/^400 .*secret: this is the cur/)
+    expect(await failure('POST', path, rotate({ secret }))).toMatch(
+      /^400 .*secret: this is the cur/,
+    )
     await callApi('POST', path, rotate({ secret: SECRET }))
     expect((await secretsOf()).current).toBe(SECRET)
   })

@@ -207,7 +207,7 @@ describe('a bearer token that does not allow it', () => {
   }
 
   it('says to who is nobody to log in, and to others to ask for the scope', async () => {
-    expect(await told()).toBe('log in: this is not open to everybody')
-    expect(await told(basic('admin', PASSWORD))).toMatch(/^the bearer token .*: ask for one/)
+    expect(await told()).toBe('log in: this is not public')
+    expect(await told(basic('admin', PASSWORD))).toMatch(/^the bearer token .*: request one/)
   })
 })

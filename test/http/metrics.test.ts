@@ -78,7 +78,7 @@ describe('what is read', () => {
     expect(response.headers.get('Cache-Control')).toBe('no-store')
     const families = parse(await response.text())
     expect(families.get('berth_build_info')).toEqual({
-      help: 'The version that runs.',
+      help: 'The running version.',
       type: 'gauge',
       samples: [{ labels: { version }, value: 1 }],
     })

@@ -229,13 +229,13 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['TAG_HOLD_SECONDS', '61', 'from 0 to 60'],
   ['LOG_REQUESTS', 'all', '"true" or "false"'],
   ['METRICS_TOKEN', 'fifteen-letters', 'at least 16 characters'],
-  ['METRICS_TOKEN', 'sixteen letters!', 'none of them a space'],
+  ['METRICS_TOKEN', 'sixteen letters!', 'without spaces'],
   ['BLOB_REDIRECT', 'http://blobs.example.com', 'an https URL'],
   ['BLOB_REDIRECT', 'blobs.example.com', 'an https URL'],
   ['BLOB_REDIRECT', 'https://user@blobs.example.com', 'an https URL'],
   ['BLOB_REDIRECT', 'https://blobs.example.com/?a=b', 'an https URL'],
   ['BLOB_REDIRECT', 'https://blobs.example.com/#a', 'an https URL'],
-  ['BLOB_REDIRECT', 'https://account.r2.cloudflarestorage.com/bucket', 'its credentials'],
+  ['BLOB_REDIRECT', 'https://account.r2.cloudflarestorage.com/bucket', 'credentials in'],
   ['BLOB_REDIRECT_MIN_MIB', '10001', 'from 0 to 10000'],
 ]
 

@@ -3,9 +3,9 @@ import type { Context } from 'hono'
 import type { AppEnv } from './context.ts'
 
 /**
- * Null for unauthenticated callers and on refusals. Only administrators see the calls to each service. A blob is stored once for all
- * repositories, so a cache hit for bytes that were just pushed, or an extra query for a failed mount, would reveal that another repository
- * has them. Other callers see the total, which they can measure themselves.
+ * Null for requests without an admitted caller, and for refusals. Only administrators see the calls to each service. A blob is stored once
+ * for all repositories, so a cache hit for bytes that were just pushed, or an extra query for a failed mount, would reveal that another
+ * repository has them. Other callers see the total, which they can measure themselves.
  */
 export function serverTiming(c: Context<AppEnv>, ms: number): string | null {
   const { status } = c.res

@@ -138,7 +138,7 @@ describe('the direction of imports', () => {
 })
 
 describe('requests to elsewhere', () => {
-  it('leave from one file, which asks the policy', () => {
+  it('are sent by one file, which checks the policy', () => {
     // Not `stub.fetch(`, which stays within.
     const calling = files.filter(
       ({ file, source }) => !BESIDE.has(folderOf(file)) && /(?<!\.)\bfetch\b *\(/.test(source),

@@ -114,7 +114,7 @@ describe('after an attempt', () => {
     expect(step({ attempt: FAILURE, attempts: 3, age }).kind === 'given up').toBe(isGivenUp)
   })
 
-  it('a delivery is tried for 24 to 25 hours, and within the 100 times that a queue allows', () => {
+  it('a delivery is tried for 24 to 25 hours, and at most the 100 times that a queue allows', () => {
     for (let seed = 0; seed < 500; seed += 1) {
       const random = new Random(seed)
       let [attempts, age] = [0, 0]

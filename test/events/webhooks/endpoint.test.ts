@@ -47,7 +47,7 @@ describe('parseEndpoints', () => {
     })
   })
 
-  it("reads the fields of Berth's own", () => {
+  it("reads Berth's own fields", () => {
     const written = {
       name: 'a',
       url: URL,
@@ -74,19 +74,19 @@ describe('parseEndpoints', () => {
     expect(endpointOf({ name: 'a', url: URL })).toEqual(parse({ name: 'a', url: URL })[0])
   })
 
-  it('takes durations in milliseconds, too', () => {
+  it('reads durations in milliseconds too', () => {
     expect(parse({ name: 'a', url: URL, timeout: 250, backoff: 3_600_000 })[0]).toMatchObject({
       timeoutMs: 250,
       backoffMs: 3_600_000,
     })
   })
 
-  it('takes none, and several', () => {
+  it('reads an empty list, and several endpoints', () => {
     expect(parse()).toEqual([])
     expect(parse({ name: 'a', url: URL }, { name: 'b', url: URL })).toHaveLength(2)
   })
 
-  it('lets only the local start call this machine', () => {
+  it('allows endpoints on this machine only with ALLOW_LOOPBACK', () => {
     const json = JSON.stringify([{ name: 'a', url: 'http://127.0.0.1:8080/' }])
     expect(() => parseEndpoints(json, OPTIONS)).toThrow('endpoint "a": url: ')
     expect(parseEndpoints(json, { allowLoopback: true, hosts: [] })).toHaveLength(1)
@@ -198,7 +198,7 @@ describe('parseEndpoints refuses', () => {
     expect(() => parse(a, b, b)).toThrow(new Error(message))
   })
 
-  it('and names the endpoint that is wrong, not its neighbour', () => {
+  it('the wrong endpoint by its name, not its neighbour', () => {
     const wrong = { name: 'b', url: URL, format: 'x' }
     expect(() => parse({ name: 'a', url: URL }, wrong)).toThrow('endpoint "b": format: ')
     expect(() => parse({ name: 'a', url: URL }, { url: URL })).toThrow('endpoint 2: name: ')

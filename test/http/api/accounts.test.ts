@@ -47,7 +47,7 @@ describe('accounts', () => {
     expect(await failure('PATCH', '/accounts/robot', { body: { disabled: true } })).toMatch(/^404/)
   })
 
-  it('take no name twice, nor one that belongs to somebody else', async () => {
+  it('take no name twice, and no name of another login', async () => {
     await person('twice')
     const create = (name: string, env = environment) =>
       failure('POST', '/accounts', { body: { name }, environment: env })
@@ -65,7 +65,7 @@ describe('accounts', () => {
     expect((await call('POST', '/accounts', { body: { name: 'olga' } })).status).toBe(201)
   })
 
-  it('are for administrators', async () => {
+  it('are managed by administrators', async () => {
     const as = await person('nobody')
     await person('somebody')
     for (const [method, path, body] of [
@@ -102,7 +102,7 @@ describe('accounts', () => {
     expect(again.status).toBe(200)
   })
 
-  it('may do nothing once disabled, and the operator goes on', async () => {
+  it('may do nothing once disabled, which does not affect the operator', async () => {
     const as = await person('gone')
     const { body } = await call<{ secret: string }>('POST', '/tokens', { as, body: { name: 't' } })
     const token = { user: 'gone', password: body.secret }

@@ -17,7 +17,7 @@ async function list(query = ''): Promise<[string[], string | null]> {
 }
 
 describe('grants', () => {
-  it('are put, listed and withdrawn', async () => {
+  it('are put, listed and removed', async () => {
     await call('POST', '/accounts', { body: { name: 'dev' } })
     for (const [principal, pattern, actions] of [
       ['account:dev', 'team/**', ['push', 'pull', 'pull']],
@@ -135,7 +135,7 @@ describe('trust rules', () => {
     expect(said.replace('400 REQUEST_INVALID: invalid request: ', '')).toMatch(problem)
   })
 
-  it('refuse a condition that would be passed over', async () => {
+  it('refuse a condition that would be ignored', async () => {
     const body = JSON.stringify({ ...RULE, name: 'bad' }).replace('"ref"', '"__proto__"')
     expect(await failure('POST', '/trust-rules', { body })).toMatch(/__proto__: unknown field$/)
   })

@@ -305,7 +305,7 @@ describe('the query plans', () => {
     expect(statements.size).toBe(139)
   })
 
-  it('go by an index', async () => {
+  it('use an index', async () => {
     const slow: Record<string, string[]> = {}
     for (const sql of statements) {
       // A handful of keys at any time: they are read as a whole.

@@ -18,7 +18,7 @@ export interface Attempt {
   ms: number
   /** Null for a success: a 2xx answer that was read to its end, or to ANSWER_BYTES. */
   error: string | null
-  /** The first 1 KiB of the answer as text, without control characters. Null if there was no body. */
+  /** The first 1 KiB of the answer as text, without control characters. Null if no body was read. */
   excerpt: string | null
 }
 

@@ -1,4 +1,4 @@
-/** Checks who may call an operation of the administration API, where the guard beside its route does not know enough. */
+/** Checks the part of the access to an operation of the administration API that the guard beside its route cannot check. */
 import type { Context } from 'hono'
 import { RegistryError } from '../../oci/errors.ts'
 import { findRepository, type RepositoryFacts } from '../../store/registry/repository-visibility.ts'

@@ -31,9 +31,7 @@ export function parseBlobRedirect(text: string, variables: RedirectVariables): B
     throw new Error('an https URL without a query, such as https://blobs.example.com')
   }
   if ((keyId === '') !== (secret === '')) {
-    throw new Error(
-      'either both or neither of BLOB_REDIRECT_KEY_ID and BLOB_REDIRECT_SECRET with it',
-    )
+    throw new Error('BLOB_REDIRECT_KEY_ID and BLOB_REDIRECT_SECRET together, or neither')
   }
   const base = url.origin + url.pathname.replace(/\/+$/, '')
   const ofApi = url.hostname.endsWith('.r2.cloudflarestorage.com')

@@ -306,7 +306,7 @@ describe('BLOB_REDIRECT', () => {
     const read = () =>
       readSettings({ BLOB_REDIRECT: 'https://s3.example.com/bucket', ...variables })
     expect(read).toThrow('the setting BLOB_REDIRECT is not valid')
-    expect(read).toThrow('both or neither')
+    expect(read).toThrow('together, or neither')
   })
 
   it("refuses R2's endpoint without a bucket", () => {

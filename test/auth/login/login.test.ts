@@ -343,7 +343,7 @@ describe('the cost of a login', () => {
   })
 })
 
-describe('the next login fails, even if the isolate knows the credential, after', () => {
+describe('a login that the isolate knows follows a change:', () => {
   let name: string
   let token: { id: string; secret: string }
 
@@ -359,7 +359,7 @@ describe('the next login fails, even if the isolate knows the credential, after'
     ['the account is disabled', 'UPDATE accounts SET disabled = 1 WHERE name = ?1', 401, 401],
     ['the account is deleted', 'DELETE FROM accounts WHERE name = ?1', 401, 401],
     [
-      'the password is taken away',
+      'the password is removed',
       'UPDATE accounts SET password_hash = NULL WHERE name = ?1',
       401,
       200,
@@ -385,7 +385,7 @@ describe('the next login fails, even if the isolate knows the credential, after'
     expect((await identityOf(context, `${name}/${token.id}`)) !== null).toBe(byToken === 200)
   })
 
-  it('the password was changed', async () => {
+  it('the password is changed', async () => {
     const before = await identityOf(context, name)
     const changed = await hashPassword('another password')
     await execute('UPDATE accounts SET password_hash = ? WHERE name = ?', changed, name)
@@ -394,7 +394,7 @@ describe('the next login fails, even if the isolate knows the credential, after'
     expect((await identityOf(context, name))?.verifier).not.toBe(before?.verifier)
   })
 
-  it('the password of admin was changed', async () => {
+  it('the password of admin is changed', async () => {
     expect(await statusOf(context, 'admin', ADMIN_PASSWORD)).toBe(200)
     const changed = contextOf({ adminPassword: 'another password' })
     expect(await statusOf(changed, 'admin', ADMIN_PASSWORD)).toBe(401)
@@ -403,14 +403,14 @@ describe('the next login fails, even if the isolate knows the credential, after'
     expect(verifiers[0]?.verifier).not.toBe(verifiers[1]?.verifier)
   })
 
-  it('the line of htpasswd was changed', async () => {
+  it('the line of htpasswd is changed', async () => {
     expect(await statusOf(context, 'frodo', 'baggins')).toBe(200)
     const changed = contextOf({ htpasswd: parseHtpasswd(`frodo:${await hash('underhill', 4)}`) })
     expect(await statusOf(changed, 'frodo', 'baggins')).toBe(401)
     expect(await statusOf(changed, 'frodo', 'underhill')).toBe(200)
   })
 
-  it('the token expired', async () => {
+  it('the token expires', async () => {
     pass(0)
     const expiring = await newToken(name, { expiresAt: Date.now() + 1000 })
     pass(999)
@@ -420,7 +420,7 @@ describe('the next login fails, even if the isolate knows the credential, after'
     expect(await identityOf(context, `${name}/${expiring.id}`)).toBeNull()
   })
 
-  it('a grant of the account or the token was removed', async () => {
+  it('a grant of the account or the token is removed', async () => {
     const rights = async (password: string) =>
       rightsOn(await login(context, { user: name, password }), `${name}/app`)
     const limited = await newToken(name, { limited: true })

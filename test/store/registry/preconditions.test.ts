@@ -61,7 +61,7 @@ const CASES: Case[] = [
   ],
 ]
 
-describe.each(CASES)('with %s', (name, of, whereThere, whereMissing) => {
+describe.each(CASES)('with the precondition "%s"', (name, of, whereThere, whereMissing) => {
   it('a push checks a tag that exists, and one that does not', async () => {
     const there = await storedManifest(REPOSITORY, { tags: [`push ${name}`] })
     const next = push(`push ${name}`, of(there.digest))

@@ -1,6 +1,6 @@
 /**
- * A registry on this machine: the Worker as deployed, in Miniflare, with embedded R2, D1 and Durable Objects that persist in a
- * folder. Miniflare listens itself, without the development proxy of `wrangler dev`.
+ * A registry on this machine: the deployed Worker in Miniflare, with embedded R2, D1 and Durable Objects that store their data in a folder.
+ * Miniflare listens for requests itself, without the development proxy of `wrangler dev`.
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ const HOST = '127.0.0.1'
 const ROOT = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 
-/** Variables that are allowed only for a registry on one's own machine. */
+/** Variables that are meant only for a registry on one's own machine. */
 const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' } satisfies SettingVariables
 
 export interface LocalOptions {
@@ -29,7 +29,7 @@ export interface LocalOptions {
   state: string
   /** Variables that add to those of wrangler.toml and override them. */
   vars?: Record<string, string>
-  /** Milliseconds between two sweeps of the outbox: by default a minute, like Cloudflare's cron. Tests use less. */
+  /** Milliseconds between two sweeps of the outbox. The default is a minute, like Cloudflare's cron; tests use less. */
   sweepMs?: number
 }
 
@@ -39,7 +39,7 @@ export interface LocalRegistry {
 }
 
 /**
- * Starts a registry on 127.0.0.1. It is open to everyone who can reach it, unless the variables say otherwise.
+ * Starts a registry on 127.0.0.1. Everyone who can reach it may use it, unless the variables say otherwise.
  * @throws if the Worker does not build, a migration fails, the port is in use, or another registry uses the folder
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {

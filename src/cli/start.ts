@@ -1,6 +1,4 @@
-/**
- * `npm start`: a registry on http://localhost:5000, with everything embedded. Its content stays in `.wrangler/` across restarts.
- */
+/** `npm start`: a registry on http://localhost:5000 with everything embedded. Its content is kept in `.wrangler/` across restarts. */
 import { parseArgs } from 'node:util'
 import { isSettingName, misspeltSetting } from '../http/middleware/setting-names.ts'
 import { type LocalRegistry, startLocal } from './local.ts'
@@ -8,7 +6,7 @@ import { type LocalRegistry, startLocal } from './local.ts'
 const USAGE = `usage: npm start -- [--var NAME:value ...]
   PORT=5001 npm start   listens on another port (0: any free one)
   STATE=dir npm start   stores everything in dir instead of .wrangler/state
-  --var NAME:value      sets a variable: README.md, "Configuration", lists them
+  --var NAME:value      sets a variable (listed in README.md, "Configuration")
   --help                prints this`
 
 const HOW_TO_SET = 'Variables are set with: npm start -- --var NAME:value'
@@ -49,7 +47,7 @@ async function start(): Promise<void> {
  */
 async function accessOf(registry: LocalRegistry, publicUrl: string | undefined): Promise<string> {
   const prefix = URL.parse(publicUrl ?? '')?.pathname.replace(/\/+$/, '') ?? ''
-  // Built as text: as a URL, a path that begins with two slashes would name another host. Such a path is refused.
+  // Built as text: in a URL, a path that begins with two slashes would name another host. PUBLIC_URL may not have such a path.
   const answer = await fetch(`${registry.url.origin}${prefix}/v2/`)
   if (answer.status === 503) {
     const { errors }: { errors: { message: string }[] } = await answer.json()

@@ -1,11 +1,11 @@
 /**
- * Allows one registry per state folder: two would hold data that the other does not see. The lock is SQLite's, on a file in the
+ * Allows one registry per state folder: each of two would hold data that the other does not see. The lock is SQLite's, on a file in the
  * folder, so the system releases it however the process ends.
  */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-/** How long to wait for a process that is taking or testing the lock. */
+/** Milliseconds to wait for a process that is taking or testing the lock. */
 const PATIENCE_MS = 500
 const BUSY = 5
 
@@ -16,14 +16,14 @@ const SQL = {
     DELETE FROM holder;
     INSERT INTO holder VALUES (${process.pid});
     COMMIT;`,
-  // A transaction without writes keeps other writers out, and lets readers see the holder.
+  // This transaction keeps other writers out, but lets readers see the holder.
   keep: 'BEGIN IMMEDIATE',
   holder: 'SELECT pid FROM holder',
 } as const
 
 /**
  * Locks the folder for this process. Returns a function that unlocks it.
- * @throws if another process has it; the message names that process
+ * @throws if another process holds the lock; the message names that process
  */
 export function lockState(folder: string): () => void {
   const database = new DatabaseSync(join(folder, 'berth.lock'), { timeout: PATIENCE_MS })

@@ -23,7 +23,7 @@ export const base = factory
     })
   })
 
-/** Asks all at once; answers what fails, by name. How it fails is the operator's business, and stands in the log. */
+/** Runs all checks in parallel and returns the names of those that fail. The reasons are for the operator, in the log. */
 async function probe(checks: Record<string, () => Promise<unknown>>) {
   const failures: Record<string, string> = {}
   await Promise.all(

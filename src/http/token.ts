@@ -1,6 +1,6 @@
 /**
- * The token endpoint, where a challenge sends clients for a bearer token. It grants what the caller has of the scopes, which may
- * be nothing; wrong credentials alone are an error.
+ * The token endpoint. A challenge sends clients here for a bearer token. It grants the requested scopes that the caller has a right to,
+ * possibly none. Only wrong credentials are an error.
  */
 import type { Context } from 'hono'
 import { identityOfIdToken } from '../auth/federation/id-tokens.ts'
@@ -50,12 +50,15 @@ async function answer(c: Context<AppEnv>, read: () => Promise<TokenRequest>): Pr
   }
 }
 
-/** RFC 6749, 5.1, with the names that docker/distribution gives the same things; RFC 8693, 2.2.1. */
+/** RFC 6749, 5.1, together with docker/distribution's names for the same fields; RFC 8693, 2.2.1. */
 async function replyTo(request: TokenRequest, context: AuthContext) {
   const { db, settings } = context
   const { proof, scopes, service, offline, grantType } = request
   if (service !== null && service !== settings.tokenService) {
-    throw badRequest(`tokens are given out for ${settings.tokenService} alone`, 'invalid_target')
+    throw badRequest(
+      `this endpoint issues tokens only for ${settings.tokenService}`,
+      'invalid_target',
+    )
   }
   const identity = await identify(context, proof)
   const { subject, session, rights } = identity
@@ -82,7 +85,7 @@ async function replyTo(request: TokenRequest, context: AuthContext) {
   }
 }
 
-/** @throws {RegistryError} UNAUTHORIZED, without the challenge that belongs to it; TOOMANYREQUESTS */
+/** @throws {RegistryError} UNAUTHORIZED, without its challenge; TOOMANYREQUESTS */
 async function identify(context: AuthContext, proof: Proof): Promise<Identity> {
   switch (proof.kind) {
     case 'nothing':
@@ -102,8 +105,8 @@ async function identify(context: AuthContext, proof: Proof): Promise<Identity> {
 function requireTokenService({ settings: { openAccess, tokenAuth } }: AuthContext): void {
   if (!openAccess && tokenAuth === null) return
   const message = openAccess
-    ? 'this registry is open: nobody needs a token'
-    : `tokens for this registry are given out by ${tokenAuth?.realm}`
+    ? 'this registry is open and needs no tokens'
+    : `tokens for this registry are issued by ${tokenAuth?.realm}`
   throw new RegistryError('UNSUPPORTED', { status: 404, message })
 }
 
@@ -119,7 +122,7 @@ async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {
   return new URLSearchParams(new TextDecoder().decode(bytes))
 }
 
-/** Here a challenge can only be Basic: another Bearer challenge would send the client where it already is. */
+/** The challenge here must be Basic: a Bearer challenge would send the client to this same endpoint. */
 function refusal({ message }: RegistryError): RegistryError {
   const { headers } = unauthorized({ tokens: null, scopes: [] })
   return new RegistryError('UNAUTHORIZED', { message, headers, oauth: 'invalid_grant' })

@@ -1,11 +1,11 @@
 /**
- * Which URLs the registry may call, whoever configured them and for whatever purpose: https, to a host with a public name. A URL
- * must be written plainly: numbers as addresses, backslashes, escapes and other alphabets are refused, because two parsers may read
- * them differently.
+ * Decides which URLs the registry may call, whoever configured them and for whatever purpose: https, to a host with a public name. A URL
+ * must be written plainly. Numbers as addresses, backslashes, escapes and non-ASCII letters are refused, because two parsers may read them
+ * differently.
  *
- * This check cannot see where a name resolves to. Any name may resolve to a private address, and a lookup before the request may
- * have another answer than that of the request. A deployed Worker's fetch reaches no private network; elsewhere only a list of
- * hosts helps.
+ * This check cannot see the address that a name resolves to. Any name may resolve to a private address, and a lookup before the request may
+ * differ from the lookup of the request. A deployed Worker's fetch reaches no private network; elsewhere only a list of allowed hosts
+ * helps.
  */
 import { flag, setting } from './setting.ts'
 
@@ -17,23 +17,23 @@ export const allowLoopback = setting({
 })
 
 export interface AddressOptions {
-  /** Whether this machine may be called too, also over http. */
+  /** Whether this machine may be called too, even over http. */
   allowLoopback: boolean
-  /** Allowed hosts (isHostPattern). Missing or empty allows any. Loopback need not be listed. */
+  /** Allowed hosts (isHostPattern). If missing or empty, any host is allowed. Loopback need not be listed. */
   hosts?: readonly string[]
 }
 
 const URL_LIMIT = 2048
 
-/** The length of a name in characters (RFC 1035, 2.3.4, without the two bytes that end it on the wire). */
+/** The maximum length of a name in characters (RFC 1035, 2.3.4, without the two bytes that end it on the wire). */
 const NAME_LIMIT = 253
 
 /** RFC 1123, 2.1: letters, digits and hyphens, no hyphen at either end. */
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Names that have a meaning only within a network: RFC 6761 and 6762, RFC 8375, ICANN's `internal`, the unofficial names of routers
- * and companies, Kubernetes' services, and the public name that a cloud's own machines resolve to its metadata service.
+ * Names that only have a meaning within a network: RFC 6761 and 6762, RFC 8375, ICANN's `internal`, the unofficial names of routers and
+ * companies, Kubernetes' services, and the public name that a cloud's own machines resolve to its metadata service.
  */
 const PRIVATE_SUFFIXES = [
   'localhost',
@@ -50,7 +50,7 @@ const PRIVATE_SUFFIXES = [
   'metadata.goog',
 ]
 
-/** Why this URL may not be called, as a sentence that does not repeat the URL; null where it may. */
+/** The reason why this URL may not be called, as a sentence that does not repeat the URL. Null if it may be called. */
 export function addressProblem(
   url: string,
   { allowLoopback, hosts = [] }: AddressOptions,
@@ -59,14 +59,14 @@ export function addressProblem(
   if (typeof address === 'string') return address
   const { scheme, host, port } = address
   if (allowLoopback && isLoopback(host)) return null
-  if (scheme !== 'https') return 'the URL has to begin with https://'
+  if (scheme !== 'https') return 'the URL must begin with https://'
   if (port !== '' && port !== '443' && Number(port) < 1024) {
-    return 'the port has to be 443, or 1024 or above'
+    return 'the port must be 443, or 1024 or above'
   }
   return nameProblem(host) ?? listProblem(host, hosts)
 }
 
-/** Whether the text is valid in the list of allowed hosts: a host, or `*.` and a host for all names under it. */
+/** Whether the text may be in the list of allowed hosts: a host, or `*.` and a host for all names below it. */
 export function isHostPattern(text: string): boolean {
   return nameProblem(text.replace(/^\*\./, '')) === null
 }
@@ -75,11 +75,11 @@ interface Address {
   scheme: string
   /** In lower case. */
   host: string
-  /** '' for the scheme's default. */
+  /** Empty for the default port of the scheme. */
   port: string
 }
 
-/** The parts of a URL that every parser reads alike; otherwise a sentence with the problem. */
+/** The parts of a URL that every parser reads in the same way. Otherwise a sentence that names the problem. */
 function readAddress(url: string): Address | string {
   if (url.length > URL_LIMIT) return `the URL is longer than ${URL_LIMIT} characters`
   // WHATWG URL, 4.4: a parser drops some of these silently, and turns a backslash into a slash.
@@ -87,19 +87,19 @@ function readAddress(url: string): Address | string {
     return 'the URL has characters that are not allowed in a URL: spaces, control characters, backslashes, or non-ASCII characters'
   }
   const [, scheme = '', authority = ''] = /^(https?):\/\/([^/?#]+)/i.exec(url) ?? []
-  if (authority === '') return 'the URL has to begin with https:// and a host'
-  if (authority.includes('@')) return 'the URL has credentials in it'
+  if (authority === '') return 'the URL must begin with https:// and a host'
+  if (authority.includes('@')) return 'the URL contains credentials'
   if (url.includes('#')) return 'the URL has a fragment, which is never sent'
   const parsed = URL.parse(url)
   if (parsed === null) return 'the URL is not valid: its host or its port is malformed'
   const [, host = '', port = ''] = /^(.*?)(?::([1-9]\d*))?$/.exec(authority.toLowerCase()) ?? []
   const isPlain = host === parsed.hostname
   if (isIpAddress(parsed.hostname) && !(isPlain && isLoopbackAddress(host))) return IP_PROBLEM
-  if (!isPlain) return 'the host and the port have to be written plainly, without escapes'
+  if (!isPlain) return 'the host and the port must be written plainly, without escapes'
   return { scheme: scheme.toLowerCase(), host, port }
 }
 
-const IP_PROBLEM = 'the host is an IP address and not a name'
+const IP_PROBLEM = 'the host is an IP address, not a name'
 
 /** For a parsed host: WHATWG URL, 3.5, has already normalised all spellings of an IPv4 address. */
 function isIpAddress(hostname: string): boolean {
@@ -123,7 +123,7 @@ function nameProblem(host: string): string | null {
     return 'the host is not a valid name'
   }
   if (PRIVATE_SUFFIXES.some((suffix) => host === suffix || host.endsWith(`.${suffix}`))) {
-    return 'the host has a name that is known in a private network only'
+    return 'the host name belongs to a private network'
   }
   return labels.length === 1 ? 'the host is not a full name: it has no dot' : null
 }

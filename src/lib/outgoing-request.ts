@@ -1,25 +1,24 @@
 /**
- * Every request that the registry makes goes through here: only to URLs that the policy allows (outgoing-address.ts), and never to
- * another address than that of the URL.
+ * Sends every request that the registry makes. It calls only URLs that the policy allows (outgoing-address.ts), and follows no redirects.
  */
 import type { Json } from '../oci/errors.ts'
 import { parseStrictJson } from '../oci/json.ts'
 import { type AddressOptions, addressProblem } from './outgoing-address.ts'
 import { readBody } from './read-body.ts'
 
-/** The most bytes that are read of an answer, after decompression. */
+/** The most bytes of an answer that are read, after decompression. */
 export const ANSWER_BYTES = 64 * 1024
 
 export interface OutgoingRequest {
   method?: string
   headers: HeadersInit
   body?: string
-  /** Aborts the whole exchange, the answer's body included, so that no request waits forever. */
+  /** Aborts the whole exchange, including the body of the answer, so that no request waits forever. */
   signal: AbortSignal
 }
 
 /**
- * Sends a request. A redirect is not followed, because it would bypass the policy. It is returned like any other answer.
+ * Sends a request. A redirect is returned like any other answer: following it would bypass the policy.
  * @throws {Error} that says why the URL may not be called; and the errors of fetch
  */
 export async function sendRequest(
@@ -34,13 +33,13 @@ export async function sendRequest(
   return fetch(url, { ...request, headers, redirect: 'manual' })
 }
 
-/** The timeout of a request for a JSON document. */
+/** Timeout of a request for a JSON document, in milliseconds. */
 const TIMEOUT_MS = 5000
 
 /**
  * GETs a small JSON document.
- * @throws {Error} with the URL, where the URL may not be called; where the answer is not 200, a redirect, too late or too large;
- * where it is not JSON, or has repeated keys
+ * @throws {Error} that names the URL: if the URL may not be called; if the answer is not 200, is late or too large; if it is not JSON, or
+ *   has repeated keys
  */
 export async function fetchJson(url: string, options: AddressOptions): Promise<Json> {
   try {
@@ -59,7 +58,7 @@ export async function fetchJson(url: string, options: AddressOptions): Promise<J
   }
 }
 
-/** Includes the cause: only the cause of a body that broke off says whether it was a timeout. */
+/** Includes the cause: if a body breaks off, only the cause says whether it was a timeout. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`

@@ -6,39 +6,38 @@
 /** Reads another setting, for a parser that depends on it. */
 export type ReadSetting = <Value>(setting: Setting<string, Value>) => Value
 
-/** What several settings may have in common. */
+/** The properties that several settings may share. */
 export interface SettingKind<Value> {
-  /** What the variable takes, in Markdown. */
+  /** The values that the variable takes, in Markdown. */
   takes: string
-  /** Holds where the variable is not set or empty. */
+  /** The value if the variable is empty or not set. */
   default: Value
-  /** The default in words, for a reader who would not know it by its value. */
+  /** The default in words, where its value would not explain it. */
   defaultText?: string
-  /** @throws {Error} which says what is taken, and does not repeat a secret */
+  /** @throws {Error} that says which values are taken, and does not repeat a secret */
   parse: (text: string, read: ReadSetting) => Value
 }
 
 export interface Setting<Name extends string, Value> extends SettingKind<Value> {
   variable: Name
-  /** For the operator: a sentence or two of Markdown. */
+  /** One or two sentences for the operator, in Markdown. */
   meaning: string
-  /** Settings that mean something only together with this one. Its parser reads them. */
+  /** Settings that have a meaning only together with this one. The parser of this one reads them. */
   parts?: readonly Setting<Name, unknown>[]
 }
 
-/** Rows by the name that the code has for their value. */
+/** The rows, by the name that code uses for the value. */
 export type SettingTable<Name extends string = string> = Readonly<
   Record<string, Setting<Name, unknown>>
 >
 
 export type VariableOf<Table> = Table extends SettingTable<infer Name> ? Name : never
 
-/** The values of a table's rows. */
 export type SettingsOf<Table extends SettingTable> = {
   readonly [Field in keyof Table]: Table[Field] extends Setting<string, infer Value> ? Value : never
 }
 
-/** Ties a row's default to what its parser returns. */
+/** Gives a row's default and parser the same type. */
 export function setting<const Name extends string, Value>(
   row: Setting<Name, Value>,
 ): Setting<Name, Value> {
@@ -72,7 +71,7 @@ function wordOf<Word extends string>(words: readonly Word[], text: string): Word
   throw new Error(words.map((word) => `"${word}"`).join(' or '))
 }
 
-/** Of five digits at most. */
+/** A whole number of at most five digits. */
 export function wholeNumber(min: number, max: number, otherwise: number): SettingKind<number> {
   return {
     takes: `${min} to ${max}`,
@@ -85,7 +84,7 @@ export function wholeNumber(min: number, max: number, otherwise: number): Settin
   }
 }
 
-/** What stands between the commas of a list; no empty ones. */
+/** The items of a comma-separated list, without empty ones. */
 export function listed(text: string): string[] {
   const items = text.split(',').map((item) => item.trim())
   return items.filter((item) => item !== '')

@@ -1,11 +1,11 @@
-/** What is wrong with a JSON text, and where. */
+/** Errors of JSON text, with the place of the problem. */
 import { RegistryError } from './errors.ts'
 
 export function invalidJson(problem: string): RegistryError {
   return new RegistryError('MANIFEST_INVALID', { message: `invalid JSON: ${problem}` })
 }
 
-/** Lines and columns are counted from 1, columns in UTF-16 code units. */
+/** Lines and columns count from 1, columns in UTF-16 code units. */
 export function invalidAt(bytes: Uint8Array, at: number, problem: string): RegistryError {
   const lineStart = bytes.subarray(0, at).lastIndexOf(0x0a) + 1
   let line = 1

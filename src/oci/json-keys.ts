@@ -1,22 +1,25 @@
-/** The keys of the objects that are open while JSON is scanned: in typed arrays, so that a quarter of a million take 5 MB and no garbage. */
+/** The keys of the objects that are open during a scan. Typed arrays hold 250,000 keys in 5 MB and create no garbage. */
 
 const FIRST_ROOM = 256
 
-/** Whether the same key stands at both places. */
+/** Whether the keys at these two positions are equal. */
 type IsSame = (one: number, other: number) => boolean
 
 export class OpenKeys {
   count = 0
-  /** Open addressing: of each slot the number of its key, from 1; 0 where it is empty. Twice as many slots as there is room for keys. */
+  /**
+   * A hash table with open addressing: each slot holds the number of its key, from 1; 0 if it is empty. There are twice as many slots as
+   * keys that fit.
+   */
   #slots = new Int32Array(2 * FIRST_ROOM)
   #hashes = new Int32Array(FIRST_ROOM)
   #depths = new Int8Array(FIRST_ROOM)
   #starts = new Int32Array(FIRST_ROOM)
 
   /**
-   * Adds the key that stands at `start`, in the object open at `depth`.
-   * @param isSame asked only where the hashes are the same
-   * @returns false where that object has the key
+   * Adds the key that begins at `start`, to the object that is open at `depth`.
+   * @param isSame called only for keys with equal hashes
+   * @returns false if that object already has the key
    */
   add(depth: number, hash: number, start: number, isSame: IsSame): boolean {
     const mask = this.#slots.length - 1
@@ -37,7 +40,7 @@ export class OpenKeys {
     return true
   }
 
-  /** Lets go of all keys but the first `count`. Those that came last go first, so that no key is lost behind an empty slot. */
+  /** Removes all keys except the first `count`. The last ones go first, so that no remaining key is hidden behind an empty slot. */
   cutTo(count: number): void {
     while (this.count > count) {
       this.#slots[this.#slotOf(this.count)] = 0
@@ -73,7 +76,10 @@ export class OpenKeys {
   }
 }
 
-/** Of each byte; secret, so that nobody can write keys that all have one hash. Made at the first use: the runtime has no random numbers before. */
+/**
+ * A random number for each byte value. It is secret, so that nobody can write keys with equal hashes. It is created at first use, because
+ * the runtime provides no random numbers before the first request.
+ */
 let ofByte: Int32Array | undefined
 
 export function hashOf(bytes: Uint8Array, start: number, end: number): number {
@@ -86,7 +92,7 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): number {
   return hash
 }
 
-/** The hash of the text's UTF-8. */
+/** The hash of the text's UTF-8 bytes. */
 export function hashOfText(text: string): number {
   const bytes = new Uint8Array(text.length)
   for (let at = 0; at < text.length; at += 1) {

@@ -1,4 +1,4 @@
-/** One linear pass over the bytes of a JSON text, which builds nothing: RFC 8259's grammar, and what json.ts refuses beyond it. */
+/** One linear pass over the bytes of a JSON text. It builds nothing, and checks the grammar of RFC 8259 and the limits of json.ts. */
 import { invalidAt } from './json-error.ts'
 import { hashOf, hashOfText, OpenKeys } from './json-keys.ts'
 import {
@@ -17,10 +17,10 @@ import {
   ZERO,
 } from './json-spans.ts'
 
-/** How deep arrays and objects may nest. Real manifests stay under 6. */
+/** The limit on nested arrays and objects. Real manifests stay under 6. */
 export const JSON_DEPTH_LIMIT = 32
 
-/** Values and keys in all. An index of 10,000 entries with platforms and annotations has some 150,000; 4 MiB have room for 1.4 million `{}`. */
+/** The limit on values. An index of 10,000 entries with platforms and annotations has about 150,000; 4 MiB could hold 1.4 million `{}`. */
 export const JSON_VALUE_LIMIT = 250_000
 
 const MINUS = 0x2d
@@ -28,11 +28,11 @@ const PLUS = 0x2b
 const POINT = 0x2e
 
 const LOWER_U = 0x75
-/** What may follow a backslash alone. */
+/** The characters that may follow a backslash, except `u`. */
 const SHORT_ESCAPES = new TextEncoder().encode('"\\/bfnrt')
 const WORDS = ['true', 'false', 'null'].map((word) => new TextEncoder().encode(word))
 
-/** @throws {RegistryError} MANIFEST_INVALID, which says what is wrong and where */
+/** @throws {RegistryError} MANIFEST_INVALID; its message says what is wrong and where */
 export function scanJson(bytes: Uint8Array): void {
   new Scanner(bytes).scan()
 }
@@ -118,7 +118,7 @@ class Scanner {
     return true
   }
 
-  /** A value follows each comma and each opening; an empty list counts as if it had one. */
+  /** A value follows each comma and each opening bracket or brace. An empty list counts as one value. */
   #count(): void {
     this.#values += 1
     if (this.#values > JSON_VALUE_LIMIT) this.#fail(`more than ${JSON_VALUE_LIMIT} values`)
@@ -137,7 +137,7 @@ class Scanner {
     this.#fail(`duplicate key ${JSON.stringify(name)}`, start)
   }
 
-  /** Only an escape lets the same key be written in two ways. */
+  /** Two spellings of one key are possible only with escapes, so only those are decoded. */
   readonly #isSameKey = (one: number, other: number): boolean => {
     const bytes = this.#bytes
     for (let at = 1; ; at += 1) {
@@ -150,7 +150,7 @@ class Scanner {
     }
   }
 
-  /** Whether it has an escape. */
+  /** Reads a string. Returns whether it has an escape. */
   #string(): boolean {
     const bytes = this.#bytes
     const start = this.#at
@@ -170,8 +170,8 @@ class Scanner {
   }
 
   /**
-   * The last byte of the escape at `at`. Lone surrogates, which only an escape can bring into UTF-8, are refused: Go reads each of them
-   * as U+FFFD, so that two keys would be one.
+   * Returns the position of the last byte of the escape at `at`. Refuses lone surrogates, which only escapes can bring into UTF-8: Go reads
+   * each as U+FFFD, so two different keys would become equal.
    */
   #escape(at: number, start: number): number {
     const kind = this.#bytes[at + 1]
@@ -221,7 +221,7 @@ class Scanner {
     }
   }
 
-  /** One at least. */
+  /** One digit or more. */
   #digits(): void {
     if (!isDigit(this.#bytes[this.#at])) this.#fail('expected a digit')
     while (isDigit(this.#bytes[this.#at])) this.#at += 1

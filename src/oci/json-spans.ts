@@ -1,4 +1,4 @@
-/** Looks into JSON that the scan let pass: where its values stand, so that only what is wanted is built. */
+/** Finds the values in JSON that the scan has accepted, so that only those that are needed are built. */
 import type { Json } from './errors.ts'
 
 export const QUOTE = 0x22
@@ -11,16 +11,16 @@ export const OPEN_BRACE = 0x7b
 export const CLOSE_BRACE = 0x7d
 export const ZERO = 0x30
 
-/** Bytes that are decoded at once: while it is decoded, text that is not Latin takes several times as many. */
+/** Bytes to decode at once. Non-Latin text takes several times as many bytes during decoding. */
 export const PIECE = 16 * 1024
 
-/** Where a value stands: from its first byte up to the one behind its last. */
+/** The position of a value: `end` is one past its last byte. */
 export interface Span {
   start: number
   end: number
 }
 
-/** -1 for what is no hex digit. */
+/** -1 if the byte is not a hex digit. */
 export function hexValue(byte = 0): number {
   if (isDigit(byte)) return byte - ZERO
   const letter = byte | 0x20
@@ -35,7 +35,7 @@ export function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-/** Made once: to make one takes longer than to read a key. */
+/** Created once: creating a decoder takes longer than reading a key. */
 const DECODER = new TextDecoder()
 
 export function buildJson(bytes: Uint8Array, { start, end }: Span): Json {
@@ -48,7 +48,7 @@ export function buildJson(bytes: Uint8Array, { start, end }: Span): Json {
   return JSON.parse(text)
 }
 
-/** The string whose opening quote is at `start`. There may be a quarter of a million: ASCII is read without a decoder. */
+/** The string whose opening quote is at `start`. There may be 250,000 strings, so ASCII is read without a decoder. */
 export function textAt(bytes: Uint8Array, start: number): string {
   const end = endOfString(bytes, start)
   let raw = ''
@@ -62,13 +62,13 @@ export function textAt(bytes: Uint8Array, start: number): string {
   return isEscaped ? JSON.parse(`"${raw}"`) : raw
 }
 
-/** The one value of the text. */
+/** The single value of the text. */
 export function wholeSpan(bytes: Uint8Array): Span {
   const start = skipSpace(bytes, 0)
   return { start, end: endOfValue(bytes, start) }
 }
 
-/** The members of an object: where the key's quote is, and the value. */
+/** The members of an object: the position of the key's opening quote, and the value. */
 export function* membersOf(
   bytes: Uint8Array,
   { start }: Span,
@@ -84,7 +84,6 @@ export function* membersOf(
   }
 }
 
-/** The items of an array. */
 export function* itemsOf(bytes: Uint8Array, { start }: Span): Generator<Span> {
   let at = skipSpace(bytes, start + 1)
   while (bytes[at] !== CLOSE_BRACKET) {
@@ -94,7 +93,7 @@ export function* itemsOf(bytes: Uint8Array, { start }: Span): Generator<Span> {
   }
 }
 
-/** Whether no more than `depth` arrays and objects stand within each other, the value itself being the first. */
+/** Whether arrays and objects nest at most `depth` deep, counting the value itself. */
 export function isShallow(bytes: Uint8Array, { start, end }: Span, depth: number): boolean {
   let open = 0
   for (let at = start; at < end; ) {
@@ -105,7 +104,7 @@ export function isShallow(bytes: Uint8Array, { start, end }: Span, depth: number
   return true
 }
 
-/** Where the string that begins at `start` ends: behind its closing quote. */
+/** The position after the closing quote of the string that begins at `start`. */
 function endOfString(bytes: Uint8Array, start: number): number {
   let at = start + 1
   while (bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
@@ -124,13 +123,13 @@ function endOfValue(bytes: Uint8Array, start: number): number {
   return at
 }
 
-/** What a byte outside of strings adds to the number of open arrays and objects. */
+/** The change in the number of open arrays and objects at this byte, outside of strings. */
 function nestingOf(byte: number | undefined): number {
   if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return 1
   return byte === CLOSE_BRACE || byte === CLOSE_BRACKET ? -1 : 0
 }
 
-/** A number or a word ends where something else begins. */
+/** The end of a number, `true`, `false` or `null`. */
 function endOfWord(bytes: Uint8Array, start: number): number {
   let at = start
   while (at < bytes.length && !isSpace(bytes[at]) && !isDelimiter(bytes[at])) at += 1

@@ -1,8 +1,8 @@
 /**
- * Strict JSON for manifests. Two parsers that read the same bytes differently are an attack (one checks the layers,
- * another runs them), so what RFC 8259 leaves open is refused: repeated keys, invalid UTF-8, a byte order mark, lone
- * surrogates. One linear scan of the bytes finds those, the depth, the number of values and broken grammar; JSON.parse, which is
- * native and exact, then builds what is wanted. The scan comes first because JSON.parse takes over a second for 4 MiB of `[`.
+ * Strict JSON for manifests. If two parsers read the same bytes differently, one may check other layers than the other runs. So everything
+ * that RFC 8259 leaves open is refused: repeated keys, invalid UTF-8, a byte order mark, lone surrogates. One linear scan of the bytes
+ * finds these, and checks grammar, depth and the number of values. JSON.parse, which is native and exact, then builds the values that are
+ * needed. The scan comes first because JSON.parse takes over a second for 4 MiB of `[`.
  */
 import type { Json } from './errors.ts'
 import { invalidJson } from './json-error.ts'
@@ -21,15 +21,15 @@ export function parseStrictJson(bytes: Uint8Array): Json {
 }
 
 /**
- * The same without building anything of it.
- * @throws {RegistryError} MANIFEST_INVALID, which says what is wrong and where
+ * Checks the bytes like parseStrictJson, without building the value.
+ * @throws {RegistryError} MANIFEST_INVALID; its message says what is wrong and where
  */
 export function checkStrictJson(bytes: Uint8Array): void {
   checkUtf8(bytes)
   scanJson(bytes)
 }
 
-/** Nothing is kept of the text. */
+/** The text is decoded in pieces, and not kept. */
 function checkUtf8(bytes: Uint8Array): void {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   try {

@@ -8,7 +8,7 @@ import { mayPull, type RegistryContext } from './context.ts'
 const MANIFEST_METHODS = 'GET, HEAD, PUT'
 const BLOB_METHODS = 'GET, HEAD'
 
-/** Callers who may pull see the holders; and where no tag reaches any of them, how to delete them together with the manifest. */
+/** Callers who may pull see the holders. If no tag reaches any holder, the message says how to delete them with the manifest. */
 export async function inUse(
   context: RegistryContext,
   kind: 'manifest' | 'blob',
@@ -21,7 +21,9 @@ export async function inUse(
   const holder = kind === 'manifest' ? 'an index' : 'a manifest'
   const mayCascade =
     kind === 'manifest' && holders.length > 0 && holders.every(({ tagged }) => !tagged)
-  const wayOut = mayCascade ? ', or both with ?cascade=unreachable, as no tag reaches it' : ''
+  const wayOut = mayCascade
+    ? ', or delete both with ?cascade=unreachable, because no tag reaches it'
+    : ''
   return refusal(
     `${holder} of this repository refers to the ${kind}: delete it first${wayOut}`,
     digest,
@@ -30,7 +32,7 @@ export async function inUse(
   )
 }
 
-/** The refusal of a delete with all indexes that hold the manifest: `holders` lead to it and have tags. */
+/** The refusal of a cascading delete: tags reach the manifest through `holders`. */
 export function reachedByTags(
   context: RegistryContext,
   digest: Digest,
@@ -43,7 +45,7 @@ export function reachedByTags(
 
 export function tooManyHolders(digest: Digest): RegistryError {
   const message =
-    `with the indexes that lead to the manifest, more than ${CASCADE_AT_MOST} manifests would go: ` +
+    `more than ${CASCADE_AT_MOST} manifests would be deleted, counting the indexes that lead to this one: ` +
     'delete some of the indexes first'
   return refusal(message, digest, [], MANIFEST_METHODS)
 }

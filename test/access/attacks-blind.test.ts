@@ -49,14 +49,14 @@ async function told(response: Promise<Response>): Promise<string> {
   return `${status} ${headers} ${answer.text}`
 }
 
-describe('the size of a blob that a manifest names with a wrong one', () => {
+describe('the size of a blob, asked for by a manifest with a wrong size', () => {
   // Over 64 KiB a manifest is checked before it is stored.
   const LARGE = { annotations: { text: 'x'.repeat(70_000) } }
 
   it.each([
     ['a small manifest', {}],
     ['a large one', LARGE],
-  ])('is told to who may pull alone: %s', async (_, extra) => {
+  ])('is shown only to callers who may pull: %s', async (_, extra) => {
     const push = (client: Client) => client.putManifest(`${PATH}/new`, withWrongSize(extra))
     expect(await told(push(reader))).toContain(String(SIZE))
     for (const client of [blind, creator]) {
@@ -67,7 +67,7 @@ describe('the size of a blob that a manifest names with a wrong one', () => {
     }
   })
 
-  it('is told to who may pull alone: a manifest that an index names', async () => {
+  it('is shown only to callers who may pull: a manifest that an index names', async () => {
     const push = (client: Client) =>
       client.putManifest(`${PATH}/new`, indexWithWrongSize(), MEDIA_TYPE_OCI_INDEX)
     const size = ` ${image.bytes.length}\\b`
@@ -76,8 +76,8 @@ describe('the size of a blob that a manifest names with a wrong one', () => {
   })
 })
 
-describe('what a tag names', () => {
-  it('is not told to who may add tags and not pull', async () => {
+describe('the manifest that a tag names', () => {
+  it('is not shown to a caller who may add tags but not pull', async () => {
     const other = imageManifest(image.config, [layer])
     const text = await told(creator.putManifest(`${PATH}/fresh?tag=secret-tag`, other))
     expect(text).toContain('DENIED')
@@ -88,7 +88,7 @@ describe('what a tag names', () => {
 })
 
 describe('a delete that is refused', () => {
-  it('names nothing of the repository beside what was to be deleted', async () => {
+  it('names nothing of the repository except what it was asked to delete', async () => {
     for (const path of [`/v2/blind/app/blobs/${image.layer.digest}`]) {
       const text = await told(blind.send('DELETE', path))
       expect(text).toContain('UNSUPPORTED')

@@ -62,7 +62,7 @@ describe.each(SHAPES)('a body %s', (_, init) => {
     return send(method, path, { body: body ?? null, headers: all }, closed)
   }
 
-  it('CVE-2017-11468 (distribution): a manifest of 4 MiB is taken, and one of a byte more is 413', async () => {
+  it('CVE-2017-11468 (distribution): a manifest of 4 MiB is accepted, and one byte more is 413', async () => {
     const path = '/v2/bodies/app/manifests/large'
     const fits = manifestOf(4 * MIB)
     expect(fits.length).toBe(4 * MIB)
@@ -80,7 +80,7 @@ describe.each(SHAPES)('a body %s', (_, init) => {
   })
 })
 
-describe('a body of who may not', () => {
+describe('a body from a caller without the right', () => {
   // Over the wire some of it is read, within the bounds of src/lib/drain.ts, so that the answer arrives.
   it('is not read: the answer does not wait for it', async () => {
     const stranger = await newClient()
@@ -113,7 +113,7 @@ describe('a body of who may not', () => {
     expect(read).toBeLessThanOrEqual(12)
   })
 
-  it('is not taken for a login: nobody logs in by a body elsewhere than at /token', async () => {
+  it('is not a login: only /token reads credentials from a body', async () => {
     const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
     const body = `grant_type=password&username=admin&password=${encodeURIComponent(PASSWORD)}`
     expect((await NOBODY.send('POST', '/v2/bodies/app/blobs/uploads/', type, body)).status).toBe(
@@ -122,7 +122,7 @@ describe('a body of who may not', () => {
   })
 })
 
-describe('CVE-2021-41190 (OCI): a manifest that is two things', () => {
+describe('CVE-2021-41190 (OCI): a manifest with two types', () => {
   const image = () => ({
     schemaVersion: 2,
     mediaType: MEDIA_TYPE_OCI_MANIFEST,
@@ -155,7 +155,7 @@ describe('CVE-2021-41190 (OCI): a manifest that is two things', () => {
     expect(await errorCodes(response)).toEqual(['MANIFEST_INVALID'])
   })
 
-  it('is served as the type that it was pushed with, whatever is asked for', async () => {
+  it('is served with the type that it was pushed with, whatever the client accepts', async () => {
     const bytes = bytesOf(JSON.stringify(image()))
     await ADMIN.putManifest('/v2/bodies/app/manifests/one', bytes)
     for (const Accept of ['*/*', MEDIA_TYPE_OCI_INDEX, MEDIA_TYPE_DOCKER_MANIFEST, 'text/html']) {

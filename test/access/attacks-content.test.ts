@@ -41,7 +41,7 @@ describe('CVE-2026-35172 (distribution): a deleted blob', () => {
 })
 
 describe('Hono CVE-2026-24472, CVE-2026-44457: a cache between users', () => {
-  it('never answers one with what another was given', async () => {
+  it('never answers one user with the answer for another', async () => {
     const { digest: manifest, layer } = await pushImage('shared/app', 'latest')
     const [reader, other] = [await newClient({ 'shared/*': ['pull'] }), await newClient()]
     const paths = [
@@ -60,7 +60,7 @@ describe('Hono CVE-2026-24472, CVE-2026-44457: a cache between users', () => {
   })
 })
 
-describe('CVE-2026-41888 (distribution): deletes that are switched off', () => {
+describe('CVE-2026-41888 (distribution): disabled deletes', () => {
   let image: PushedImage
   beforeAll(async () => {
     image = await pushImage('undeleted/app', 'latest')
@@ -72,7 +72,7 @@ describe('CVE-2026-41888 (distribution): deletes that are switched off', () => {
     ['a blob', () => `blobs/${image.layer.digest}`],
     ['a tag that is not there', () => 'manifests/absent'],
     ['a blob that is not there', () => `blobs/${UNKNOWN}`],
-  ])('are off for %s, for everybody', async (_, tail) => {
+  ])('are refused to everybody: %s', async (_, tail) => {
     const environment = { ...closed, DELETE_ENABLED: 'false' }
     const deleter = await newClient({ 'undeleted/*': ['pull', 'push', 'delete'] })
     const bearer = await deleter.bearing('repository:undeleted/app:delete')
@@ -92,7 +92,7 @@ describe('CVE-2026-41888 (distribution): deletes that are switched off', () => {
 })
 
 describe('CVE-2026-27771 (Gitea): "private" on every route', () => {
-  it('keeps out who has no grant, and lets in who gets one', async () => {
+  it('refuses a caller without a grant, and admits it once it has one', async () => {
     const { digest, layer } = await pushImage('gitea/app', 'latest')
     const client = await newClient({
       'gitea/app2': ['pull'],
@@ -128,7 +128,7 @@ describe('CVE-2026-27771 (Gitea): "private" on every route', () => {
 })
 
 describe('scripts in blobs', () => {
-  it.each(['GET', 'HEAD'])('are never a page of the registry: %s', async (method) => {
+  it.each(['GET', 'HEAD'])('never run in the registry’s origin: %s', async (method) => {
     const page = bytesOf('<!doctype html><script>alert(1)</script>')
     const { digest } = await pushBlob('pages/app', page)
     for (const headers of [{}, { Range: 'bytes=0-9' }, { Range: 'bytes=0-1,5-6' }]) {

@@ -41,7 +41,7 @@ async function refreshTokenOf(owner: Client): Promise<string> {
 describe('CVE-2025-68944 (Gitea), GitLab #426887: a scope that is lost in the exchange', () => {
   const WIDE = `${SCOPE}:pull,push,delete,* repository:other/app:* registry:catalog:*`
 
-  it('a token that reads gets no token that writes', async () => {
+  it('a token that may read is not exchanged for one that may write', async () => {
     const reader = await client.withAccessToken({ 'tokens/app': ['pull'] })
     expect(actionsOf(await reader.token(WIDE))).toEqual(['catalog:*', 'tokens/app:pull'])
     const bearing = await reader.bearing(WIDE)
@@ -56,7 +56,7 @@ describe('CVE-2025-68944 (Gitea), GitLab #426887: a scope that is lost in the ex
     }
   })
 
-  it('nor by a refresh token, nor by a password grant', async () => {
+  it('a refresh token or a password grant does not widen it either', async () => {
     const reader = await client.withAccessToken({ 'tokens/app': ['pull'] })
     const token = await refreshed(await refreshTokenOf(reader), WIDE)
     expect(actionsOf(token)).toEqual(['catalog:*', 'tokens/app:pull'])
@@ -74,12 +74,12 @@ describe('CVE-2025-68944 (Gitea), GitLab #426887: a scope that is lost in the ex
     expect((await token.call('GET', '/accounts')).status).toBe(403)
   })
 
-  it('a bearer token is exchanged for nothing', async () => {
+  it('a bearer token cannot be exchanged', async () => {
     const pull = await client.bearing(`${SCOPE}:pull`)
     expect((await pull.send('GET', `/token?scope=${SCOPE}:push`)).status).toBe(401)
   })
 
-  it('nobody gets what anonymous has not', async () => {
+  it('anonymous callers get nothing that anonymous was not granted', async () => {
     expect(actionsOf(await NOBODY.token(WIDE))).toEqual(['catalog:*'])
     for (const query of ['account=admin', 'client_id=admin', 'username=admin', 'sub=admin']) {
       const response = await NOBODY.send('GET', `/token?${query}&scope=${SCOPE}:*`)
@@ -89,10 +89,10 @@ describe('CVE-2025-68944 (Gitea), GitLab #426887: a scope that is lost in the ex
   })
 })
 
-describe('CVE-2025-23208 (zot): what was revoked is kept', () => {
+describe('CVE-2025-23208 (zot): revoked rights that stay', () => {
   const path = '/v2/tokens/app/tags/list'
 
-  it('a grant that is withdrawn ends with the next request, and the next token', async () => {
+  it('a removed grant ends with the next request and the next token', async () => {
     const reader = await newClient({ 'tokens/app': ['pull'] })
     const refresh = await refreshTokenOf(reader)
     expect((await reader.send('GET', path)).status).toBe(200)
@@ -102,7 +102,7 @@ describe('CVE-2025-23208 (zot): what was revoked is kept', () => {
     expect(actionsOf(await refreshed(refresh, `${SCOPE}:pull`))).toEqual([])
   })
 
-  it('so does what everybody had, and what a token was limited to', async () => {
+  it('a grant of everybody, and the limit of a token, end in the same way', async () => {
     const reader = await newClient({ 'tokens/app': ['push'] })
     const limited = await client.withAccessToken({ 'tokens/app': ['pull'] })
     await administer('PUT', '/grants', {
@@ -145,7 +145,7 @@ describe('CVE-2025-23208 (zot): what was revoked is kept', () => {
     await expect(refreshed(refresh, `${SCOPE}:pull`)).rejects.toThrow('UNAUTHORIZED')
   })
 
-  it('a name that is given again has nothing of its former bearer', async () => {
+  it('a name that is used again has no rights of its former owner', async () => {
     const old = await newClient({ 'tokens/app': ['pull'] })
     const token = await old.withAccessToken()
     const refresh = await refreshTokenOf(old)

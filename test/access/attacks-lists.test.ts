@@ -101,12 +101,12 @@ describe.each(TITLES)('catalog leak: %s', (title) => {
   }
   const isBearer = title.startsWith('a bearer')
 
-  it.each([1, 2, 3, 4, 5, 100])('shows what it may pull, by pages of %i', async (n) => {
+  it.each([1, 2, 3, 4, 5, 100])('shows what the caller may pull, in pages of %i', async (n) => {
     expect(await walk(client(), `/v2/_catalog?n=${n}`)).toEqual(SEEN)
     if (!isBearer) expect(await walk(client(), `/api/v1/repositories?n=${n}`)).toEqual(SEEN)
   })
 
-  it('goes on after any name, hidden or made up, as after one that it sees', async () => {
+  it('continues after a hidden or invented name as after a visible one', async () => {
     for (const last of [...SEEN, ...HIDDEN, 'list/none', 'a', 'zzzz', 'list/deep/zz']) {
       const expected = SEEN.filter((name) => name > last)
       const path = `last=${encodeURIComponent(last)}&n=100`
@@ -116,14 +116,14 @@ describe.each(TITLES)('catalog leak: %s', (title) => {
     }
   })
 
-  it('links to no further page where only hidden names follow', async () => {
+  it('links to no further page if only hidden names follow', async () => {
     for (const list of isBearer ? ['/v2/_catalog'] : ['/v2/_catalog', '/api/v1/repositories']) {
       expect((await page(client(), `${list}?n=5`)).link).toBe('')
       expect((await page(client(), `${list}?n=1&last=list%2Fh`)).link).toBe('')
     }
   })
 
-  it('finds no hidden name by what it has within', async () => {
+  it('finds no hidden name by a part of it', async () => {
     if (isBearer) return
     for (const q of ['list', '/', 'a', 'hh', 'inner', 'zzz', '%', '_', 'list2', '']) {
       const { names } = await page(client(), `/api/v1/repositories?q=${encodeURIComponent(q)}`)
@@ -132,8 +132,8 @@ describe.each(TITLES)('catalog leak: %s', (title) => {
   })
 })
 
-describe('a list for who has no name', () => {
-  it('has what is public alone, and takes a token that asked for it', async () => {
+describe('the list for anonymous callers', () => {
+  it('has only public repositories, and requires a token for the list', async () => {
     expect((await NOBODY.send('GET', '/v2/_catalog')).status).toBe(401)
     const anonymous = await NOBODY.bearing('registry:catalog:*')
     expect(await walk(anonymous, '/v2/_catalog?n=1')).toEqual(['open/x'])
@@ -142,7 +142,7 @@ describe('a list for who has no name', () => {
     expect((await anonymous.send('GET', '/api/v1/repositories')).status).toBe(401)
   })
 
-  it('is empty for an account without grants, beyond what is public', async () => {
+  it('has only public repositories for an account without grants', async () => {
     expect(await walk(await newClient(), '/v2/_catalog')).toEqual(['open/x'])
   })
 })

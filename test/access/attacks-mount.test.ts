@@ -74,7 +74,7 @@ function mount(client: Client, digest: string, from?: string): Promise<Response>
 const SOURCES = [undefined, '', 'hidden/app', 'hidden/app-3', 'hidden/gone', '../hidden/app', '%']
 
 describe.each(TITLES)('CVE-2024-39897 (zot): a mount without the right, by a %s,', (title) => {
-  it.each(SOURCES)('from %s is the answer for what nobody has', async (from) => {
+  it.each(SOURCES)('from %s gets the same answer as for a blob that nobody has', async (from) => {
     const client = clientNamed(title)
     const unknown = unknownDigest()
     const known = await shape(await mount(client, secret.digest, from), secret.digest)
@@ -86,7 +86,7 @@ describe.each(TITLES)('CVE-2024-39897 (zot): a mount without the right, by a %s,
 })
 
 describe('a mount with the right', () => {
-  it('is made, with a token that says so for the source', async () => {
+  it('succeeds with a token for the source', async () => {
     const target = 'repository:mine/app:pull,push'
     const source = 'repository:mine/other:pull'
     const both = await clientNamed('password').bearing(target, source)
@@ -97,7 +97,7 @@ describe('a mount with the right', () => {
     expect((await mount(both, mine.digest, 'mine/other')).status).toBe(201)
   })
 
-  it('finds the one source that may be read among many', async () => {
+  it('finds the only readable source among many', async () => {
     const bytes = randomBytes(100)
     for (let n = 0; n < 8; n += 1) await pushBlob(`hidden/many-${n}`, bytes)
     const { digest } = await pushBlob('mine/one', bytes)
@@ -132,7 +132,7 @@ async function measure(client: Client, from: string | undefined) {
 }
 
 describe('the time of a mount without the right', () => {
-  it.each(['hidden/app', undefined])('is that for what nobody has: from %s', async (from) => {
+  it.each(['hidden/app', undefined])('equals that for a missing blob: from %s', async (from) => {
     // A machine that does other things makes a difference once; a lookup that is made for one of them alone, each time.
     const tries: { usual: number; difference: number }[] = []
     for (let left = 4; left > 0; left -= 1) {

@@ -83,7 +83,7 @@ const MOVES: [title: string, reference: string][] = [
   ['with the tag escaped', '%?tag=l%61test'],
 ]
 
-describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (title) => {
+describe.each(TITLES)('CVE-2026-31801 (zot): a caller who may only create, by a %s,', (title) => {
   const creator = (): Client => {
     const client = creators[title]
     if (client === undefined) throw new Error(`no client ${title}`)
@@ -104,7 +104,7 @@ describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (ti
     }
   })
 
-  it('cannot move a tag to an index, nor by what it pushed before', async () => {
+  it('cannot move a tag to an index, or to a manifest that it pushed before', async () => {
     const { path, old, fresh } = await newRepository()
     const pushed = await creator().putManifest(`${path}/manifests/${fresh.digest}`, fresh.bytes)
     expect(pushed.status).toBe(201)
@@ -126,7 +126,7 @@ describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (ti
     expect(await tagged(path, 'latest')).toBe(old.digest)
   })
 
-  it('cannot make room for it by deleting', async () => {
+  it('cannot free a tag by deleting it', async () => {
     const { path, old } = await newRepository()
     for (const reference of ['latest', old.digest]) {
       const { status } = await creator().send('DELETE', `${path}/manifests/${reference}`)
@@ -135,7 +135,7 @@ describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (ti
     expect(await tagged(path, 'latest')).toBe(old.digest)
   })
 
-  it('can add tags, and repeat what is there', async () => {
+  it('can add tags, and repeat a push of existing ones', async () => {
     const { path, old, fresh } = await newRepository()
     for (const { bytes, reference } of [
       { bytes: old.bytes, reference: 'latest' },
@@ -150,7 +150,7 @@ describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (ti
     expect(await tagged(path, 'newer')).toBe(fresh.digest)
   })
 
-  it('wins a tag alone, where several try at the same time', async () => {
+  it('wins a tag if several try at the same time, and then only one of them', async () => {
     for (let round = 0; round < 3; round += 1) {
       const { path, old } = await newRepository()
       const rivals = await Promise.all(
@@ -176,7 +176,7 @@ describe.each(TITLES)('CVE-2026-31801 (zot): who may only create, by a %s,', (ti
     }
   })
 
-  it('does not win against one who may move', async () => {
+  it('does not win against a caller who may move tags', async () => {
     const { path, fresh } = await newRepository()
     const mine = await manifest(`mine ${path}`)
     await Promise.all([

@@ -62,7 +62,7 @@ async function expectRefused(token: string): Promise<void> {
   }
 }
 
-it('a token made by hand as the registry makes it is good, so that it is the change that is refused', async () => {
+it('a token made by hand in the registry’s form is valid, so the refusals below are for the change', async () => {
   const token = await signed(registry, header(), claims())
   expect((await bearer(token).send('GET', MANIFEST)).status).toBe(200)
   expect((await bearer(token).send('POST', UPLOADS)).status).toBe(202)
@@ -80,7 +80,7 @@ describe('CVE-2025-24976 (distribution): a key in the header', () => {
     ['x5u', () => ({ x5u: 'https://attacker.example/chain' })],
     ['crit', () => ({ crit: ['exp'] })],
     ['nothing but the kid', () => ({})],
-  ])('%s does not make a key of it', async (_, extra) => {
+  ])('%s is not used as a key', async (_, extra) => {
     const own = await strangerForger(registry.kid)
     await expectRefused(await signed(own, header(extra(own)), claims()))
   })
@@ -118,7 +118,7 @@ describe('Hono CVE-2026-22817: the algorithm that the token names', () => {
   )
 })
 
-describe('Hono CVE-2026-47673: any scheme is taken for Bearer', () => {
+describe('Hono CVE-2026-47673: any scheme is accepted as Bearer', () => {
   it.each(['Basic', 'Digest', 'Token', 'JWT', 'Bearerr', 'Negotiate', 'OAuth', 'X', ''])(
     '"%s" with a good token is refused',
     async (scheme) => {
@@ -161,7 +161,7 @@ describe('serverless-registry: an audience that is set but not checked', () => {
     },
   )
 
-  it('a refresh token is no bearer token, nor a bearer token a refresh token', async () => {
+  it('a refresh token is not accepted as a bearer token, nor the other way round', async () => {
     const path = '/token?offline_token=true'
     const { refresh_token: refresh, token } = await (await client.send('GET', path)).json<{
       refresh_token: string
@@ -175,7 +175,7 @@ describe('serverless-registry: an audience that is set but not checked', () => {
 })
 
 describe('serverless-registry: tokens without a repository, and a push right that deletes', () => {
-  it('a token is for its repository and its actions alone', async () => {
+  it('a token is valid only for its repository and its actions', async () => {
     await pushImage('tokens/other', 'latest')
     const pull = await client.bearing(`${SCOPE}:pull`)
     expect((await pull.send('GET', MANIFEST)).status).toBe(200)

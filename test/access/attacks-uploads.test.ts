@@ -119,7 +119,7 @@ describe('CVE-2026-32589 (Quay)', () => {
     await expectUntouched(client, paths)
   })
 
-  it('an upload goes on with a token for the same account, and with its password', async () => {
+  it('an upload continues with a token for the same account, and with its password', async () => {
     const owner = clientNamed('an account')
     const path = await begin(owner)
     await expectUntouched(await owner.bearing(...SCOPES), path)
@@ -146,7 +146,7 @@ describe('CVE-2026-32589 (Quay)', () => {
     await expectUntouched(client, paths)
   })
 
-  it('an account of the name of a token, or of nobody, owns nothing of it', async () => {
+  it('an account with the name of a token, or of nobody, does not own its uploads', async () => {
     // `<account>/<token>` is a token's subject: no account can be called that, nor nothing.
     for (const name of [`${clientNamed('an account').name}/x`, '', 'admin', 'oidc', 'ADMIN']) {
       const response = await ADMIN.call('POST', '/accounts', { name, password: PASSWORD })

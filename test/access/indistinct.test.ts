@@ -54,7 +54,7 @@ describe.each(outside)('$name', ({ authorization, environment }) => {
   const headers = authorization === null ? {} : { Authorization: authorization }
   const ask = (method: string, path: string) => send(method, path, { headers }, environment)
 
-  it('gets the same for a repository that is there and for one that is not', async () => {
+  it('gets the same answer whether the repository exists or not', async () => {
     for (const { method, tail } of ROUTES) {
       const [there, gone] = [THERE, GONE].map(async (name) =>
         everything(await ask(method, `/v2/${name}${tail(world.content)}`), name),
@@ -63,7 +63,7 @@ describe.each(outside)('$name', ({ authorization, environment }) => {
     }
   })
 
-  it('gets the same for content that is there and for content that is not', async () => {
+  it('gets the same answer whether the content exists or not', async () => {
     for (const [method, there, gone] of CONTENT) {
       const answers = [there, gone].map(async (path) => {
         const reference = path.slice(path.lastIndexOf('/') + 1)
@@ -76,7 +76,7 @@ describe.each(outside)('$name', ({ authorization, environment }) => {
   })
 })
 
-it('is about everybody without a right', () => {
+it('the callers above are all those without a right', () => {
   expect(outside.length).toBeGreaterThan(60)
   const shown = new Set(outside.map(({ sender }) => sender.shows))
   expect([...shown].sort()).toEqual(['nothing', 'password', 'rubbish', 'ticket'])
@@ -87,7 +87,7 @@ it('is about everybody without a right', () => {
 })
 
 describe('the administration API', () => {
-  it('tells nobody of repositories that it may not pull', async () => {
+  it('does not reveal repositories that the caller may not pull', async () => {
     const some = outside.filter(({ sender }) => sender.shows === 'password')
     expect(some.length).toBeGreaterThan(10)
     for (const { authorization, environment } of some) {

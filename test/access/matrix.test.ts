@@ -68,7 +68,7 @@ function* choose(credential: Credential): Generator<[Route, string]> {
 }
 
 describe.each(credentials)('$name', (credential) => {
-  it('gets what the model gives it', async () => {
+  it('gets the answers of the model', async () => {
     for (const [route, name] of choose(credential)) await check(credential, route, name)
     ledger.settle()
   })
@@ -88,6 +88,6 @@ describe.each(credentials)('$name', (credential) => {
   })
 })
 
-it('has at least 5,000 cases', () => {
+it('the matrix has enough cases', () => {
   expect(ledger.cases).toBeGreaterThanOrEqual(5000)
 })

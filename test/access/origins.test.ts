@@ -31,7 +31,7 @@ describe('pages of other origins', () => {
     }
   })
 
-  it.each(PATHS)('may read it where their origin is listed, and no other: %s', async (path) => {
+  it.each(PATHS)('may read answers only if their own origin is listed: %s', async (path) => {
     const environment = { ...closed, CORS_ORIGINS: LISTED }
     for (const one of [NOBODY.at(environment), ADMIN.at(environment)]) {
       const answer = await one.send('GET', path, { Origin: LISTED })
@@ -52,7 +52,7 @@ describe('pages of other origins', () => {
     }
   })
 
-  it('learn nothing by asking first: a preflight is answered alike for what is there and what is not', async () => {
+  it('learn nothing from a preflight: it gets the same answer whether the resource exists or not', async () => {
     const environment = { ...closed, CORS_ORIGINS: LISTED }
     const answers = await Promise.all(
       ['none/app', 'none/cap'].map(async (name) => {

@@ -180,7 +180,7 @@ describe.each(DOORS)('$what', ({ refusal, beside, sooner, isDeployedOnly }) => {
     })
   })
 
-  it('takes an issuer in its plain form, and none of a private network', async () => {
+  it('an issuer is accepted in its plain form, and refused if it is in a private network', async () => {
     for (const url of ['https://gitlab.corp.example.com:8443/a', 'https://accounts.example.com']) {
       expect(await refusal(url, false)).toBeNull()
     }

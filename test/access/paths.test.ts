@@ -53,7 +53,7 @@ function expectedStatus({ reading }: Spelling, route: Route, name: string, sende
 }
 
 describe.each(SPELLINGS)('$title', (spelling) => {
-  it('is read as what it means, or not at all', async () => {
+  it('is read with its meaning, or refused', async () => {
     for (const [at, route] of routes.entries()) {
       for (const [sender, { name: title, authorization, environment }] of credentials.entries()) {
         const name = NAMES[(at + sender) % NAMES.length] ?? ''
@@ -71,7 +71,7 @@ describe.each(SPELLINGS)('$title', (spelling) => {
   })
 })
 
-it('has at least 2,500 cases', () => {
+it('the corpus has enough cases', () => {
   expect([credentials.length, routes.length]).toEqual([SENDERS.length, TAILS.length])
   expect(ledger.cases).toBeGreaterThanOrEqual(2500)
 })

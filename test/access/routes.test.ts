@@ -207,7 +207,7 @@ async function ask(
 }
 
 describe('the administration API', () => {
-  it('has no other operations than those that are tried here', async () => {
+  it('has no operations except those tried here', async () => {
     const response = await send('GET', '/api/v1/openapi.json')
     const { paths } = await response.json<{ paths: Record<string, object> }>()
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
@@ -308,7 +308,7 @@ describe('a method that a route does not have', () => {
   })
 })
 
-it('is no other route for headers that say so', async () => {
+it('a route is not changed by headers that rewrite the path', async () => {
   const [credential] = made.filter(({ name }) => name === 'no header')
   if (credential === undefined) throw new Error('no such credential')
   const path = '/v2/none/app/manifests/latest'
@@ -328,6 +328,6 @@ it('is no other route for headers that say so', async () => {
   expect(verdict).toBe(401)
 })
 
-it('has at least 2,500 cases', () => {
+it('the table has enough cases', () => {
   expect(ledger.cases).toBeGreaterThanOrEqual(2500)
 })

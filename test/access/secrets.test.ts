@@ -92,7 +92,7 @@ describe('the log of requests', () => {
     expect(secretsIn(bodies.join('\n'))).toEqual([])
   })
 
-  it('has none that are made or changed, nor have audit rows', async () => {
+  it('has no created or changed credential, and neither have audit rows', async () => {
     const made: string[] = []
     const admin = ADMIN.at(logging(closed))
     const log = await logOf(async () => {
@@ -123,7 +123,7 @@ describe('the log of requests', () => {
     }
   })
 
-  it('has none where the database fails in the middle of a login', async () => {
+  it('has no credential if the database fails in the middle of a login', async () => {
     const DB = new Proxy(env.DB, {
       get(target, property) {
         if (property === 'prepare' || property === 'batch') throw new Error('D1_ERROR: gone')
@@ -173,7 +173,7 @@ describe('an error', () => {
     `grant_type=refresh_token&refresh_token=${SENT}`,
     `grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=${SENT}&subject_token_type=${SENT}`,
     `grant_type=password&service=${SENT}&username=x&password=${SENT}`,
-  ])('of /token does not repeat what came in the form: %s', async (body) => {
+  ])('of /token does not repeat the values of the form: %s', async (body) => {
     const response = await NOBODY.send('POST', '/token', FORM, body)
     expect(response.ok).toBe(false)
     const text = JSON.stringify([await response.text(), ...response.headers])

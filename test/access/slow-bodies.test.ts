@@ -63,7 +63,7 @@ describe('a manifest whose body takes long', () => {
     expect(await pushSlowly(client, () => meanwhile(client.name), 10_000)).toEqual(expected)
   })
 
-  it('is refused by a bearer token, too, a minute after a sign-out', async () => {
+  it('is refused with a bearer token too, a minute after a sign-out', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const account = await newClient({ 'slow/*': ['pull', 'push'] })
     const client = await account.bearing('repository:slow/app:pull,push')

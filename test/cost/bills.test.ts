@@ -125,7 +125,7 @@ it.each<Client>(['docker', 'containerd', 'podman'])('%s', async (client) => {
   expect(bills['third pull']?.r2ClassB).toBe(0)
 })
 
-it('a push of which one webhook is told', async () => {
+it('a push with one webhook', async () => {
   const bill = async (tag: string, bindings: Env) =>
     count('push', 'containerd', await newImage('cost/containerd', tag, LAYERS, 1000), bindings)
   expect(await bill('untold', registry)).toEqual(FIGURES.clients.containerd.push)
@@ -138,7 +138,7 @@ it('a push of which one webhook is told', async () => {
 it.each([
   ['minute', '* * * * *'],
   ['hour', '17 * * * *'],
-] as const)('a %s in which nothing happens', async (name, cron) => {
+] as const)('an idle %s', async (name, cron) => {
   const controller = createScheduledController({ scheduledTime: new Date(Date.now()), cron })
   const bill = await metered(async () => {
     countInvocation()

@@ -3,6 +3,6 @@ import { expect, it } from 'vitest'
 import readme from '../../README.md?raw'
 import { withTables } from './readme.ts'
 
-it('has the tables as they are computed', () => {
+it('README.md has the computed tables', () => {
   expect(readme).toBe(withTables(readme))
 })

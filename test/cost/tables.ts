@@ -18,7 +18,7 @@ const COLUMNS: [string, keyof Bill][] = [
   ['R2 class A', 'r2ClassA'],
   ['R2 class B', 'r2ClassB'],
   ['Durable Object requests', 'objectRequests'],
-  ['its rows written', 'objectRowsWritten'],
+  ['Durable Object rows written', 'objectRowsWritten'],
   ['queue operations', 'queueOperations'],
 ]
 
@@ -30,9 +30,9 @@ function counts(): string {
     }),
   )
   const others = [
-    row('containerd, push, told to a webhook', FIGURES.pushTold),
-    row('sweep of each minute', FIGURES.minute),
-    row('sweep of each hour', FIGURES.hour),
+    row('containerd, push, with a webhook', FIGURES.pushTold),
+    row('sweep every minute', FIGURES.minute),
+    row('sweep every hour', FIGURES.hour),
   ]
   return table(['', ...COLUMNS.map(([title]) => title)], [...rows, ...others])
 }
@@ -57,11 +57,11 @@ function month(): string {
   })
   if (cloudflareTotal(WARM) !== cloudflareTotal(0)) throw new Error('the warm month has a price')
   return table(
-    ['', 'a month', 'included', 'beyond', 'cost'],
+    ['', 'a month', 'included', 'price beyond', 'cost'],
     [
       ['Workers Paid', '', '', '', money(WORKERS_PAID_DOLLARS)],
       ...rows,
-      ['**in all**', '', '', '', `**${money(cloudflareTotal(0))}**`],
+      ['**total**', '', '', '', `**${money(cloudflareTotal(0))}**`],
     ],
   )
 }
@@ -73,7 +73,7 @@ function others(): string {
     const all = `${storage === null ? 'more than ' : ''}${whole(transfer + (storage ?? 0))}`
     return [registry, storage === null ? 'not priced' : money(storage), whole(transfer), all]
   })
-  return table(['', '1 TB stored', '300 TB to the internet', 'a month'], [berth, ...rows])
+  return table(['', '1 TB stored', '300 TB to the internet', 'total a month'], [berth, ...rows])
 }
 
 function number(value: number): string {

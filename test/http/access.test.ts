@@ -81,7 +81,7 @@ const ROUTES: [method: string, path: () => string, scope: string][] = [
 const PUBLIC = ['/', '/healthz', '/readyz']
 
 describe('an open registry', () => {
-  it('asks nobody for anything', async () => {
+  it('requires no login', async () => {
     expect((await send('GET', '/v2/private/app/manifests/latest')).status).toBe(200)
     const headers = { Authorization: basic('any', 'body') }
     expect((await send('GET', '/v2/_catalog', { headers })).status).toBe(200)
@@ -109,7 +109,7 @@ describe('a registry with an administrator', () => {
     },
   )
 
-  it('says what was needed, as docker/distribution does', async () => {
+  it('names the missing access, as docker/distribution does', async () => {
     const response = await send('PUT', '/v2/private/app/manifests/latest', {}, locked)
     const { errors } = await response.json<ErrorBody>()
     expect(errors[0]?.detail).toEqual([
@@ -118,7 +118,7 @@ describe('a registry with an administrator', () => {
     ])
   })
 
-  it.each(ROUTES)('asks for Basic where CHALLENGE says so: %s %o', async (method, path) => {
+  it.each(ROUTES)('asks for Basic with CHALLENGE=basic: %s %o', async (method, path) => {
     const response = await send(method, path(), {}, { ...locked, CHALLENGE: 'basic' })
     expect(response.status).toBe(401)
     expect(response.headers.get('WWW-Authenticate')).toBe('Basic realm="berth", charset="UTF-8"')
@@ -157,7 +157,7 @@ describe('a registry with an administrator', () => {
     expect(begun.status).toBe(202)
   })
 
-  it('does not tell those outside whether deletes are on', async () => {
+  it('does not reveal to strangers whether deletes are enabled', async () => {
     const path = `/v2/private/app/manifests/${image.digest}`
     const response = await send('DELETE', path, {}, { ...locked, DELETE_ENABLED: 'false' })
     expect(response.status).toBe(401)
@@ -206,8 +206,8 @@ describe('a bearer token that does not allow it', () => {
     return errors.map(({ message }) => message).join()
   }
 
-  it('says to who is nobody to log in, and to others to ask for the scope', async () => {
-    expect(await told()).toBe('log in: this is not open to everybody')
-    expect(await told(basic('admin', PASSWORD))).toMatch(/^the bearer token .*: ask for one/)
+  it('tells anonymous callers to log in, and others to request the scope', async () => {
+    expect(await told()).toBe('log in: this is not public')
+    expect(await told(basic('admin', PASSWORD))).toMatch(/^the bearer token .*: request one/)
   })
 })

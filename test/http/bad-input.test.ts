@@ -123,7 +123,7 @@ function describeRequest(request: BadRequest | undefined): string {
 }
 
 describe('after all of it', () => {
-  it('the registry serves what it served before, unless a request was a good delete', async () => {
+  it('the registry serves the same content, except what a valid delete removed', async () => {
     const { digest, bytes, layer } = await pushImage('bad/after', 'latest')
     const pulled = await send('GET', '/v2/bad/after/manifests/latest')
     expect(pulled.headers.get('Docker-Content-Digest')).toBe(digest)

@@ -53,7 +53,7 @@ describe('pulling', () => {
 })
 
 describe('pulling ranges of a blob', () => {
-  it('1,024 small ones near each other are one read', async () => {
+  it('makes one read of 1,024 small ones near each other', async () => {
     const { digest } = await pushBlob(REPOSITORY, randomBytes(1024 * 256))
     const specs = Array.from({ length: 1024 }, (_, i) => `${i * 256}-${i * 256 + 99}`)
     const counts = await counted(async () => {
@@ -109,7 +109,7 @@ describe('pushing a blob', () => {
 })
 
 describe('pushing a manifest', () => {
-  it('in its row', async () => {
+  it('stored in its row', async () => {
     const bytes = imageManifest(image.config, [image.layer], { annotations: { a: '1' } })
     const counts = await counted(async () => {
       expect((await putManifest(REPOSITORY, 'small', bytes)).status).toBe(201)
@@ -117,7 +117,7 @@ describe('pushing a manifest', () => {
     expect(counts).toEqual(cost({ d1: 1 }))
   })
 
-  it('that refers to what is not there: the batch that fails, and what is wrong', async () => {
+  it('that refers to missing content: the batch that fails, and the query for the reason', async () => {
     const missing = { digest: image.digest, size: image.bytes.length }
     const bytes = imageManifest(image.config, [missing])
     const counts = await counted(async () => {
@@ -135,7 +135,7 @@ describe('pushing a manifest', () => {
     expect(counts).toEqual(cost({ r2Writes: 1, d1: 2 }))
   })
 
-  it('of more than 64 KiB that refers to what is not there: nothing is written', async () => {
+  it('of more than 64 KiB that refers to missing content: nothing is written', async () => {
     const missing = { digest: image.digest, size: image.bytes.length }
     const annotations = { padding: 'x'.repeat(64 * 1024) }
     const bytes = imageManifest(image.config, [missing], { annotations })
@@ -146,7 +146,7 @@ describe('pushing a manifest', () => {
   })
 })
 
-describe('on a registry that asks for a login', () => {
+describe('on a registry that requires a login', () => {
   const password = 'a budget of nothing'
   const closed = { ...bindings, OPEN_ACCESS: 'false', ADMIN_PASSWORD: password }
   const basic = `Basic ${btoa(`admin:${password}`)}`
@@ -181,7 +181,7 @@ describe('on a registry that asks for a login', () => {
     expect(counts).toEqual(cost({}))
   })
 
-  it('a password that is known costs nothing more, a wrong one two calls of its guard and its count', async () => {
+  it('a known password adds nothing; a wrong one adds two calls of its guard and its count', async () => {
     const path = `/v2/${REPOSITORY}/manifests/latest`
     const known = await counted(() =>
       send('GET', path, { headers: { Authorization: basic } }, closed),
@@ -193,7 +193,7 @@ describe('on a registry that asks for a login', () => {
   })
 })
 
-describe('on a registry that has accounts alone', () => {
+describe('on a registry that has only accounts', () => {
   const closed = { ...bindings, OPEN_ACCESS: 'false' }
   let basic: string
   let bearer: string

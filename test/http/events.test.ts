@@ -222,7 +222,7 @@ describe('a change', () => {
     for (const { id } of events) expect(id).toMatch(/^[0-9a-f-]{36}(\/latest)?$/)
   })
 
-  it('that takes tags along looks to each of them like its own delete', async () => {
+  it('that also deletes tags has a delete event for each of them', async () => {
     const path = `/v2/${REPOSITORY}/manifests`
     for (const tag of ['v1.0', 'v1.1', 'named']) {
       await change('PUT', `${path}/${tag}`, { body: image.bytes })
@@ -247,7 +247,7 @@ describe('a change', () => {
     expect(events).toEqual([])
   })
 
-  it('is made although the queue is away: the outbox has it', async () => {
+  it('succeeds although the queue is unavailable: the outbox has the event', async () => {
     const away = {
       ...bindings.EVENTS,
       sendBatch: () => Promise.reject(new Error('the queue is away')),
@@ -260,7 +260,7 @@ describe('a change', () => {
     expect((await outbox()).slice(before)).toMatchObject([{ target: { tag: 'kept' } }])
   })
 
-  it('costs no round trip to D1 more for its event', async () => {
+  it('needs no extra round trip to D1 for its event', async () => {
     const bytes = randomBytes(30)
     expect(await counted(() => pushBlob(REPOSITORY, bytes))).toMatchObject({ d1: 1, r2Writes: 1 })
     const tagged = await counted(() =>

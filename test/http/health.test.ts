@@ -29,7 +29,7 @@ function throws(): never {
 }
 
 describe('/healthz', () => {
-  it('asks neither R2 nor D1', async () => {
+  it('calls neither R2 nor D1', async () => {
     const environment = { ...bindings, BUCKET: r2(throws), DB: d1(throws) }
     const response = await send('GET', '/healthz', {}, environment)
     expect(response.status).toBe(200)
@@ -38,7 +38,7 @@ describe('/healthz', () => {
 })
 
 describe('/readyz', () => {
-  it('is 200 and empty where both answer', async () => {
+  it('is 200 and empty if both answer', async () => {
     expect(await ready()).toEqual({ status: 200, body: {} })
   })
 
@@ -50,14 +50,14 @@ describe('/readyz', () => {
     expect(await ready({ ...bindings, ...broken })).toEqual({ status: 503, body })
   })
 
-  it('is 503 where the schema is not there', async () => {
+  it('is 503 without the schema', async () => {
     const missing = d1(() => bindings.DB.prepare('SELECT 1 FROM no_such_table'))
     const { status, body } = await ready({ ...bindings, DB: missing })
     expect(status).toBe(503)
     expect(body).toEqual({ d1: 'failed' })
   })
 
-  it('tells the log alone how it fails', async () => {
+  it('writes the reason only to the log', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue(undefined)
     const { body } = await ready({ ...bindings, BUCKET: r2(rejects) })
     expect(JSON.stringify(body)).not.toContain('away')
@@ -65,7 +65,7 @@ describe('/readyz', () => {
     log.mockRestore()
   })
 
-  it('does not wait for ever', async () => {
+  it('does not wait forever', async () => {
     const silent = r2(() => new Promise(() => undefined))
     expect(await ready({ ...bindings, BUCKET: silent })).toEqual({
       status: 503,

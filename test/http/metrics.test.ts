@@ -70,15 +70,15 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-describe('what is read', () => {
-  it('is the text format of Prometheus', async () => {
+describe('the metrics', () => {
+  it('are in the text format of Prometheus', async () => {
     const response = await scrape(bindings)
     expect(response.status).toBe(200)
     expect(response.headers.get('Content-Type')).toBe('text/plain; version=0.0.4; charset=utf-8')
     expect(response.headers.get('Cache-Control')).toBe('no-store')
     const families = parse(await response.text())
     expect(families.get('berth_build_info')).toEqual({
-      help: 'The version that runs.',
+      help: 'The running version.',
       type: 'gauge',
       samples: [{ labels: { version }, value: 1 }],
     })
@@ -90,7 +90,7 @@ describe('what is read', () => {
     }
   })
 
-  it('counts what is pushed, and what is deleted', async () => {
+  it('count pushes and deletes', async () => {
     const before = await values()
     const image = await pushImage('metrics/app', 'latest')
     const after = await values()
@@ -115,7 +115,7 @@ describe('what is read', () => {
     expect(last.berth_tombstones_overdue_seconds).toBe(0)
   })
 
-  it('is in seconds, and grows with time', async () => {
+  it('have ages in seconds, which grow with time', async () => {
     await pushImage('metrics/old', 'latest')
     const now = Date.now() + 2 * 60 * 60_000
     vi.spyOn(Date, 'now').mockReturnValue(now)
@@ -129,7 +129,7 @@ describe('what is read', () => {
     expect(overdue).toBeLessThan(3660)
   })
 
-  it('has the last runs of the sweeps, and 0 before the first', async () => {
+  it('have the last runs of the sweeps, and 0 before the first', async () => {
     expect(await values()).toMatchObject({
       berth_collector_last_run_timestamp_seconds: 0,
       berth_collector_last_run_removed: 0,
@@ -150,13 +150,13 @@ describe('what is read', () => {
     })
   })
 
-  it('costs one query', async () => {
+  it('cost one query', async () => {
     const counts = await counted(() => scrape(scraped, BEARER))
     expect(counts).toEqual({ r2Reads: 0, r2Writes: 0, r2Deletes: 0, d1: 1, durableObjectCalls: 0 })
   })
 })
 
-describe('who may read', () => {
+describe('the right to read them', () => {
   beforeAll(async () => {
     await administer('POST', '/accounts', { name: 'viewer', password: PASSWORD })
     const grant = {
@@ -202,12 +202,12 @@ describe('who may read', () => {
     ['GET', '/api/v1/account'],
     ['GET', '/api/v1/audit'],
     ['POST', '/v2/metrics/app/blobs/uploads/'],
-  ])('METRICS_TOKEN is good for nothing else: %s %s', async (method, path) => {
+  ])('METRICS_TOKEN gives no other right: %s %s', async (method, path) => {
     const response = await send(method, path, { headers: { Authorization: BEARER } }, scraped)
     expect(response.status).toBe(401)
   })
 
-  it('is not told to the log', async () => {
+  it('is used without writing the token to the log', async () => {
     const lines: string[] = []
     for (const method of ['log', 'error'] as const) {
       vi.spyOn(console, method).mockImplementation((line: unknown) => void lines.push(String(line)))
@@ -222,7 +222,7 @@ describe('who may read', () => {
   })
 })
 
-it('stands under the path prefix', async () => {
+it('/metrics is under the path prefix', async () => {
   const environment = { ...bindings, PUBLIC_URL: 'https://r.example/team' }
   expect((await send('GET', '/team/metrics', {}, environment)).status).toBe(200)
   expect((await send('GET', '/metrics', {}, environment)).status).toBe(404)

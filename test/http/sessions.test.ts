@@ -105,7 +105,7 @@ describe('the tokens of an account end with', () => {
     }
   })
 
-  it('the access token that they were had with, and no other', async () => {
+  it('the revocation of the access token that they came from, and of no other', async () => {
     const name = await person()
     const [one, other] = [await newToken(name), await newToken(name)]
     const logins = [await logIn(basic(name, one.secret)), await logIn(basic(name, other.secret))]
@@ -114,7 +114,7 @@ describe('the tokens of an account end with', () => {
     expect(statuses).toEqual([401, 200])
   })
 
-  it('a revocation of all keys, and so do those of everybody', async () => {
+  it('a revocation of all keys, like those of everybody', async () => {
     const name = await person()
     const logins = [await logIn(basic(name, PASSWORD)), await logIn(basic('admin', ADMIN_PASSWORD))]
     expect(await administer('POST', '/token-keys/rotate', {})).toBe(200)
@@ -129,8 +129,8 @@ describe('the tokens of an account end with', () => {
   })
 })
 
-describe('a token that was had after a sign-out', () => {
-  it('is taken where the session before is still remembered', async () => {
+describe('a token that was issued after a sign-out', () => {
+  it('is accepted even if the previous session is still remembered', async () => {
     const name = await person()
     const there = isolate()
     expect(await pull((await logIn(basic(name, PASSWORD))).token, there)).toBe(200)
@@ -139,8 +139,8 @@ describe('a token that was had after a sign-out', () => {
   })
 })
 
-describe('what it costs', () => {
-  it('is one query a minute for each account, and none where it logged in', async () => {
+describe('the check of the session', () => {
+  it('costs one query a minute for each account, and none where it logged in', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const { token } = await logIn(basic(await person(), PASSWORD))
     const there = isolate()

@@ -158,7 +158,7 @@ describe('GET', () => {
     expect(scopesOf(await replyOf(await get(query, basic(user, PASSWORD))))).toBe(expected)
   })
 
-  it('gives tokens that open what they say, and nothing else', async () => {
+  it('gives tokens that allow what they say, and nothing else', async () => {
     const reply = await replyOf(await get('?scope=repository:team/app:pull', basic(user, PASSWORD)))
     expect(await statusWith(reply, 'GET', '/v2/team/app/manifests/latest')).toBe(200)
     expect(await statusWith(reply, 'GET', '/v2/secret/app/manifests/latest')).toBe(401)
@@ -167,7 +167,7 @@ describe('GET', () => {
     expect(await statusWith(reply, 'GET', '/v2/_catalog')).toBe(401)
   })
 
-  it('gives tokens of less than 4 KB, which open what their account may by then', async () => {
+  it('gives tokens of less than 4 KB, with the rights that their account has when they are used', async () => {
     const owner = await newAccount()
     const many = Array.from({ length: 300 }, (_, n) => `large-${n}/with-a-long-name/**`)
     await Promise.all(many.map((pattern) => grant('account', owner, pattern, 'pull', 'push')))
@@ -211,7 +211,7 @@ describe('GET', () => {
     expect(await statusWith(reply, 'GET', '/v2/')).toBe(401)
   })
 
-  it('gives lists of what the caller may pull', async () => {
+  it('gives tokens for lists of what the caller may pull', async () => {
     const list = async (authorization?: string) => {
       const reply = await replyOf(await get('?scope=registry:catalog:*', authorization))
       const headers = { Authorization: `Bearer ${reply.token}` }
@@ -231,7 +231,7 @@ describe('GET', () => {
     ['no credentials', undefined],
     ['an empty user', basic('', '')],
     ['an empty user with a password', basic('', 'x')],
-  ])('takes %s for anybody', async (_, authorization) => {
+  ])('treats %s as anonymous', async (_, authorization) => {
     const query = '?offline_token=true&scope=repository:public/app:pull,push'
     const reply = await replyOf(await get(query, authorization))
     expect(claimsOf(reply).sub).toBe('')
@@ -241,7 +241,7 @@ describe('GET', () => {
     expect(await statusWith(reply, 'GET', '/v2/team/app/manifests/latest')).toBe(401)
   })
 
-  it('takes an access token for a password', async () => {
+  it('accepts an access token as a password', async () => {
     const { id, secret } = await newToken(user)
     const query = '?scope=repository:team/app:pull'
     const reply = await replyOf(await get(query, basic(user, secret)))
@@ -282,7 +282,7 @@ describe('GET', () => {
     expect(await errorCodes(response)).toEqual(['TOOMANYREQUESTS'])
   })
 
-  it('gives no token for another service', async () => {
+  it('issues no token for another service', async () => {
     const response = await get('?service=registry.example.com', basic(user, PASSWORD))
     expect(response.status).toBe(400)
     expect(await response.json()).toMatchObject({ error: 'invalid_target' })
@@ -293,7 +293,7 @@ describe('GET', () => {
   })
 })
 
-describe('where no tokens are given out', () => {
+describe('a registry that issues no tokens', () => {
   const tokenAuth = JSON.stringify({
     realm: 'https://auth.test/token',
     service: 'registry.test',
@@ -313,7 +313,7 @@ describe('where no tokens are given out', () => {
   it.each<[string, Partial<Env>, number, string]>([
     ['an open registry', { OPEN_ACCESS: 'true' }, 404, 'UNSUPPORTED'],
     ['an external token service', { ADMIN_PASSWORD, TOKEN_AUTH: tokenAuth }, 404, 'UNSUPPORTED'],
-  ])('%s says so', async (_, variables, status, code) => {
+  ])('says so: %s', async (_, variables, status, code) => {
     const environment = { ...closed, ...variables }
     for (const response of [
       await get('', undefined, environment),
@@ -325,7 +325,7 @@ describe('where no tokens are given out', () => {
     }
   })
 
-  it('other methods are refused', async () => {
+  it('refuses other methods', async () => {
     for (const method of ['PUT', 'PATCH', 'DELETE']) {
       const response = await send(method, '/token', {}, locked)
       expect(response.status).toBe(405)
@@ -356,7 +356,7 @@ describe('POST', () => {
     expect(await statusWith(reply, 'POST', '/v2/team/ctr/blobs/uploads/')).toBe(202)
   })
 
-  it('gives a refresh token, and takes it for as long as the password stands', async () => {
+  it('issues a refresh token, and accepts it until the password changes', async () => {
     const name = await newAccount()
     await grant('account', name, 'team/*', 'pull')
     const password = { grant_type: 'password', username: name, password: PASSWORD }
@@ -454,7 +454,7 @@ describe('POST', () => {
     },
   )
 
-  it('takes a type with a character set', async () => {
+  it('accepts a content type with a character set', async () => {
     const body = `grant_type=password&username=${user}&password=${encodeURIComponent(PASSWORD)}`
     const headers = { 'Content-Type': 'Application/X-WWW-Form-Urlencoded; charset=utf-8' }
     const response = await send('POST', '/token', { body, headers }, locked)
@@ -521,7 +521,7 @@ describe('an ID token', () => {
     expect(await refused.json()).toMatchObject({ error: 'invalid_grant' })
   })
 
-  it('is exchanged for what RFC 8693 says', async () => {
+  it('is exchanged as RFC 8693 says', async () => {
     publish()
     const token = await idToken('refs/heads/main')
     const form = { grant_type: EXCHANGE, subject_token: token, subject_token_type: ID_TOKEN }

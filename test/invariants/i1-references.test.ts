@@ -167,7 +167,7 @@ describe('a manifest and the deletion of what it refers to', () => {
     })
   })
 
-  it('pushing an image again while it is taken apart leaves all of it or nothing of it', async () => {
+  it('pushing an image again while it is deleted leaves all of it or nothing of it', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const repository = `i1/apart-${round}`
       const { digest, bytes, config, layer } = await pushImage(repository, 'latest')
@@ -186,7 +186,7 @@ describe('a manifest and the deletion of what it refers to', () => {
     }
   })
 
-  it('a blob that another repository gives up stays where it is referred to', async () => {
+  it('a blob that another repository deletes stays where a manifest refers to it', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const [from, to] = [`i1/from-${round}`, `i1/to-${round}`]
       const config = await pushBlob(to, randomBytes(100))
@@ -203,8 +203,8 @@ describe('a manifest and the deletion of what it refers to', () => {
   })
 })
 
-describe('what would make a manifest lie is refused', () => {
-  it('a blob, or a child, that is not there', async () => {
+describe('a manifest is refused for', () => {
+  it('a blob or child that is missing', async () => {
     const layer = { digest: await digestOf(randomBytes(10)), size: 10 }
     const config = await pushBlob('i1/missing', randomBytes(10))
     const put = await putManifest('i1/missing', 'latest', imageManifest(config, [layer]))
@@ -212,7 +212,7 @@ describe('what would make a manifest lie is refused', () => {
     expect(await status('GET', '/v2/i1/missing/manifests/latest')).toBe(404)
   })
 
-  it('bytes that are not what their digest says', async () => {
+  it('bytes that do not match their digest', async () => {
     const digest = await digestOf(randomBytes(10))
     const manifest = await pushImage('i1/other', 'latest')
     expect((await putManifest('i1/other', digest, manifest.bytes)).status).toBe(400)

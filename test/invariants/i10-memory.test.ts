@@ -49,7 +49,7 @@ async function push(bytes: Uint8Array<ArrayBuffer>, chunks: number): Promise<voi
   expect((await send('PUT', `${location}?digest=${digest}`)).status).toBe(201)
 }
 
-it('an upload makes four buffers at most, and the next ones make none', async () => {
+it('an upload creates at most four buffers, and the next uploads create none', async () => {
   expect(
     await madeBy(() => push(SOURCE.subarray(0, 2 * PART_BYTES + 1000), 1)),
   ).toBeLessThanOrEqual(BUFFERS_OF_ONE)
@@ -57,11 +57,11 @@ it('an upload makes four buffers at most, and the next ones make none', async ()
   expect(await madeBy(() => push(SOURCE, 5))).toBe(0)
 })
 
-it('a small one makes none', async () => {
+it('a small upload creates no buffer', async () => {
   expect(await madeBy(() => push(SOURCE.subarray(0, 60_000), 3))).toBe(0)
 })
 
-it('many at once make no more than the pool has, and all succeed', async () => {
+it('many uploads at once create no more than the pool has, and all succeed', async () => {
   const uploads = Array.from({ length: BUFFERS_AT_MOST + 6 }, (_, index) =>
     SOURCE.slice(index * 100_000, index * 100_000 + PART_BYTES + 200_000),
   )

@@ -74,7 +74,7 @@ describe('a push answered 201 is readable at once', () => {
     }
   })
 
-  it('also where another repository deletes the same content meanwhile', async () => {
+  it('even if another repository deletes the same content meanwhile', async () => {
     for (let round = 0; round < 10; round++) {
       const bytes = randomBytes(500)
       const { digest } = await pushBlob('i2/old', bytes)
@@ -89,7 +89,7 @@ describe('a push answered 201 is readable at once', () => {
     }
   })
 
-  it('also where another repository deletes the same content later', async () => {
+  it('even if another repository deletes the same content later', async () => {
     const bytes = randomBytes(500)
     const { digest } = await pushBlob('i2/first', bytes)
     await pushBlob('i2/second', bytes)
@@ -99,7 +99,7 @@ describe('a push answered 201 is readable at once', () => {
     expect(await read('i2/first', digest)).toBe(404)
   })
 
-  it('also where it was deleted before and its bytes are not yet gone', async () => {
+  it('even if it was deleted before and its bytes are not yet gone', async () => {
     const bytes = randomBytes(500)
     const { digest } = await pushBlob(REPOSITORY, bytes)
     await send('DELETE', `/v2/${REPOSITORY}/blobs/${digest}`)

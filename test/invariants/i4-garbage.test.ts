@@ -218,7 +218,7 @@ async function stored(): Promise<string[]> {
   return objects.map(({ key }) => key).filter((key) => key !== marker)
 }
 
-it('leaves exactly what rows name: all else is buried, and then gone', async () => {
+it('only objects that rows name are left: all others are buried, and then removed', async () => {
   const orphans = [`${await registryId(env.DB)}/blobs/${today()}/${crypto.randomUUID()}`]
   for (const key of orphans) await env.BUCKET.put(key, 'left by a crash')
   const before = await stored()

@@ -71,7 +71,7 @@ function explains(changes: readonly (string | null)[], operations: readonly Oper
   return true
 }
 
-it('the checker itself tells a register from what is none', () => {
+it('the checker itself detects a history that is not linearizable', () => {
   const write = (value: string, began: number, ended: number): Operation => ({
     kind: 'write',
     value,
@@ -118,7 +118,7 @@ it('concurrent pushes and reads of one tag are linearizable, and the history has
   }
 })
 
-it('the history knows deletions, and what goes with a manifest', async () => {
+it('the history has deletions, and the tags deleted with a manifest', async () => {
   const repository = 'i5/deleted'
   const [first, second] = await manifests(repository, 2)
   if (first === undefined || second === undefined) throw new Error('no manifests')
@@ -140,7 +140,7 @@ it('the history knows deletions, and what goes with a manifest', async () => {
   ])
 })
 
-it('pushes and deletions that cross leave what the history says', async () => {
+it('concurrent pushes and deletions leave the last value of the history', async () => {
   for (let round = 0; round < 6; round++) {
     const repository = `i5/crossing-${round}`
     const pushed = await manifests(repository, 4)

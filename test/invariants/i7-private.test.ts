@@ -186,7 +186,7 @@ it('nothing of private content reaches a request without the right to it', async
   }
 })
 
-it('a request with the right gets all of it, so that the marks are those of the answers', async () => {
+it('a request with the right gets all of it, so the search for marks can find them', async () => {
   const headers = { Authorization: basic('admin', ADMIN) }
   const found = await Promise.all(
     attempts().map(async ([method, path, more = {}]) => {

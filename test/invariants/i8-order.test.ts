@@ -55,7 +55,7 @@ const step = fc.record({
   evict: fc.boolean(),
 })
 
-it('whatever a client sends, in whatever order, only what continues the upload is taken', async () => {
+it('whatever a client sends, in whatever order, only chunks that continue the upload are stored', async () => {
   const property = fc.asyncProperty(
     fc.array(step, { minLength: 1, maxLength: 5 }),
     async (steps) => {
@@ -87,7 +87,7 @@ it('whatever a client sends, in whatever order, only what continues the upload i
   await fc.assert(property, { numRuns: 15 })
 })
 
-it('without offsets chunks are taken whole, one after another, in the order of their answers', async () => {
+it('chunks without offsets are stored whole, one after another, in the order of their answers', async () => {
   for (let round = 0; round < 5; round++) {
     const location = await beginUpload(REPOSITORY)
     const chunks = Array.from({ length: 8 }, (_, index) => randomBytes(20_000 + index * 7919))
@@ -109,7 +109,7 @@ it('without offsets chunks are taken whole, one after another, in the order of t
   }
 })
 
-it('the same chunk sent again is refused with the true range, however often', async () => {
+it('the same chunk sent again is refused with the exact range, however often', async () => {
   const location = await beginUpload(REPOSITORY)
   const slice = { start: 0, end: 1000 }
   expect((await patch(location, slice)).status).toBe(202)

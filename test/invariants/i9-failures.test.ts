@@ -174,7 +174,7 @@ describe.each(Object.keys(OPERATIONS))('%s', (name) => {
   )
 })
 
-describe('a PATCH that fails is resumed at the offset that the registry tells', () => {
+describe('a PATCH that fails is resumed at the offset of the status', () => {
   it.each([500, 2 * PART_BYTES])('%i bytes', async (length) => {
     const bytes = randomBytes(length)
     const begin = async () => ({ path: await beginUpload('i9/app'), bytes })

@@ -10,7 +10,7 @@ function sent() {
   return { body: readable, client: writable.getWriter() }
 }
 
-describe('a body that nobody wants', () => {
+describe('a body that no handler reads', () => {
   it('is read to its end', async () => {
     const { body, client } = sent()
     const drained = drain(body).then(() => 'drained')
@@ -20,14 +20,14 @@ describe('a body that nobody wants', () => {
     expect(await drained).toBe('drained')
   })
 
-  it('is let go of when it is too long', async () => {
+  it('is cancelled when it is too long', async () => {
     const { body, client } = sent()
     const drained = drain(body)
     await expect(client.write(new Uint8Array(DRAIN_AT_MOST_BYTES + 2 ** 20))).rejects.toThrow()
     await drained
   })
 
-  it('is let go of when it does not end', async () => {
+  it('is cancelled when it does not end', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { body, client } = sent()
     const drained = drain(body)

@@ -31,7 +31,7 @@ describe('readForwarded', () => {
     expect(readForwarded((name) => headers[name])).toEqual({ proto, host })
   })
 
-  it('takes nothing of a Forwarded that passed a proxy which sets the older headers', () => {
+  it('ignores Forwarded if a proxy sets the older headers', () => {
     const headers: Record<string, string> = {
       'X-Forwarded-Proto': 'https',
       Forwarded: 'host=evil.example;proto=http',

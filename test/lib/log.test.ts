@@ -14,7 +14,7 @@ function lines(name: 'log' | 'error'): unknown[] {
 }
 
 describe('the log', () => {
-  it('is one JSON object a line', () => {
+  it('has one JSON object per line', () => {
     const written = lines('log')
     logInfo({ message: 'two\nlines', count: 1, nested: { a: [null] } })
     expect(written).toEqual(['{"message":"two\\nlines","count":1,"nested":{"a":[null]}}'])
@@ -31,7 +31,7 @@ describe('the log', () => {
     expect(line.error).toContain(text)
   })
 
-  it('leaves the error out where there is none', () => {
+  it('leaves out a missing error', () => {
     const written = lines('error')
     logError({ message: 'failed' })
     expect(written).toEqual(['{"message":"failed"}'])

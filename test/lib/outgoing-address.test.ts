@@ -8,7 +8,7 @@ const LOCAL = { allowLoopback: true, hosts: [] }
 const ROWS = ADDRESSES.flatMap(({ urls, ...group }) => urls.map((url) => ({ ...group, url })))
 
 describe('addressProblem', () => {
-  it('is tried with more than 400 different URLs', () => {
+  it('is tried with enough different URLs', () => {
     const urls = new Set(ROWS.map(({ url }) => url))
     expect(urls.size).toBe(ROWS.length)
     expect(urls.size).toBeGreaterThan(400)
@@ -35,7 +35,7 @@ describe('a list of hosts', () => {
     else expect(problem).toContain('not in the list of hosts')
   })
 
-  it('does not open what is refused without it, nor close this machine', () => {
+  it('does not allow what is refused without it, and does not exclude this machine', () => {
     const listed = { allowLoopback: false, hosts: ['hooks.internal', '127.0.0.1'] }
     expect(addressProblem('https://hooks.internal/', listed)).toContain('private network')
     expect(addressProblem('https://127.0.0.1/', listed)).toContain('IP address')

@@ -25,7 +25,7 @@ describe('sendRequest', () => {
     ])
   })
 
-  it('leaves a name that it is given', async () => {
+  it('keeps a given User-Agent', async () => {
     const called = vi.fn<typeof fetch>(async () => new Response())
     vi.stubGlobal('fetch', called)
     const headers = { 'User-Agent': 'other/1' }
@@ -34,7 +34,7 @@ describe('sendRequest', () => {
     expect(new Headers(init?.headers).get('user-agent')).toBe('other/1')
   })
 
-  it('calls nothing that it may not, by the list of hosts either', async () => {
+  it('calls no URL that the policy or the list of hosts refuses', async () => {
     const called = vi.fn<typeof fetch>()
     vi.stubGlobal('fetch', called)
     const request = { headers: {}, signal }
@@ -54,7 +54,7 @@ describe('fetchJson', () => {
     return { answer: fetchJson(URL_ASKED, { allowLoopback: false }), asked }
   }
 
-  it('returns the document, whatever type it is said to be', async () => {
+  it('returns the document, whatever its Content-Type', async () => {
     const headers = { 'Content-Type': 'text/plain' }
     const { answer, asked } = ask(() => new Response('{"keys":[]}', { headers }))
     expect(await answer).toEqual({ keys: [] })
@@ -64,7 +64,7 @@ describe('fetchJson', () => {
     expect(new Headers(init?.headers).has('Authorization')).toBe(false)
   })
 
-  it('asks nothing where it may not', async () => {
+  it('sends nothing to a URL that is not allowed', async () => {
     const asked = vi.fn<typeof fetch>()
     vi.stubGlobal('fetch', asked)
     await expect(fetchJson('http://issuer.test/', { allowLoopback: true })).rejects.toThrow(/https/)
@@ -88,11 +88,11 @@ describe('fetchJson', () => {
     '{"keys":[],"keys":[]}',
     '\u{feff}{}',
     '['.repeat(40),
-  ])('refuses what is no strict JSON: %j', async (body) => {
+  ])('refuses text that is not strict JSON: %j', async (body) => {
     await expect(ask(() => new Response(body)).answer).rejects.toThrow(/invalid JSON/)
   })
 
-  it('takes 64 KiB and not a byte more', async () => {
+  it('accepts 64 KiB and not a byte more', async () => {
     const document = (length: number) => `"${'x'.repeat(length - 2)}"`
     const limit = 64 * 1024
     expect(await ask(() => new Response(document(limit))).answer).toHaveLength(limit - 2)
@@ -113,7 +113,7 @@ describe('fetchJson', () => {
     expect(sent).toBeLessThan(128 * 1024)
   })
 
-  it('names the URL where the connection fails', async () => {
+  it('names the URL if the connection fails', async () => {
     const { answer } = ask(() => Promise.reject(new Error('connection refused')))
     await expect(answer).rejects.toThrow(`${URL_ASKED}: connection refused`)
   })

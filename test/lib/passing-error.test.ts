@@ -40,7 +40,7 @@ describe('isPassing', () => {
     expect(isPassing(new Error(message))).toBe(false)
   })
 
-  it('nothing that is no error', () => {
+  it('values that are not errors are not passing', () => {
     expect(isPassing('Network connection lost.')).toBe(false)
     expect(isPassing(undefined)).toBe(false)
   })

@@ -29,7 +29,7 @@ describe('formatGauges', () => {
     expect(formatGauges([gauge])).toBe(text)
   })
 
-  it('puts one after the other', () => {
+  it('writes several in order', () => {
     const gauge = { name: 'a', help: 'A.', value: 1 }
     expect(formatGauges([gauge, gauge])).toBe(LINES('A.', 'a 1').repeat(2))
     expect(formatGauges([])).toBe('')

@@ -27,7 +27,7 @@ describe('a client that is silent', () => {
     vi.useRealTimers()
   })
 
-  it('is not waited for without an end', async () => {
+  it('does not make the registry wait forever', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { readable, writable } = new IdentityTransformStream()
     const reading = readBody(readable, 10)
@@ -57,7 +57,7 @@ describe('readBody', () => {
     expect(state).toEqual({ cancelled: true, left: 2 })
   })
 
-  it('tells that a body broke', async () => {
+  it('reports a body that broke off', async () => {
     const stream = new ReadableStream<Uint8Array>({
       pull(controller) {
         controller.error(new Error('broken'))
@@ -91,7 +91,7 @@ describe('withBody', () => {
     expect(await outcome(streamOf(4, 3).stream, 7)).toBe(7)
   })
 
-  it('tells a body that broke from a reader that failed', async () => {
+  it('distinguishes a body that broke off from a reader that failed', async () => {
     await expect(outcome(brokenAfter(3), 7)).rejects.toThrow(BodyCutOff)
     await expect(outcome(streamOf(4, 3).stream, 7, true)).rejects.toThrow('the reader failed')
   })

@@ -33,7 +33,7 @@ describe('isRepositoryPattern', () => {
     'team/[a]',
     'team/app ',
     `${'a'.repeat(256)}/*`,
-  ])('%j is none', (text) => expect(isRepositoryPattern(text)).toBe(false))
+  ])('refuses %j', (text) => expect(isRepositoryPattern(text)).toBe(false))
 })
 
 describe('matchesPattern', () => {
@@ -74,7 +74,7 @@ describe('intersectPatterns', () => {
     expect(intersectPatterns(other, one)).toBe(both)
   })
 
-  it('matches what both match', () => {
+  it('matches the names that both match', () => {
     const segments = fc.array(fc.constantFrom('a', 'b', 'ab'), { minLength: 1, maxLength: 4 })
     const name = segments.map((parts) => parts.join('/'))
     const pattern = fc

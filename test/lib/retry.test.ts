@@ -42,13 +42,13 @@ describe('withRetries', () => {
     expect(waits).toHaveLength(2)
   })
 
-  it('throws at once what does not pass', async () => {
+  it('throws other errors at once', async () => {
     const { tried, run } = work(1, 'no such table')
     await expect(withRetries(run, passes)).rejects.toThrow('no such table')
     expect(tried.times).toBe(1)
   })
 
-  it('waits longer each time, and not always as long', async () => {
+  it('waits longer each time, by a random time', async () => {
     const seen = new Set<number>()
     for (let round = 0; round < 50; round++) {
       waits = []

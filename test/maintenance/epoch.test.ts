@@ -59,7 +59,7 @@ async function exists(key: string): Promise<boolean> {
 }
 
 describe('an epoch', () => {
-  it('is counted up in D1 and copied to the bucket', async () => {
+  it('is incremented in D1 and copied to the bucket', async () => {
     for (const epoch of [1, 2, 3]) {
       expect(await beginEpoch(db, store, TODAY)).toBe(true)
       const row = await registryRow(db)
@@ -68,7 +68,7 @@ describe('an epoch', () => {
     }
   })
 
-  it('goes on after a crash between D1 and the bucket', async () => {
+  it('continues after a crash between D1 and the bucket', async () => {
     const write = () => Promise.reject(new Error('R2 is away'))
     await beginEpoch(db, store, TODAY)
     for (let runs = 0; runs < 3; runs++) {
@@ -112,7 +112,7 @@ describe('a restored database', () => {
     expect(await buried()).toEqual([])
   })
 
-  it('is noticed also after a crash before it took the new id', async () => {
+  it('is noticed even after a crash before it took the new id', async () => {
     await beginEpoch(db, store, TODAY)
     await setRegistry(db, { ...(await registryRow(db)), epoch: 0, epoch_mark: '' })
     const batch = () => Promise.reject(new Error('D1 is away'))
@@ -164,7 +164,7 @@ describe('a copy of the database on the same bucket', () => {
     await Promise.all([db, other].map((database) => beginEpoch(database, inStep, TODAY)))
   }
 
-  it('is noticed also where both always sweep in the same moment', async () => {
+  it('is noticed even if both always sweep at the same moment', async () => {
     await beginEpoch(db, store, TODAY)
     await setRegistry(other, await registryRow(db))
     for (let hour = 0; hour < 3; hour++) await beginInStep()
@@ -174,7 +174,7 @@ describe('a copy of the database on the same bucket', () => {
 })
 
 describe('a second registry on the same bucket', () => {
-  it('takes nothing of the first, nor the first of it', async () => {
+  it('removes nothing of the first, and the first removes nothing of it', async () => {
     await newRegistry(other)
     const theirs = { ...anyBlob(), storageKey: await writeOrphan((await registryRow(other)).id) }
     await commitBlob(other, 'second', theirs, anyEvent())
@@ -186,7 +186,7 @@ describe('a second registry on the same bucket', () => {
     expect(alarms).toEqual([])
   })
 
-  it('that is new, on a bucket that is full, takes nothing', async () => {
+  it('that is new removes nothing from a full bucket', async () => {
     const blob = { ...anyBlob(), storageKey: await writeOrphan(id) }
     await commitBlob(db, 'first', blob, anyEvent())
     const legacy = `blobs/2026-11-20/${crypto.randomUUID()}`

@@ -34,7 +34,7 @@ afterEach(async () => {
 })
 
 describe('an empty repository', () => {
-  it('goes a day after the last that was in it, with its history', async () => {
+  it('is removed with its history a day after its last content', async () => {
     await emptied('a')
     expect(await forgetRows(db, soon())).toBe(0)
     expect(await names()).toEqual(['a'])
@@ -44,7 +44,7 @@ describe('an empty repository', () => {
     expect(await count('repository_reviews')).toBe(0)
   })
 
-  it('stays, and is looked at no more, where something was pushed meanwhile', async () => {
+  it('stays, and is not checked again, if something was pushed meanwhile', async () => {
     await emptied('b')
     await committedBlob('b')
     await emptied('c')
@@ -67,7 +67,7 @@ describe('an empty repository', () => {
     expect(await names()).toEqual(['only/blobs', 'only/manifests'])
   })
 
-  it('goes however many there are', async () => {
+  it('is removed, however many there are', async () => {
     await db.batch([
       db.prepare(
         `INSERT INTO repositories (name, created_at)
@@ -83,7 +83,7 @@ describe('an empty repository', () => {
 })
 
 describe('counts of failed logins', () => {
-  it('go after 90 days', async () => {
+  it('are removed after 90 days', async () => {
     await noteFailedLogin(db, 'alice', '192.0.2.1', Date.now())
     const kept = () => count('audit')
     await forgetRows(db, Date.now() + 89 * DAY_MS)

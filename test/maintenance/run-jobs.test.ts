@@ -56,7 +56,7 @@ describe('the hourly trigger', () => {
       environment,
     )
 
-  it('runs both sweeps and the rotation of keys, also where the bucket is away', async () => {
+  it('runs both sweeps and the rotation of keys, even if the bucket is unavailable', async () => {
     await trigger()
     const state = await readRegistryState(db)
     expect(state.collectedAt).not.toBeNull()

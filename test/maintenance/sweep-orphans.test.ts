@@ -91,7 +91,7 @@ describe('an orphan', () => {
     expect(await store.size(key)).toBeNull()
   })
 
-  it('of an upload that took days is buried at the second look', async () => {
+  it('of an upload that took days is buried by the second check', async () => {
     const began = TODAY - 5 * DAY_MS
     id = await newRegistry(db, began)
     const key = await writeOrphan(id, began)
@@ -101,7 +101,7 @@ describe('an orphan', () => {
     expect(await buried()).toEqual([key])
   })
 
-  it('is one only when R2 says that it was written more than 48 hours ago', async () => {
+  it('is buried only if R2 says that it was written more than 48 hours ago', async () => {
     const [old, young] = manyObjects(2)
     if (old === undefined || young === undefined) throw new Error('no objects')
     old.uploaded = FIRST_LOOK - ORPHAN_AGE_MS - 1
@@ -110,7 +110,7 @@ describe('an orphan', () => {
     expect(await buried()).toEqual([old.key])
   })
 
-  it('is not what a row or a tombstone names, nor what has another prefix', async () => {
+  it('is not an object that a row or a tombstone names, or one with another prefix', async () => {
     const blob = { ...anyBlob(), storageKey: await writeOrphan(id) }
     await commitBlob(db, 'orphans', blob, anyEvent())
     const storageKey = keyOf(id, 'manifests')
@@ -131,7 +131,7 @@ describe('an orphan', () => {
     expect(delete_after).toBe(HOUR_MS)
   })
 
-  it('is also what came back after its bytes were removed', async () => {
+  it('is also an object that came back after its bytes were removed', async () => {
     const key = await writeOrphan(id)
     await buryUnlessTaken(db, key, 0).run()
     await sweepTombstones(db, store, HOUR_MS)
@@ -142,8 +142,8 @@ describe('an orphan', () => {
   })
 })
 
-describe('the looks', () => {
-  it('are at each day twice, in order, also where runs were missed', async () => {
+describe('the checks', () => {
+  it('visit each day twice, in order, even if runs were missed', async () => {
     const { listed, store: watched } = listing()
     await sweepAll(TODAY + 13 * DAY_MS + HOUR_MS, watched)
     const looks = Array.from({ length: 13 }, (_, run) => run).flatMap((run) =>
@@ -155,7 +155,7 @@ describe('the looks', () => {
     expect(listed).toEqual(prefixes)
   })
 
-  it('are six pages a run at most, and go on where they ended', async () => {
+  it('read at most six pages per run, and continue where they ended', async () => {
     const objects = manyObjects(70)
     const { listed, store: watched } = listing(objects, 10)
     for (const already of [60, 70, 70]) {
@@ -165,7 +165,7 @@ describe('the looks', () => {
     expect(listed).toHaveLength(8)
   })
 
-  it('go on after a crash', async () => {
+  it('continue after a crash', async () => {
     const objects = manyObjects(30)
     const { store: watched } = listing(objects, 10)
     let batches = 0
@@ -181,7 +181,7 @@ describe('the looks', () => {
     expect(await buried()).toEqual(objects.map(({ key }) => key))
   })
 
-  it('do not bury what was committed between the look and the burial', async () => {
+  it('do not bury an object that was committed before the burial', async () => {
     const [object] = manyObjects(1)
     if (object === undefined) throw new Error('no object')
     let named = false
@@ -211,7 +211,7 @@ describe('too many orphans', () => {
     [102, 10_200, 102],
     [103, 10_200, 0],
   ])(
-    'are more than a hundred and one in a hundred: of %i of %i go %i',
+    'are more than a hundred and more than one in a hundred: of %i of %i, %i are buried',
     async (orphans, all, gone) => {
       const objects = manyObjects(all)
       await nameAll(objects.slice(0, all - orphans))
@@ -251,7 +251,7 @@ describe('too many orphans', () => {
     expect(alarms.length).toBeGreaterThan(0)
   })
 
-  it('of one day are nothing to the next day', async () => {
+  it('of one day do not stop the next day', async () => {
     const today = manyObjects(60)
     const tomorrow = today.map(({ key }) => ({
       key: key.replace(dayOf(TODAY), dayOf(TODAY + DAY_MS)),
@@ -262,7 +262,7 @@ describe('too many orphans', () => {
     expect(alarms).toEqual([])
   })
 
-  it('go where the operator allows it for that day', async () => {
+  it('are buried if the operator allows that day', async () => {
     const { store: watched } = listing(manyObjects(101))
     await db
       .prepare('UPDATE orphan_sweep SET allowed_day = ?1')

@@ -68,7 +68,7 @@ describe('sweepTombstones', () => {
     expect(await store.size(fresh.storageKey)).toBe(5)
   })
 
-  it('goes on after a crash before the bytes were deleted', async () => {
+  it('continues after a crash before the bytes were deleted', async () => {
     const key = newStorageKey(REGISTRY, 'blobs')
     await env.BUCKET.put(key, 'bytes')
     await buryUnlessTaken(db, key, 0).run()
@@ -82,7 +82,7 @@ describe('sweepTombstones', () => {
     expect(await waiting()).toBe(0)
   })
 
-  it('goes on after a crash between the bytes and the note that they are gone', async () => {
+  it('continues after a crash between removing the bytes and recording it', async () => {
     const key = newStorageKey(REGISTRY, 'blobs')
     await env.BUCKET.put(key, 'bytes')
     await buryUnlessTaken(db, key, 0).run()
@@ -99,7 +99,7 @@ describe('sweepTombstones', () => {
     expect(await waiting()).toBe(0)
   })
 
-  it('takes up to six rounds of a thousand, and the rest in the next run', async () => {
+  it('runs up to six rounds of a thousand, and the rest in the next run', async () => {
     await db
       .prepare(
         `WITH RECURSIVE counter (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n < 6500)

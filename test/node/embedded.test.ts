@@ -178,7 +178,7 @@ const putManifest = (tag: string, user = 'ann') =>
     user,
   )
 
-it('pushes and pulls by the login of its host, below the prefix', async () => {
+it('the embedded registry serves pushes and pulls with the login of its host, below the prefix', async () => {
   expect(await (await fetch(url)).text()).toBe('the host of the registry')
   const stranger = await fetch(new URL('/images/v2/', url))
   expect(stranger.status).toBe(401)
@@ -202,14 +202,14 @@ it('pushes and pulls by the login of its host, below the prefix', async () => {
   expect((await ask('GET', '/images/v2/other/app/tags/list', {}, 'bob')).status).toBe(403)
 })
 
-it('asks the policy of its host', async () => {
+it('the embedded registry asks the policy of its host', async () => {
   const refused = await putManifest('frozen')
   expect(refused.status).toBe(403)
   const { errors } = (await refused.json()) as { errors: unknown }
   expect(errors).toMatchObject([{ code: 'DENIED', message: 'ann may not move team/app:frozen' }])
 })
 
-it('delivers events to webhooks, and to its host', async () => {
+it('the embedded registry delivers events to webhooks, and to its host', async () => {
   const names = () => receiver.received.map(({ body }) => JSON.parse(body))
   await eventually(() => receiver.taken('ok').size >= 2, 'two deliveries')
   expect(names().length).toBeGreaterThanOrEqual(2)
@@ -218,7 +218,7 @@ it('delivers events to webhooks, and to its host', async () => {
   expect(told).toContain(`push ${digestOf('{}')}`)
 })
 
-it('sweeps what was deleted', async () => {
+it('the embedded registry removes deleted content', async () => {
   const files = await miniflare.getR2Bucket('FILES', 'host')
   const keys = async () => (await files.list()).objects.map(({ key }) => key)
   expect((await keys()).filter((key) => key.includes('/blobs/'))).toHaveLength(1)

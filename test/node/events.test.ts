@@ -50,7 +50,7 @@ async function mount(url: URL, repository: string, digest: string): Promise<void
 }
 
 describe('one attempt', () => {
-  it('ends as the answer says, and never later than its timeout', async () => {
+  it('ends with the answer, and never later than its timeout', async () => {
     receiver = await startReceiver((path) => Reflect.get(BEHAVIOURS, path))
     const { url: at } = receiver
     const names = Object.keys(BEHAVIOURS)
@@ -127,7 +127,7 @@ function unreliable(): Behaviour {
 }
 
 describe('2,000 events', () => {
-  it('are delivered or dead letters, none missing, whatever the receiver does', async () => {
+  it('are all delivered or dead letters, whatever the receiver does', async () => {
     const flaky = unreliable()
     receiver = await startReceiver((path) => (path === 'flaky' ? flaky : BEHAVIOURS.ok))
     const webhooks = [

@@ -50,7 +50,7 @@ async function pushManifest(tag: string, { bytes }: Bytes): Promise<void> {
   expect(response.status).toBe(201)
 }
 
-it('has each migration applied once', () => {
+it('an old state gets each migration once', () => {
   const migrations = readdirSync(resolve(import.meta.dirname, '../../migrations')).sort()
   const applied = rows('SELECT name FROM d1_migrations ORDER BY id').map(({ name }) => name)
   expect(applied).toEqual(migrations)
@@ -58,7 +58,7 @@ it('has each migration applied once', () => {
   expect(rows(`SELECT 1 FROM sqlite_schema WHERE name = 'webhooks_deleted'`)).toHaveLength(1)
 })
 
-it('serves what was pushed before', async () => {
+it('an old state serves its content', async () => {
   const { layer, manifest, largeManifest } = first
   expect(await pull('manifests/old')).toEqual(manifest.bytes)
   expect(await pull(`manifests/${largeManifest.digest}`)).toEqual(largeManifest.bytes)
@@ -66,7 +66,7 @@ it('serves what was pushed before', async () => {
   expect(await pull(`blobs/${layer.digest}`)).toEqual(layer.bytes)
 })
 
-it('takes new pushes, also of images that share a layer with old ones', async () => {
+it('an old state accepts new pushes, even of images that share a layer with old ones', async () => {
   const { layer, manifest } = first
   const added = newBytes(5000)
   await pushBlob(added)
@@ -83,7 +83,7 @@ it('takes new pushes, also of images that share a layer with old ones', async ()
   expect(history.map(({ digest }) => digest)).toEqual([manifest.digest, image.digest])
 })
 
-it('deletes a webhook with all that was kept about it', async () => {
+it('an old state deletes a webhook with everything stored about it', async () => {
   const [deleted, kept] = first.webhooks
   const response = await request('DELETE', `/api/v1/webhooks/${deleted}`)
   expect(response.status).toBe(204)
@@ -92,7 +92,7 @@ it('deletes a webhook with all that was kept about it', async () => {
   }
 })
 
-it('deletes old images and an old blob, and buries their bytes', async () => {
+it('an old state deletes old images and an old blob, and buries their bytes', async () => {
   const { repository, layer } = first
   const manifests = rows('SELECT DISTINCT manifest_digest AS digest FROM manifest_blobs')
   for (const { digest } of manifests) {

@@ -52,7 +52,7 @@ function copyOf({ blobs, tags }: Acknowledged): Acknowledged {
 }
 
 it(
-  'survives kill -9 at any moment',
+  'content survives kill -9 at any moment',
   async () => {
     const state = temporaryFolder()
     const acknowledged = new Acknowledged()

@@ -23,7 +23,7 @@ async function push(registry: LocalRegistry, acknowledged: Set<string>, most: nu
   }
 }
 
-it('survives kill -9 at any moment', async () => {
+it('events survive kill -9 at any moment', async () => {
   const receiver = await startReceiver(() => BEHAVIOURS.ok)
   const webhooks = [{ name: 'all', url: receiver.url('all') }]
   const vars = { WEBHOOKS: JSON.stringify(webhooks), LOG_REQUESTS: 'false' }

@@ -154,7 +154,7 @@ describe('what stands in src/', () => {
 })
 
 describe('requests to elsewhere', () => {
-  it('leave from one file, which asks the policy', () => {
+  it('are sent by one file, which checks the policy', () => {
     // Not `stub.fetch(`, which stays within.
     const calling = files.filter(
       ({ file, source }) => !BESIDE.has(folderOf(file)) && /(?<!\.)\bfetch\b *\(/.test(source),

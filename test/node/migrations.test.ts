@@ -59,7 +59,7 @@ function triggerProblems(line: string): (string | false)[] {
 }
 
 describe('the shape of a migration', () => {
-  it.each(names(NOW))('is one that the platform takes: %s', (name) => {
+  it.each(names(NOW))('is one that the platform accepts: %s', (name) => {
     expect(shapeProblems(read(NOW, name))).toEqual([])
   })
 
@@ -104,7 +104,7 @@ describe('the shape of a migration', () => {
     expect(shapeProblems(sql)).toEqual([problem])
   })
 
-  it('was another one at first', () => {
+  it('has changed for the first files', () => {
     const problems = names(FIRST).flatMap((name) => shapeProblems(read(FIRST, name)))
     expect(problems).toContain('a comment has a ; or a quote')
     expect(problems).toContain('a trigger is not on one line')

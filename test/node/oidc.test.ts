@@ -153,7 +153,7 @@ describe('an ID token', () => {
     expect([401, 403]).toContain(response.status)
   })
 
-  it('is not answered for the bearer token of another service', async () => {
+  it('is not exchanged for the bearer token of another service', async () => {
     const url = new URL('/token?service=elsewhere', registry.url)
     const response = await fetch(url, { headers: basic('oidc', await ci.idToken()) })
     expect(response.status).toBe(400)
@@ -201,7 +201,7 @@ describe('an ID token', () => {
     await isRefused(await exchange(text))
   })
 
-  it('of an issuer that nobody trusts has nobody asked', async () => {
+  it('of an untrusted issuer leads to no request', async () => {
     const realm = await issuers.newRealm()
     await isRefused(await login(await realm.idToken()))
     expect(realm.asked).toEqual([])
@@ -242,7 +242,7 @@ describe("an issuer's keys", () => {
     await accessToken(await login(before))
   })
 
-  it('may be rotated at once, and the former one is refused then', async () => {
+  it('may be rotated at once, and the old one is then refused', async () => {
     const realm = await trustedRealm()
     const before = await realm.idToken()
     await accessToken(await login(before))
@@ -251,7 +251,7 @@ describe("an issuer's keys", () => {
     await isRefused(await login(before))
   })
 
-  it('are not fetched for every key id that is made up', async () => {
+  it('are not fetched for every invented key id', async () => {
     const realm = await trustedRealm()
     await accessToken(await login(await realm.idToken()))
     for (let n = 0; n < 5; n += 1)
@@ -259,7 +259,7 @@ describe("an issuer's keys", () => {
     expect(realm.asked).toHaveLength(4)
   })
 
-  it('may stand beside a symmetric one, which signs nothing', async () => {
+  it('may be published with a symmetric one, which is not used', async () => {
     const realm = await trustedRealm()
     const symmetric = { kty: 'oct', kid: 'key-1', alg: 'HS256', k: 'AAAA' }
     const keys = [symmetric, ...(await realm.keys()).keys]
@@ -280,7 +280,7 @@ describe("an issuer's keys", () => {
     ['no keys', async () => ({ keys: [] })],
   ]
 
-  it.each(refused)('are not taken from a set with %s', async (_what, keySet) => {
+  it.each(refused)('are not accepted from a set with %s', async (_what, keySet) => {
     const realm = await trustedRealm()
     const answer = await keySet(realm)
     realm.answerWith('keys', (_request, response) => sendJson(response, answer))
@@ -288,7 +288,7 @@ describe("an issuer's keys", () => {
     expect(realm.asked).toContain('/keys')
   })
 
-  it('are not taken where discovery is of another issuer', async () => {
+  it('are not accepted if discovery names another issuer', async () => {
     const realm = await trustedRealm()
     const document = { ...(await realm.discovery()), issuer: ci.issuer }
     realm.answerWith('discovery', (_request, response) => sendJson(response, document))

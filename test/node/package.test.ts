@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-it('is imported from the packed package', async () => {
+it('berth/oci is imported from the packed package', async () => {
   const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root })
   const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('[\n')))
   // What an installation does, without asking a package registry for the Worker's own dependencies.

@@ -120,17 +120,17 @@ async function isAccepted(target: URL, bytes: Buffer<ArrayBuffer>, offset: numbe
   return response.status === 202
 }
 
-it('at any byte of a small body', async () => {
+it('an upload resumes at any byte of a small body', async () => {
   const small = fc.oneof(fc.integer({ min: 2, max: 300_000 }), fc.constantFrom(2, READ_BYTES))
   await fc.assert(fc.asyncProperty(cases(small), resume), { numRuns: 32 })
 })
 
-it('at any byte of a body of more than a part', async () => {
+it('an upload resumes at any byte of a body of more than a part', async () => {
   const large = fc.integer({ min: PART_BYTES + 3, max: 2 * PART_BYTES + 1000 })
   await fc.assert(fc.asyncProperty(cases(large), resume), { numRuns: 10 })
 })
 
-it('and keeps what was sent before the connection was closed, but for the read that broke off', () => {
+it('an upload keeps what was sent before the connection was closed, except the read that broke off', () => {
   expect(closedOffsets.length).toBeGreaterThan(5)
   for (const { offset, sent } of closedOffsets) {
     // A read waits for a quarter of what came before it, 512 KiB at most: so much is lost with it.

@@ -75,7 +75,7 @@ function push(url: URL, bytes: Uint8Array<ArrayBuffer>): Promise<Response> {
 }
 
 describe('npm start', () => {
-  it('serves, prints what to paste, keeps what was pushed over a restart, and takes variables', async () => {
+  it('serves, prints commands to paste, keeps its content across a restart, and accepts variables', async () => {
     const STATE = temporaryFolder()
     const { bytes, digest } = newBytes(100_000)
     const first = npmStart({ PORT: '0', STATE })
@@ -127,7 +127,7 @@ describe('npm start', () => {
     expect(run.output()).not.toContain('did not start')
   })
 
-  it('is refused beside another one on the same folder, which it names', async () => {
+  it('refuses a folder that another registry uses, and names that registry', async () => {
     const STATE = temporaryFolder()
     const first = npmStart({ PORT: '0', STATE })
     const url = await ready(first)
@@ -145,7 +145,7 @@ describe('npm start', () => {
     expect((await fetch(new URL('/v2/', await ready(third)))).status).toBe(200)
   })
 
-  it('ends with an error where the port is taken', async () => {
+  it('ends with an error if the port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const address = other.address()

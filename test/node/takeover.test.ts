@@ -101,7 +101,7 @@ describe.each([
   })
 })
 
-it('a closing PUT that names its offset goes on, too', async () => {
+it('a closing PUT with an offset continues too', async () => {
   const { bytes, digest } = newBytes(300_000)
   const fresh = await beginUpload(registry.url, REPOSITORY)
   // Without any byte before it, the PUT would be a blob that comes whole.
@@ -116,7 +116,7 @@ it('a closing PUT that names its offset goes on, too', async () => {
   dead.socket.destroy()
 })
 
-it('a chunk that names no offset is told to come back, however long the other connection is silent', async () => {
+it('a chunk without an offset gets 503, however long the other connection is silent', async () => {
   const blob = newBytes(300_000)
   const target = await beginUpload(registry.url, REPOSITORY)
   const dead = await goSilent(target, blob.bytes, false)
@@ -137,7 +137,7 @@ it('a chunk that names no offset is told to come back, however long the other co
   dead.socket.destroy()
 })
 
-it('a connection that is taken over and comes to life again adds nothing', async () => {
+it('a connection that was taken over adds nothing when it sends again', async () => {
   const blob = newBytes(300_000)
   const target = await beginUpload(registry.url, REPOSITORY)
   const dead = await goSilent(target, blob.bytes, false)

@@ -102,7 +102,7 @@ describe('a registry with an external token service', () => {
     expect(challenge).toMatch(/scope="repository:team\/app:(?:pull,push|push,pull)"/)
   })
 
-  it('gives out no tokens itself', async () => {
+  it('issues no tokens itself', async () => {
     expect((await request('GET', '/token?scope=repository:team/app:pull', null)).status).toBe(404)
   })
 
@@ -142,7 +142,7 @@ describe('a registry with an external token service', () => {
     }
   })
 
-  it('shows the catalog to those it grants it to', async () => {
+  it('shows the catalog to callers to whom the service grants it', async () => {
     const whole = [{ type: 'registry', name: 'catalog', actions: ['*'] }]
     const sign = (access: unknown) => forge({ alg: 'ES256', x5c }, claims({ access }), leaf)
     // The catalog lists repositories that have a manifest.

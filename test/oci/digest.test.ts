@@ -19,7 +19,7 @@ const ABC_512 =
   '2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f'
 
 describe('digests', () => {
-  it.each([SHA256, SHA512, EMPTY_256, ABC_512])('takes %s', (digest) => {
+  it.each([SHA256, SHA512, EMPTY_256, ABC_512])('accepts %s', (digest) => {
     expect(isDigest(digest)).toBe(true)
     const parsed = parseDigest(digest)
     expect(parsed).toBe(digest)

@@ -50,7 +50,7 @@ describe('RegistryError', () => {
     })
   })
 
-  it('tells OAuth clients the same in their own members', () => {
+  it('has the same error in the members of OAuth', () => {
     const error = new RegistryError('UNAUTHORIZED', { message: 'no', oauth: 'invalid_grant' })
     expect(envelope(error)).toEqual({
       errors: [{ code: 'UNAUTHORIZED', message: 'no' }],

@@ -38,7 +38,7 @@ const shapeOfImage = { schemaVersion: 2, config, layers: [layer] }
 const shapeOfIndex = { schemaVersion: 2, manifests: [child] }
 const artifactType = 'application/vnd.example+type'
 
-describe('parseManifest takes', () => {
+describe('parseManifest accepts', () => {
   it('an image', () => {
     expect(parseManifest(bytes(image), MEDIA_TYPE_OCI_MANIFEST)).toEqual({
       kind: 'image',
@@ -50,7 +50,7 @@ describe('parseManifest takes', () => {
     })
   })
 
-  it('an index, with nothing that it does not have', () => {
+  it('an index, without members that it does not have', () => {
     expect(parseManifest(bytes(index), MEDIA_TYPE_OCI_INDEX)).toEqual({
       kind: 'index',
       mediaType: MEDIA_TYPE_OCI_INDEX,

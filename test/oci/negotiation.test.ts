@@ -90,7 +90,7 @@ describe('platformChild', () => {
   const linux = { os: 'linux', architecture: 'amd64' }
   const arm = { os: 'linux', architecture: 'arm64', variant: 'v8' }
 
-  it('is the first image for linux/amd64 unless another is asked for', () => {
+  it('is the first image for linux/amd64 by default', () => {
     const manifest = list(
       entry(1, IMAGE),
       entry(2, OCI_INDEX, linux),
@@ -104,7 +104,7 @@ describe('platformChild', () => {
     expect(platformChild(manifest, 'linux', 'arm64')?.size).toBe(4)
   })
 
-  it('is undefined where there is none', () => {
+  it('is undefined if there is none', () => {
     expect(platformChild(list())).toBeUndefined()
     expect(platformChild(list(entry(1, IMAGE, arm)))).toBeUndefined()
   })

@@ -135,7 +135,7 @@ describe('parseReference', () => {
     expect(refusal('NAME_INVALID', () => parseReference('a/'))).toContain('components')
   })
 
-  it('takes no time over long or crafted input', () => {
+  it('quickly checks long and crafted input', () => {
     const start = performance.now()
     for (const unit of ['a', 'a-', 'a.', 'a_', 'a/', 'a:', 'a@', '-', ':', '@', '/', '[:', 'A-']) {
       for (const length of [24, 254, 256, 100_000]) {
@@ -222,7 +222,7 @@ describe('any reference', () => {
     )
   })
 
-  it('or no reference is refused with nothing but RegistryError', () => {
+  it('and any other text throws nothing but RegistryError', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary' }),

@@ -30,13 +30,13 @@ describe('a field that no spec names', () => {
     ['of the config', { ...image, config: { ...config, x: MANY } }],
     ['of a layer', { ...image, layers: [{ ...layer, x: MANY }] }],
     ['of a subject', { ...image, subject: { ...layer, x: MANY_KEYS } }],
-  ])('is not built where it is large: %s', (_, manifest) => {
+  ])('is not built if it is large: %s', (_, manifest) => {
     const read = () => parseManifest(bytes(manifest), undefined)
     expect(read()).toMatchObject({ config, layers: [layer] })
     expect(longestBuilt(read)).toBeLessThan(1000)
   })
 
-  it('may stand in a small one', () => {
+  it('may be in a small object', () => {
     const manifest = { ...image, layers: [{ ...layer, x: [{ y: [1] }] }], z: { y: [1] } }
     expect(parseManifest(bytes(manifest), undefined)).toMatchObject({ layers: [layer] })
   })
@@ -59,7 +59,7 @@ describe('a large field that a spec names', () => {
     ['urls', { ...image, layers: [{ ...layer, urls: [[MANY]] }] }, 'layers[0].urls: '],
     ['a list that is none', { ...image, layers: { x: [MANY] } }, 'layers: '],
     ['a config that is a list', { ...image, config: [MANY] }, 'config: expected an object'],
-  ])('is refused where it is nested too deep, and not built: %s', (_, manifest, problem) => {
+  ])('is refused without being built if it is nested too deep: %s', (_, manifest, problem) => {
     let message = ''
     const longest = longestBuilt(() => {
       message = refusal('MANIFEST_INVALID', () => parseManifest(bytes(manifest), undefined))
@@ -72,11 +72,11 @@ describe('a large field that a spec names', () => {
     ['annotations', { annotations: { a: 'x'.repeat(LARGE), é: '語'.repeat(LARGE), __proto: '' } }],
     ['annotations in a layer', { layers: [{ ...layer, annotations: { a: '語'.repeat(LARGE) } }] }],
     ['urls', { layers: [{ ...layer, urls: Array(LARGE).fill('https://a.example') }] }],
-  ])('is read as it stands: %s', (_, extra) => {
+  ])('is read as written: %s', (_, extra) => {
     expect(parseManifest(bytes({ ...image, ...extra }), undefined)).toMatchObject(extra)
   })
 
-  it('must be written as the spec writes it, in a large object too', () => {
+  it('must be spelled as in the spec, in a large object too', () => {
     const wrong = { ...image, layers: [{ ...layer, Digest: SHA256, x: MANY }] }
     expect(refusal('MANIFEST_INVALID', () => parseManifest(bytes(wrong), undefined))).toBe(
       'layers[0].Digest: ambiguous: expected "digest"',

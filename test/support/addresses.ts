@@ -23,16 +23,16 @@ export type Rule =
 export const SAYS: Readonly<Record<Rule, string>> = {
   length: 'longer than 2048 characters',
   characters: 'characters that are not allowed in a URL',
-  scheme: 'has to begin with https://',
-  credentials: 'has credentials',
+  scheme: 'must begin with https://',
+  credentials: 'contains credentials',
   fragment: 'has a fragment',
   'invalid URL': 'the URL is not valid',
   'IP address': 'the host is an IP address',
   escapes: 'written plainly',
-  port: 'the port has to be 443, or 1024 or above',
+  port: 'the port must be 443, or 1024 or above',
   'final dot': 'ends with a dot',
   'invalid name': 'not a valid name',
-  'private name': 'known in a private network only',
+  'private name': 'belongs to a private network',
   'no dot': 'it has no dot',
 }
 

@@ -123,7 +123,7 @@ describe('completing again after it broke off', () => {
   })
 })
 
-it('says so where the store does not have the parts as they were written', async () => {
+it('completing fails if the store does not have the parts as they were written', async () => {
   await received(SOURCE, async ({ store, complete }) => {
     for (const parts of store.uploads.values()) {
       const part = parts.get(2)

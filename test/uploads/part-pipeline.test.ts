@@ -50,7 +50,7 @@ describe('parts in flight', () => {
     })
   })
 
-  it('behind one that fails are dropped, and written anew', async () => {
+  it('behind one that fails are dropped, and written again', async () => {
     await begun(async ({ store, state, pipeline }) => {
       const commits = [1, 2, 3].map((n) => pipeline.write(sourceOf(partOf(n)), 'sha256'))
       await scheduler.wait(20)
@@ -89,7 +89,7 @@ describe('parts in flight', () => {
   })
 })
 
-it('a hash that has taken a part which is not committed is not used', async () => {
+it('a hash that includes an uncommitted part is not used', async () => {
   await withStorage(async (storage) => {
     const store = new MemoryBlobStore()
     const state = new SessionState(storage)
@@ -109,7 +109,7 @@ it('a hash that has taken a part which is not committed is not used', async () =
   })
 })
 
-it('a passing error of a part is tried again from its buffer', async () => {
+it('a part with a passing error is written again from its buffer', async () => {
   await withStorage(async (storage) => {
     const store = new MemoryBlobStore()
     const state = new SessionState(storage)

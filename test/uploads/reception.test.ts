@@ -138,7 +138,7 @@ describe('how a chunk ends', () => {
     })
   })
 
-  it('when the client goes away: all that came is kept, but for the read of a fast client that broke off', async () => {
+  it('when the client disconnects: all received bytes are kept, except the broken read of a fast client', async () => {
     for (const length of [PIECE_BYTES - 1, 300_000, PART_BYTES + 300_000]) {
       await withStorage(async (storage) => {
         const upload = begin(storage)
@@ -156,7 +156,7 @@ describe('how a chunk ends', () => {
     }
   })
 
-  it('when it is interrupted: what came is durable, and no buffer is kept', async () => {
+  it('when it is interrupted: received bytes are durable, and no buffer is kept', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       const { readable, writable } = new IdentityTransformStream()
@@ -227,7 +227,7 @@ describe('when a part cannot be written', () => {
     },
   )
 
-  it('keeps the tail that came before', async () => {
+  it('the earlier tail is kept', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       await upload.append([SOURCE.subarray(0, 100_000)])
@@ -247,7 +247,7 @@ describe('when a part cannot be written', () => {
 })
 
 describe('buffers', () => {
-  it('are all given back, though a part cannot be written', async () => {
+  it('are all returned, even if a part cannot be written', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       upload.store.before = (operation) => {
@@ -276,7 +276,7 @@ describe('buffers', () => {
     expectAllFree(pool)
   })
 
-  it('that go round leave each upload the bytes that it read', async () => {
+  it('that are reused leave each upload its own bytes', async () => {
     const pool = new BufferPool()
     // One part buffer for all: it changes hands while bytes of a read are still to be taken.
     for (const buffer of takeAll(pool, 'part').slice(0, 1)) pool.release(buffer)
@@ -312,7 +312,7 @@ describe('buffers', () => {
     })
   })
 
-  it('of a part that others get leave a fast client in the middle: parts in flight come before its tail', async () => {
+  it('of a part may run out in the middle of a fast upload: its parts in flight are stored before its tail', async () => {
     await withStorage(async (storage) => {
       const store = new HeldStore()
       const upload = begin(storage, store)
@@ -382,7 +382,7 @@ describe('a slow client', () => {
     ['with a part buffer', [1_000_000, 100_000]],
     ['behind a part', [PART_BYTES + 100_000, PART_BYTES]],
     ['exactly at a part, again and again', [PART_BYTES, 600_000, 600_000, PART_BYTES]],
-  ])('that goes silent keeps no buffer meanwhile, and loses nothing: %s', async (_, sizes) => {
+  ])('that goes silent keeps no buffer, and loses nothing: %s', async (_, sizes) => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       const { readable, writable } = new IdentityTransformStream()
@@ -411,7 +411,7 @@ describe('a slow client', () => {
     })
   })
 
-  it('that brings a byte now and then does not keep a piece from those who wait', async () => {
+  it('that sends a byte now and then does not keep a buffer from those who wait', async () => {
     const pool = new BufferPool()
     for (const buffer of takeAll(pool, 'piece').slice(0, 1)) pool.release(buffer)
     await withStorage(async (storage) => {
@@ -443,7 +443,7 @@ describe('a slow client', () => {
     })
   })
 
-  it('that is silent for minutes is gone', async () => {
+  it('that is silent for minutes is disconnected', async () => {
     await withStorage(async (storage) => {
       const upload = begin(storage)
       const { readable, writable } = new IdentityTransformStream()

@@ -109,7 +109,7 @@ const CASES: [string, (state: SessionState) => void, object][] = [
   ['ended before it began', (state) => state.end(), { phase: 'ended' }],
 ]
 
-describe('what a session knows', () => {
+describe('the state of a session', () => {
   it.each(CASES)('%s', async (_, change, known) => {
     const [now, later] = await withStorage(async (storage) => {
       const state = new SessionState(storage)
@@ -121,7 +121,7 @@ describe('what a session knows', () => {
   })
 })
 
-it('changes nothing where one of several statements fails', async () => {
+it('a failed statement undoes the others of its transaction', async () => {
   const starts = await withStorage(async (storage) => {
     const state = new SessionState(storage)
     state.open('key')
@@ -138,7 +138,7 @@ it('changes nothing where one of several statements fails', async () => {
   expect(starts).toEqual([{ start: 1024 * 1024 }])
 })
 
-describe('a move that the table of phases does not have', () => {
+describe('a transition that the table of phases does not have', () => {
   it.each<[string, (state: SessionState) => void]>([
     ['a second beginning', (state) => state.open('key')],
     ['done before all bytes are here', (state) => state.done()],
@@ -185,7 +185,7 @@ describe('a move that the table of phases does not have', () => {
   }
 })
 
-it('forgets everything, and can begin anew in the same memory', async () => {
+it('a session forgets everything, and can begin again in the same memory', async () => {
   await withStorage(async (storage) => {
     const state = new SessionState(storage)
     state.open('key')
@@ -199,7 +199,7 @@ it('forgets everything, and can begin anew in the same memory', async () => {
   })
 })
 
-it('writes nothing before the first byte', async () => {
+it('a session writes nothing before the first byte', async () => {
   await withStorage(async (storage) => {
     facts(new SessionState(storage))
     const tables = storage.sql.exec(`SELECT name FROM sqlite_schema WHERE name = 'upload'`)
@@ -224,7 +224,7 @@ describe('the tail', () => {
     },
   )
 
-  it('goes when it becomes part of a part', async () => {
+  it('is removed when it becomes part of a part', async () => {
     const length = await withStorage(async (storage) => {
       const state = new SessionState(storage)
       state.open('key')

@@ -92,7 +92,7 @@ function heldBody() {
 }
 
 describe('status', () => {
-  it('tells the committed bytes from the first to the last', async () => {
+  it('shows the committed bytes from the first to the last', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     expect(await session.status(request)).toEqual({ kind: 'open', offset: 0 })
     await append(bytes.subarray(0, 10))
@@ -103,7 +103,7 @@ describe('status', () => {
     expect(await session.status(request)).toEqual({ kind: 'unknown' })
   })
 
-  it('of an object that was only asked leaves nothing', async () => {
+  it('of an object without an upload stores nothing', async () => {
     await session.status(request)
     expect(await runDurableObjectAlarm(session)).toBe(false)
     const tables = await runInDurableObject(session, (_, { storage }) =>
@@ -118,7 +118,7 @@ describe('order', () => {
     ['past the end', 11],
     ['before the end', 9],
     ['at the beginning', 0],
-  ])('a chunk that starts %s is refused with the true offset', async (_, start) => {
+  ])('a chunk that starts %s is refused with the exact offset', async (_, start) => {
     const { bytes, digest } = await fresh(20)
     await append(bytes.subarray(0, 10), 0)
     const refused = { kind: 'range invalid', offset: 10 }
@@ -127,7 +127,7 @@ describe('order', () => {
     expect((await finish(digest)).kind).toBe('created')
   })
 
-  it('of two chunks at once one is taken, whole, and the other one not at all', async () => {
+  it('of two chunks at once, one is stored whole, and nothing of the other', async () => {
     const { bytes, digest } = await fresh(2 * PART_BYTES + 1000)
     const answers = await Promise.all(Array.from({ length: 5 }, () => append(bytes, 0)))
     expect(answers.filter(({ kind }) => kind === 'open')).toHaveLength(1)
@@ -138,7 +138,7 @@ describe('order', () => {
     expect(await pulled(digest)).toBe(digest)
   })
 
-  it('of several that wait for a third, none runs beside another one', async () => {
+  it('of several chunks that wait for one, no two run at the same time', async () => {
     const { bytes, digest } = await fresh(300_000)
     const { body, client } = heldBody()
     const first = session.append(request, { body, start: null, length: null })
@@ -155,7 +155,7 @@ describe('order', () => {
     expect(digest).not.toBe(WRONG)
   })
 
-  it('a chunk that comes while another one does not end is told so, and costs nothing', async () => {
+  it('a chunk that comes while another one does not end is refused as busy, and costs nothing', async () => {
     const { bytes, digest } = await fresh(200_000)
     const { body, client } = heldBody()
     const first = session.append(request, { body, start: null, length: null })
@@ -167,7 +167,7 @@ describe('order', () => {
     expect((await finish(digest)).kind).toBe('created')
   })
 
-  it('a request that comes while the finished object is read back is told so', async () => {
+  it('a request that comes while the finished object is read back is refused as busy', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     await evictDurableObject(session)
@@ -204,7 +204,7 @@ describe('a connection that has gone silent', () => {
     ['a piece', 1000],
     ['a part buffer', 1_000_000],
     ['parts', PART_BYTES + 500_000],
-  ])('loses its turn to a chunk that names its offset; what came stays: %s', async (_, length) => {
+  ])('loses its turn to a chunk with an offset, but no bytes: %s', async (_, length) => {
     const { bytes, digest } = await fresh(2 * PART_BYTES)
     const { appended, client } = await silent(bytes.subarray(0, length))
     await scheduler.wait(SILENT_MS)
@@ -223,7 +223,7 @@ describe('a connection that has gone silent', () => {
     expect(await pulled(digest)).toBe(digest)
   })
 
-  it('keeps its turn from a chunk that names no offset', async () => {
+  it('does not lose its turn to a chunk without an offset', async () => {
     const { bytes, digest } = await fresh(2000)
     const { appended, client } = await silent(bytes.subarray(0, 1000))
     await scheduler.wait(SILENT_MS)
@@ -246,7 +246,7 @@ describe('a connection that has gone silent', () => {
 })
 
 describe('the kind of an id', () => {
-  it('fresh begins an upload, begun does not', async () => {
+  it('`fresh` begins an upload, `begun` does not', async () => {
     const { bytes } = await fresh(10)
     const begun = { ...request, kind: 'begun' } as const
     expect(await session.status(begun)).toEqual({ kind: 'unknown' })
@@ -256,7 +256,7 @@ describe('the kind of an id', () => {
     expect(await session.status(begun)).toEqual({ kind: 'open', offset: 10 })
   })
 
-  it('begun is good after a chunk without a byte', async () => {
+  it('`begun` is valid after a chunk without a byte', async () => {
     expect((await append(new Uint8Array(0), 0)).kind).toBe('open')
     const begun = { ...request, kind: 'begun' } as const
     expect(await session.status(begun)).toEqual({ kind: 'open', offset: 0 })
@@ -308,7 +308,7 @@ describe('length', () => {
     expect((await finish(digest)).kind).toBe('created')
   })
 
-  it('no more than R2 takes in 10,000 parts', async () => {
+  it('is limited to what R2 accepts in 10,000 parts', async () => {
     await append(new Uint8Array(1))
     await readState((_, { sql }) => {
       sql.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
@@ -327,7 +327,7 @@ describe('length', () => {
   })
 })
 
-describe('a client that goes away', () => {
+describe('a client that disconnects', () => {
   it.each([0, 1, 70_000, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1])(
     'after %i bytes resumes at the offset that is told',
     async (cut) => {
@@ -377,7 +377,7 @@ describe('the closing request', () => {
     expect(await pulled(digest)).toBe(digest)
   })
 
-  it('checks a sha512 that nobody named before', async () => {
+  it('checks a sha512 that was not announced', async () => {
     const { bytes } = await fresh(PART_BYTES + 1000)
     const digest = await digestOf(bytes, 'sha512')
     await append(bytes)
@@ -449,7 +449,7 @@ describe('cancelling', () => {
     await expectAborted(parts)
   })
 
-  it('stops a chunk that is on its way, whose parts go too', async () => {
+  it('stops a chunk that is being received, and removes its parts', async () => {
     const before = await storedKeys()
     const { body, client } = heldBody()
     const appended = session.append(request, { body, start: null, length: null })
@@ -473,7 +473,7 @@ describe('cancelling', () => {
     expect(await pulled(digest)).toBe(digest)
   })
 
-  it('succeeds though R2 fails; the alarm tries again', async () => {
+  it('succeeds even if R2 fails; the alarm tries again', async () => {
     const { bytes } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
@@ -493,7 +493,7 @@ describe('cancelling', () => {
 })
 
 describe('the alarm', () => {
-  it('gives an abandoned upload up with its parts, and remembers that', async () => {
+  it('ends an abandoned upload with its parts, and remembers that', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     const parts = await readState(({ storageKey, partsId }) => ({ storageKey, partsId }))
@@ -507,7 +507,7 @@ describe('the alarm', () => {
     await expect(multipart.uploadPart(9, new Uint8Array(1))).rejects.toThrow('10024')
   })
 
-  it('leaves the blob of a finished upload alone, and in the end nothing of the session', async () => {
+  it('keeps the blob of a finished upload, and finally removes the session', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     await finish(digest)
@@ -529,7 +529,7 @@ describe('the alarm', () => {
     expect(tables).toEqual([])
   })
 
-  it('lets an object that is still in memory begin anew', async () => {
+  it('lets an object that is still in memory begin a new upload', async () => {
     const { bytes, digest } = await fresh(1000)
     await append(bytes)
     await runInDurableObject(session, async (instance: UploadSession, { storage }) => {
@@ -544,7 +544,7 @@ describe('the alarm', () => {
     expect((await finish(digest)).kind).toBe('created')
   })
 
-  it('spares an upload that is receiving', async () => {
+  it('does not end an upload that is receiving', async () => {
     const { bytes, digest } = await fresh(1000)
     const { body, client } = heldBody()
     const appended = session.append(request, { body, start: null, length: null })
@@ -560,7 +560,7 @@ describe('the alarm', () => {
     expect((await finish(digest)).kind).toBe('created')
   })
 
-  it('spares an upload that somebody came for within a day, and looks again', async () => {
+  it('does not end an upload with a request within a day, and checks again', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes.subarray(0, 100))
     await letPass(DAY_MS)
@@ -594,7 +594,7 @@ describe('the alarm', () => {
     expect(await readState((state) => [state.phase, state.storageKey])).toEqual(['ended', ''])
   })
 
-  it('buries what a closing request left that broke off before the commit', async () => {
+  it('buries the object of a closing request that broke off before the commit', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     const { storageKey } = await readState((state) => ({ storageKey: state.storageKey }))
@@ -605,7 +605,7 @@ describe('the alarm', () => {
     expect(await tombstones()).toContain(storageKey)
   })
 
-  it('does not bury what it had committed without hearing of it', async () => {
+  it('does not bury an object that was committed although the answer was lost', async () => {
     const { bytes, digest } = await fresh(PART_BYTES + 1000)
     await append(bytes)
     const fault: Fault = { operation: 'd1.batch', call: 1, when: 'after' }
@@ -660,7 +660,7 @@ describe('failures', () => {
     },
   )
 
-  it('in the middle of a chunk lets go of its client', async () => {
+  it('in the middle of a chunk end its connection', async () => {
     const { body, client } = heldBody()
     const fault: Fault = { operation: 'r2.uploadPart', call: 1, when: 'before' }
     await withFault(fault, async () => {
@@ -693,7 +693,7 @@ describe('failures', () => {
     it.each([
       ['less than a part', 1000],
       ['more than a part', PART_BYTES + 1000],
-    ])('does not take back bytes that were deleted since: %s', async (_, length) => {
+    ])('does not bring back bytes that were deleted since: %s', async (_, length) => {
       const { bytes, digest } = await fresh(length)
       await append(bytes)
       await expect(withFault(lost, () => finish(digest))).rejects.toThrow()
@@ -705,7 +705,7 @@ describe('failures', () => {
       expect(await tombstones()).toContain(blob?.storageKey)
     })
 
-    it('nor bytes that were buried because another repository had the content, which is gone since', async () => {
+    it('does not bring back bytes that were buried because another repository had the content, which is now gone', async () => {
       const { bytes, digest } = await fresh(1000)
       const key = `blobs/other-${crypto.randomUUID()}`
       await commitBlob(
@@ -745,7 +745,7 @@ describe('failures', () => {
   })
 })
 
-it('a session is made by its first bytes, not before', async () => {
+it('a session is created by its first bytes, not before', async () => {
   const before = await listDurableObjectIds(env.UPLOADS)
   newSession()
   expect(await listDurableObjectIds(env.UPLOADS)).toHaveLength(before.length)

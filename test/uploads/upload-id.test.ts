@@ -46,18 +46,18 @@ describe('an upload id', () => {
     ['nobody', { repository: 'library/app', subject: '' }],
     ['a subject that swallows the repository', { repository: 'library', subject: '/appalice' }],
     ['a repository that swallows the subject', { repository: 'library/appalice', subject: '' }],
-  ])('is not good for %s', async (_, other) => {
+  ])('is not valid for %s', async (_, other) => {
     const key = await newKey()
     const id = await newId(key)
     expect(await verifyUploadId(key, other, id)).toBeNull()
   })
 
-  it('is not good under another key', async () => {
+  it('is not valid under another key', async () => {
     const id = await newId(await newKey())
     expect(await verifyUploadId(await newKey(), OWNER, id)).toBeNull()
   })
 
-  it('is not good when any of its characters is changed', async () => {
+  it('is not valid if any of its characters is changed', async () => {
     const key = await newKey()
     const id = await newId(key)
     for (let at = 0; at < id.length; at++) {

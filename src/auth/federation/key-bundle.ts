@@ -1,12 +1,12 @@
 /// <reference types="node" />
-/** The keys of an external token service, as the operator writes them down. */
+/** The keys of an external token service, as the operator configures them. */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 
 export interface TrustedKeys {
-  /** Where chains of certificates may end. */
+  /** Certificates that a certificate chain may end with. */
   certificates: readonly X509Certificate[]
-  /** The keys of those certificates, and others given without one. */
+  /** The keys of these certificates, and keys configured without a certificate. */
   publicKeys: readonly KeyObject[]
   keySet: JSONWebKeySet | null
   keySetUrl: string | null
@@ -15,8 +15,8 @@ export interface TrustedKeys {
 const BUNDLE = 'PEM of certificates and public keys'
 
 /**
- * Reads PEM: certificates, and public keys without one.
- * @throws {Error} which says which block is wrong
+ * Reads certificates and bare public keys from PEM.
+ * @throws {Error} that names the block which is wrong
  */
 export function parseBundle(pem: string): Pick<TrustedKeys, 'certificates' | 'publicKeys'> {
   const blocks = pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g)
@@ -38,12 +38,12 @@ export function parseBundle(pem: string): Pick<TrustedKeys, 'certificates' | 'pu
     }
   }
   if (publicKeys.length === 0) {
-    throw new Error(`rootcertbundle as ${BUNDLE}, the text itself and not a path`)
+    throw new Error(`rootcertbundle as ${BUNDLE}: the text itself, not a path`)
   }
   return { certificates, publicKeys }
 }
 
-/** An algorithm that each type of key can be imported for; which one a token may use says its header. */
+/** An algorithm to import each type of key with. The header of a token says which algorithm the token uses. */
 const ALGORITHM_OF_CURVE: Record<string, string> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',

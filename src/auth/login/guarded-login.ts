@@ -1,20 +1,22 @@
-/** Guards a login attempt: checks the failed logins of the client's address and of the account name first. */
+/** Guards login attempts: checks the failed logins of the client's address and of the account name before each attempt. */
 import { RegistryError } from '../../oci/errors.ts'
 import type { AuthContext } from './auth-settings.ts'
 import type { LoginGuard } from './login-guard.ts'
 
 /**
- * A name allows this many times the failures that an address does. A single guesser reaches the limit of its address first; only
- * many addresses together make a name wait.
+ * A name allows this many times the failures of an address. A single attacker reaches the limit of its address first; only many addresses
+ * together make a name wait.
  */
 export const NAME_FACTOR = 5
 
-/** Account names have up to 64 characters. Longer names may share a count with each other, but never with an account. */
+/**
+ * Account names have up to 64 characters. Longer names are cut to 65: they may share a count with each other, but never with an account.
+ */
 const NAME_LENGTH = 65
 
 /**
- * Makes a login attempt, counted for the client's address and for the account `name`. A null name counts for the address only.
- * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` where the attempt must wait
+ * Makes a login attempt, and counts it for the client's address and for the account `name`. If the name is null, only the address counts.
+ * @throws {RegistryError} TOOMANYREQUESTS with `Retry-After` if the attempt must wait
  */
 export async function guarded(
   context: AuthContext,
@@ -27,7 +29,7 @@ export async function guarded(
   try {
     if (await attempt()) outcome = 'right'
   } catch (error) {
-    // Refused before the password was checked. An attempt that breaks off anywhere else counts as failed.
+    // The attempt was refused before the password was checked. Any other exception counts as a failed login.
     if (error instanceof RegistryError) outcome = 'not made'
     throw error
   } finally {
@@ -41,9 +43,9 @@ export async function guarded(
 
 type Outcome = 'right' | 'failed' | 'not made'
 
-/** Whom an attempt asks. null: not told, or not what is guessed at. */
+/** The counts of an attempt. A null address means that the runtime provides none; a null name means that only the address counts. */
 interface Guards {
-  /** Failures of an address before it has to wait. */
+  /** Failures that an address may make before it must wait. */
   max: number
   network: string | null
   byAddress: DurableObjectStub<LoginGuard> | null
@@ -60,7 +62,7 @@ function guardsOf({ logins, settings, address }: AuthContext, name: string | nul
   }
 }
 
-/** Milliseconds to wait; 'known' where the name has logged in from this network before. */
+/** Milliseconds to wait, or 'known' if the name has logged in from this network before. */
 type NameAnswer = number | 'known'
 
 async function askAddress({ max, byAddress }: Guards, waits: boolean): Promise<number> {
@@ -69,22 +71,25 @@ async function askAddress({ max, byAddress }: Guards, waits: boolean): Promise<n
 
 async function askName({ max, network, byName }: Guards, waits: boolean): Promise<NameAnswer> {
   if (byName === null) return 0
-  // Where no addresses are told, the name's count has to do alone.
+  // Without client addresses, only the count of the name is left.
   if (network === null) return byName.attempt(max, waits)
   return byName.attemptFrom(network, max * NAME_FACTOR, waits)
 }
 
-/** Counts the attempt. @throws {RegistryError} TOOMANYREQUESTS */
+/**
+ * Counts the attempt.
+ * @throws {RegistryError} TOOMANYREQUESTS
+ */
 async function admit(guards: Guards): Promise<NameAnswer> {
   const [ofAddress, ofName] = await Promise.all([askAddress(guards, false), askName(guards, false)])
   if (!isWait(ofAddress) && !isWait(ofName)) return ofName
-  // A client that has to wait does not lock accounts, nor a locked account its clients.
+  // A client that must wait does not add to the count of the account, and a locked account does not add to the count of the client.
   if (ofAddress === 0) await guards.byAddress?.takeBack()
   if (ofName === 0) await guards.byName?.takeBack()
   return admitInTurn(guards)
 }
 
-/** Who waits for others goes one way, the address first: else two could wait for each other. */
+/** Waits for other attempts in one order, the address first: otherwise two attempts could wait for each other. */
 async function admitInTurn(guards: Guards): Promise<NameAnswer> {
   const ofAddress = await askAddress(guards, true)
   if (isWait(ofAddress)) throw tooMany(ofAddress, 'from this address')
@@ -124,7 +129,7 @@ function tooMany(
   })
 }
 
-/** The network of one client: the /64 of an IPv6 address, which it chooses freely (RFC 4291 section 2.5.1), or the address. */
+/** The network of one client: an address, or the /64 of an IPv6 address, within which a client chooses freely (RFC 4291 section 2.5.1). */
 export function networkOf(address: string): string {
   const host = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1)
   // An IPv4-mapped address counts as IPv4.

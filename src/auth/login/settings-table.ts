@@ -1,4 +1,4 @@
-/** The settings of authentication. They are apart from auth-settings.ts because `npm start` knows them, too, and runs in Node. */
+/** The settings of authentication. They are apart from auth-settings.ts because `npm start` also needs them, and it runs in Node. */
 import { allowLoopback } from '../../lib/outgoing-address.ts'
 import { flag, setting, wholeNumber } from '../../lib/setting.ts'
 import { parseTokenService } from '../federation/token-service.ts'
@@ -12,7 +12,7 @@ export const AUTH_SETTINGS = {
     takes: `secret, ${PASSWORD_MIN} characters or more`,
     default: null,
     meaning:
-      'The user `admin` has this password. Without it or another credential, a deployed registry serves nobody.',
+      'The user `admin` has this password. Without this or another credential, a deployed registry refuses every request.',
     parse(text) {
       if (text.length >= PASSWORD_MIN) return text
       throw new Error(`a password of at least ${PASSWORD_MIN} characters`)
@@ -20,12 +20,12 @@ export const AUTH_SETTINGS = {
   }),
   htpasswd: setting({
     variable: 'HTPASSWD',
-    takes: 'secret, lines of bcrypt',
+    takes: 'secret, htpasswd lines (bcrypt)',
     default: null,
-    meaning: 'The users of these lines may pull, push and delete everything.',
+    meaning: 'The users in these lines may pull, push and delete everything.',
     parse: parseHtpasswd,
   }),
-  /** The external service that gives out bearer tokens instead of this registry. */
+  /** The external service that issues bearer tokens instead of this registry. */
   tokenAuth: setting({
     variable: 'TOKEN_AUTH',
     takes: 'JSON object',
@@ -34,12 +34,12 @@ export const AUTH_SETTINGS = {
       "The registry accepts the bearer tokens of this other service instead of the registry's own.",
     parse: (json, read) => parseTokenService(json, read(allowLoopback)),
   }),
-  /** The name that bearer tokens of this registry are for, and come from. */
+  /** The issuer and audience of this registry's bearer tokens. */
   tokenService: setting({
     variable: 'TOKEN_SERVICE',
     takes: 'a name',
     default: 'berth',
-    meaning: "The registry's own bearer tokens are for this name.",
+    meaning: "The issuer and audience of the registry's own bearer tokens.",
     parse(text) {
       if (/^[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}$/.test(text)) return text
       throw new Error('a name such as registry.example.com')
@@ -47,21 +47,21 @@ export const AUTH_SETTINGS = {
   }),
   tokenTtlSeconds: setting({
     variable: 'TOKEN_TTL_SECONDS',
-    // At most 15 minutes: bearer tokens of `admin` and of htpasswd users outlive a new password for so long.
+    // At most 15 minutes: bearer tokens of `admin` and of htpasswd users outlive a new password by this long.
     ...wholeNumber(60, 900, 900),
-    meaning: 'They are valid for so many seconds.',
+    meaning: "The registry's own bearer tokens are valid for this many seconds.",
   }),
   loginFailuresMax: setting({
     variable: 'LOGIN_FAILURES_MAX',
     ...wholeNumber(1, 1000, 10),
     meaning:
-      'After so many wrong passwords in a row, the next login from that address has to wait; after five times as many for one name, that of the name from elsewhere, too. The audit log counts them.',
+      'After this many wrong passwords in a row from one address, that address must wait. After five times as many for one account name, the name must wait too, except at addresses where it has logged in before. The audit log counts failed logins.',
   }),
   openAccess: setting({
     variable: 'OPEN_ACCESS',
     ...flag(false),
     meaning:
-      'Everybody who reaches the registry may pull, push and delete. `npm start` sets it; do not set it on the internet.',
+      'Everybody who can reach the registry may pull, push and delete. `npm start` sets it. Do not set it on the internet.',
   }),
   allowLoopback,
 }

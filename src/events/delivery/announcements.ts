@@ -6,30 +6,30 @@ import { logError } from '../../lib/log.ts'
 import type { RegistryEvent } from '../model/event.ts'
 import { type EventMessage, eventIdOf, eventMessage, sendAll } from '../model/messages.ts'
 
-/** One request sends the events of others for this long. It may go on for 30 seconds after its answer. */
+/** For how long one request sends the events of other requests. The runtime lets it run for 30 seconds after its response. */
 const SERVICE_MS = 5000
 
-/** A send that takes longer is lost: its request was ended. */
+/** After this time a send counts as lost: the runtime has ended its request. */
 const LOST_MS = 2 * SERVICE_MS
 
 export class Announcements {
   readonly #queue: Pick<Queue<EventMessage>, 'sendBatch'>
   #waiting: EventMessage[] = []
-  /** When the request began that sends for all. Null while no request does. */
+  /** When the request that now sends for all others started to send; null if none does. */
   #servingSince: number | null = null
 
   constructor(queue: Pick<Queue<EventMessage>, 'sendBatch'>) {
     this.#queue = queue
   }
 
-  /** Returns at once, and never throws. `keepAlive` lets the send go on after the answer of the request. */
+  /** Returns at once and never throws. `keepAlive` lets the send continue after the response. */
   add(events: readonly RegistryEvent[], keepAlive: (work: Promise<void>) => void): void {
     this.#waiting.push(...events.map(eventMessage))
     const since = this.#servingSince
     if (since === null || Date.now() - since > LOST_MS) keepAlive(this.#serve())
   }
 
-  /** Sends until nothing waits. When its time is over it sends once more, and the next request goes on. */
+  /** Sends until no events wait. After SERVICE_MS it sends one more batch, and the next request takes over. */
   async #serve(): Promise<void> {
     const since = Date.now()
     this.#servingSince = since

@@ -1,23 +1,23 @@
 /**
- * The circuit breaker of an endpoint: after `threshold` failures in a row, nothing is sent for `backoffMs`. Pure functions over what the
- * caller keeps. Times are milliseconds since 1970, except where a name says seconds.
+ * The circuit breaker of an endpoint: after `threshold` failures in a row, nothing is sent for `backoffMs`. The functions are pure; the
+ * caller stores the state. Times are milliseconds since 1970, except where a name says seconds.
  */
 
-/** What is kept of an endpoint between attempts. */
+/** The state of an endpoint between attempts. */
 export interface BreakerState {
   /** Failures since the last success. */
   consecutiveFailures: number
-  /** Nothing is sent until then. Null while the breaker is closed. */
+  /** Nothing is sent before this time. Null while the breaker is closed. */
   openUntil: number | null
 }
 
 export interface BreakerLimits {
-  /** The breaker opens after so many failures in a row, and again after each further failure. */
+  /** The breaker opens after this many failures in a row, and again after each further failure. */
   threshold: number
   backoffMs: number
 }
 
-/** The state after a success, and of an endpoint that was never tried. */
+/** The state after a success, and before the first attempt. */
 export const CLOSED: BreakerState = { consecutiveFailures: 0, openUntil: null }
 
 export function afterFailure(

@@ -1,4 +1,4 @@
-/** The consumer of all queues. A batch is of one queue, and the end of the queue's name says which. */
+/** The consumer of all queues. A batch comes from one queue; the end of its name says which. */
 import { buryGivenUp } from './dead-queue.ts'
 import { fanOut } from './fan-out.ts'
 import type { EventContext } from './lanes.ts'

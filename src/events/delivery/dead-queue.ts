@@ -1,6 +1,6 @@
 /**
- * The consumer of the dead letter queues: what the other queues gave up after all their retries becomes dead letters. An event that was
- * never fanned out becomes one for each endpoint that wants it.
+ * The consumer of the dead letter queue. It writes a dead letter for each message that another queue gave up after all its retries. For an
+ * event that was never fanned out, it writes one for each endpoint that wants the event.
  */
 import { logError } from '../../lib/log.ts'
 import { runBatch } from '../../store/database/statement.ts'
@@ -16,7 +16,7 @@ import {
 import { type EventContext, newDelivery, returnMessage } from './lanes.ts'
 import { findWantedEvents } from './wanted-events.ts'
 
-const GIVEN_UP = 'the queue gave it up before it was tried'
+const GIVEN_UP = 'the queue gave up the delivery before any attempt'
 
 export async function buryGivenUp(batch: MessageBatch, context: EventContext): Promise<void> {
   for (const message of batch.messages) {
@@ -24,7 +24,10 @@ export async function buryGivenUp(batch: MessageBatch, context: EventContext): P
       await buryOne(message, context)
       message.ack()
     } catch (error) {
-      logError({ message: 'a dead letter was not written, and comes again', id: message.id }, error)
+      logError(
+        { message: 'a dead letter was not written: its message will be retried', id: message.id },
+        error,
+      )
       returnMessage(message)
     }
   }

@@ -1,4 +1,4 @@
-/** One attempt at one delivery: a POST whose answer says whether the endpoint has the event. */
+/** One attempt at one delivery: a POST. The status of the answer says whether the endpoint accepted the event. */
 
 import type { AddressOptions } from '../../lib/outgoing-address.ts'
 import { ANSWER_BYTES, type OutgoingRequest, sendRequest } from '../../lib/outgoing-request.ts'
@@ -7,23 +7,22 @@ import type { RegistryEvent } from '../model/event.ts'
 import type { Endpoint } from '../webhooks/endpoint.ts'
 import { webhookHeaders } from '../webhooks/signature.ts'
 
-/** Bytes of an answer that are kept; more are read, so that the connection can be used again. */
+/** This many bytes of an answer are kept. More are read, so that the connection can be reused. */
 const EXCERPT_BYTES = 1024
 
 const ERROR_CHARACTERS = 256
 
 export interface Attempt {
-  /** Null where no answer began. */
+  /** Null if there was no answer. */
   status: number | null
-  /** How long it took. */
   ms: number
-  /** Null for a success: an answer of 2xx that came to its end, or to what is read of it. */
+  /** Null for a success: a 2xx answer that was read to its end, or to ANSWER_BYTES. */
   error: string | null
-  /** The beginning of the answer as text, up to 1 KiB, without control characters; null where there was none. */
+  /** The first 1 KiB of the answer as text, without control characters. Null if no body was read. */
   excerpt: string | null
 }
 
-/** Sends the event to the endpoint; it never throws. The address is judged again: the rules may have changed since it was stored. */
+/** Sends the event to the endpoint. Never throws. The address is checked again, because the rules may have changed since it was stored. */
 export async function deliver(
   endpoint: Endpoint,
   event: RegistryEvent,
@@ -67,7 +66,10 @@ function statusProblem(status: number): string | null {
     : `the answer is ${status}`
 }
 
-/** Reads the answer as far as it is read at all. @throws where it breaks off, or is not over in time */
+/**
+ * Reads at most ANSWER_BYTES of the answer.
+ * @throws if the answer breaks off or takes too long
+ */
 async function readExcerpt(response: Response): Promise<string | null> {
   if (response.body === null) return null
   const kept = new Uint8Array(EXCERPT_BYTES)
@@ -83,15 +85,15 @@ async function readExcerpt(response: Response): Promise<string | null> {
   return excerptOf(kept.subarray(0, read))
 }
 
-/** A character that is cut in two goes. */
+/** Drops a character that is cut in two. */
 function excerptOf(bytes: Uint8Array): string {
   const text = printable(new TextDecoder().decode(bytes, { stream: true }))
-  // What is not UTF-8 grew: a byte became a replacement character of three.
+  // Invalid UTF-8 has grown: each bad byte became a replacement character of three bytes.
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(EXCERPT_BYTES))
   return text.slice(0, read)
 }
 
-/** Without control and formatting characters, which could change how the rest is shown; line breaks and tabs stay. */
+/** Removes control and formatting characters, which could change how the rest is shown. Line breaks and tabs stay. */
 function printable(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, '')
 }

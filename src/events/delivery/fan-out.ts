@@ -1,8 +1,8 @@
 /**
- * The fast lane: the first attempt of each event at every endpoint that wants it. Endpoints are served beside each other, and each gets
- * its events in order, one at a time. After a failure the rest of an endpoint's deliveries go to the slow lane (retries.ts), so that an
- * endpoint that hangs costs the others one timeout. One D1 batch writes what happened, and only then the messages are acknowledged. If
- * that write fails, the messages come back, and endpoints get their events again under the same ids.
+ * The fast lane: the first attempt of each event at every endpoint that wants it. Endpoints are served in parallel. Each endpoint gets its
+ * events in order, one at a time. After a failure, the rest of its deliveries go to the slow lane (retries.ts), so an endpoint that hangs
+ * delays the others by only one timeout. One D1 batch writes the outcomes, and then the messages are acknowledged. If that write fails, the
+ * messages come back, and endpoints get their events again under the same ids.
  */
 import { logError } from '../../lib/log.ts'
 import { runBatch } from '../../store/database/statement.ts'
@@ -17,14 +17,17 @@ import { findWantedEvents } from './wanted-events.ts'
 import { breakerStatements, outcomeStatements } from './write-outcomes.ts'
 
 export async function fanOut({ messages }: MessageBatch, context: EventContext): Promise<void> {
-  const read = readMessages(messages, parseEventMessage, 'a message is no event')
+  const read = readMessages(messages, parseEventMessage, 'a message is not an event')
   if (read.length === 0) return
   try {
     const bodies = read.map(({ body }) => body)
     await deliverFirst(bodies, context)
     for (const { message } of read) message.ack()
   } catch (error) {
-    logError({ message: 'events were not fanned out, and come again', count: read.length }, error)
+    logError(
+      { message: 'events were not fanned out: their messages will be retried', count: read.length },
+      error,
+    )
     for (const { message } of read) returnMessage(message)
   }
 }
@@ -52,7 +55,7 @@ async function deliverFirst(
   await queueRetries(deliveries, context)
 }
 
-/** A delivery begins when the turn comes to it: its time to be retried counts from then. */
+/** A delivery is created when its turn comes, because the time for its retries counts from then. */
 function* firstDeliveries(
   { id }: KnownEndpoint,
   events: readonly RegistryEvent[],

@@ -1,4 +1,4 @@
-/** What both lanes share: what they are given, how they work beside each other, and what they do while D1 is away. */
+/** The parts that both lanes share: their context, the limit on parallel work, and the delay while D1 is unavailable. */
 import type { Database } from '../../store/database/database.ts'
 import type { Delivery, DeliveryKey } from '../../store/events/deliveries.ts'
 import type { RegistryEvent } from '../model/event.ts'
@@ -13,16 +13,16 @@ export interface EventContext {
   /** The slow lane: deliveries that wait. */
   retries: Queue<RetryMessage>
   settings: EventSettings
-  /** Milliseconds since the epoch; Date.now but for tests. */
+  /** Milliseconds since 1970; Date.now except in tests. */
   now: () => number
-  /** Hears of each event before the endpoints do. Where it throws, the event comes again. */
+  /** Called with each event before the endpoints get it. If it throws, the event is delivered again later. */
   onEvent?: (event: RegistryEvent) => Promise<void>
 }
 
 /** An invocation may have six connections open, and D1 needs one. */
 export const ENDPOINTS_AT_ONCE = 5
 
-/** Does `work` for each item, for at most `count` of them at the same time. */
+/** Runs `work` for each item, for at most `count` items at the same time. */
 export async function forEachAtMost<T>(
   count: number,
   items: readonly T[],
@@ -35,7 +35,7 @@ export async function forEachAtMost<T>(
   await Promise.all(Array.from({ length: Math.min(count, items.length) }, worker))
 }
 
-/** A delivery as it is before its first attempt. */
+/** A delivery before its first attempt. */
 export function newDelivery(
   endpoint: string,
   { id, action, target }: RegistryEvent,
@@ -58,12 +58,12 @@ export function newDelivery(
   }
 }
 
-/** A delivery's key as one text. */
+/** A delivery's key as one string. */
 export function deliveryKey({ endpoint, eventId }: DeliveryKey): string {
   return `${eventId} ${endpoint}`
 }
 
-/** Gives a message back to its queue because D1 is away. It waits longer each time. */
+/** Returns a message to its queue because D1 is unavailable. The delay grows each time. */
 export function returnMessage(message: Message): void {
   message.retry({ delaySeconds: queueDelay(delaySeconds(message.attempts, RETRY_FOR_MS)) })
 }

@@ -1,6 +1,6 @@
 /**
- * The decision about a delivery, for both lanes: whether it is tried now, and what happens to it after an attempt or without one. The
- * functions are pure; a turn (turn.ts) carries out what they decide. Times are milliseconds since 1970.
+ * The decision about a delivery, for both lanes: whether it is tried now, and what follows an attempt or a skipped one. The functions are
+ * pure; turn.ts carries out the decisions. Times are milliseconds since 1970.
  */
 import type { Delivery } from '../../store/events/deliveries.ts'
 import type { Endpoint } from '../webhooks/endpoint.ts'
@@ -13,10 +13,10 @@ export type NextStep =
   | { kind: 'again'; seconds: number }
   | { kind: 'given up'; error: string }
 
-/** What a turn knows of its endpoint. */
+/** The state of an endpoint during its turn. */
 export interface TurnState {
   endpoint: Pick<Endpoint, 'disabled' | 'timeoutMs'>
-  /** With the last attempt in it. */
+  /** Includes the last attempt. */
   breaker: BreakerState
   /** Milliseconds that the failed attempts of this turn took. */
   failedMs: number
@@ -24,22 +24,22 @@ export interface TurnState {
   end: number
 }
 
-/** A delivery so far. After an attempt, that attempt is in it. */
+/** The state of a delivery. After an attempt, it includes that attempt. */
 export interface Progress {
   delivery: Pick<Delivery, 'attempts' | 'firstAt' | 'error'>
-  /** How often its message came in the slow lane; 0 in the fast lane. */
+  /** How often the slow lane received its message; 0 in the fast lane. */
   waits: number
 }
 
 export interface Clock {
   now: number
-  /** A delivery is tried again for this long. */
+  /** Milliseconds for which a delivery is retried. */
   retryForMs: number
 }
 
 /**
- * Whether the delivery is tried now. The fast lane does not wait for an endpoint whose last attempt failed. In the slow lane an endpoint
- * is tried until its failures have taken one timeout.
+ * Whether the delivery is tried now. The fast lane skips an endpoint whose last attempt failed. The slow lane tries an endpoint until its
+ * failures have taken as long as one timeout.
  */
 export function isTriedNow(
   { endpoint, breaker, failedMs, end }: TurnState,
@@ -51,7 +51,7 @@ export function isTriedNow(
   return breakerDelaySeconds(breaker, now) === 0
 }
 
-/** What happens after this attempt; `attempt` is null where the delivery was not tried. */
+/** The step that follows. `attempt` is null if the delivery was not tried. */
 export function nextStep(
   turn: TurnState,
   progress: Progress,
@@ -89,15 +89,15 @@ function withoutAttempt(
   if (endpoint.disabled) return giveUp(delivery, 'the endpoint is disabled')
   const openSeconds = breakerDelaySeconds(breaker, now)
   if (openSeconds > 0 && now - delivery.firstAt >= retryForMs) {
-    return giveUp(delivery, 'the endpoint failed all the time')
+    return giveUp(delivery, 'the endpoint kept failing')
   }
-  // The endpoint is well; only its time in this batch is over.
+  // The endpoint works; only its time in this batch is over.
   if (waits === 0 && breaker.consecutiveFailures === 0) return { kind: 'again', seconds: 0 }
   const seconds = delaySeconds(Math.max(waits, 1), retryForMs, random)
   return { kind: 'again', seconds: Math.max(seconds, openSeconds) }
 }
 
-/** Gives up a delivery without another attempt. The error has the reason first, then the last attempt's error. */
+/** Gives up a delivery without another attempt. The error is the reason, followed by the error of the last attempt. */
 export function giveUp({ error }: Pick<Delivery, 'error'>, reason: string): NextStep {
   return {
     kind: 'given up',

@@ -1,6 +1,6 @@
 /**
- * Pull events: there is no transaction that they could be written in, and a pull must neither wait for them nor fail by them. The
- * isolate collects them, if any endpoint wants them, and sends them together; what it has not sent when it ends is lost.
+ * Pull events. No transaction can record them, and a pull must neither wait for them nor fail because of them. The isolate collects them,
+ * if any endpoint wants them, and sends them in batches. Events that are not sent before the isolate ends are lost.
  */
 import { logError } from '../../lib/log.ts'
 import { BLOB_MEDIA_TYPE, type RegistryEvent } from '../model/event.ts'
@@ -14,19 +14,22 @@ const COLLECT_EVENTS = 100
 
 const INTEREST_MS = 60_000
 
-/** A request that promised to send may be ended before it does. */
+/** After this time a send or a read that a request promised counts as forgotten: the runtime may end a request early. */
 const FORGOTTEN_MS = 5000
 
 type WaitUntil = (work: Promise<unknown>) => void
 
-/** What an isolate has collected, and knows of the endpoints' interest. It holds plain data: promises belong to one request. */
+/**
+ * The events that an isolate has collected, and which pulls the endpoints want. It holds plain data, because promises belong to one
+ * request.
+ */
 export class PullEvents {
   #collected: RegistryEvent[] = []
   #promisedAt = Number.NEGATIVE_INFINITY
   #interest: { known: PullInterest; readAt: number } | null = null
   #askedAt = Number.NEGATIVE_INFINITY
 
-  /** Notes a pull; `make` is called only where an endpoint may want its event. Returns at once, and never throws. */
+  /** Notes a pull. Calls `make` only if an endpoint may want the event. Returns at once and never throws. */
   note(
     kind: keyof PullInterest,
     make: () => RegistryEvent,
@@ -35,7 +38,7 @@ export class PullEvents {
   ): void {
     try {
       this.#refresh(context, waitUntil)
-      // Before the first answer it is not known whether anybody wants it; that is decided when it is sent.
+      // Until the endpoints are read, all events are collected. The send then drops those that no endpoint wants.
       if (this.#interest?.known[kind] === false) return
       this.#collected.push(make())
       this.#promise(context, waitUntil)
@@ -44,7 +47,7 @@ export class PullEvents {
     }
   }
 
-  /** Reads the interest in the background; the old one holds meanwhile. */
+  /** Reads in the background which pulls the endpoints want. The previous answer stays in use meanwhile. */
   #refresh(context: EventContext, waitUntil: WaitUntil): void {
     const at = context.now()
     const isFresh = this.#interest !== null && at - this.#interest.readAt < INTEREST_MS
@@ -101,5 +104,5 @@ export class PullEvents {
   }
 }
 
-/** The isolate's. */
+/** One instance for the isolate. */
 export const pullEvents = new PullEvents()

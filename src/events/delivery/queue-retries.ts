@@ -1,12 +1,12 @@
-/** The way into the slow lane. */
+/** Puts deliveries into the slow lane. */
 import { logError } from '../../lib/log.ts'
 import type { Delivery } from '../../store/events/deliveries.ts'
 import { queueDelay, sendAll } from '../model/messages.ts'
 import type { EventContext } from './lanes.ts'
 
 /**
- * Queues a message for each delivery that is to be tried again. It never throws: while the queue is away, the sweep finds the deliveries
- * overdue and sends their messages.
+ * Queues a message for each delivery that is to be retried. Never throws: if the queue fails, the sweep finds the overdue deliveries and
+ * sends their messages.
  */
 export async function queueRetries(
   deliveries: readonly Pick<Delivery, 'endpoint' | 'eventId' | 'nextAt'>[],
@@ -20,6 +20,12 @@ export async function queueRetries(
   try {
     await sendAll(retries, messages)
   } catch (error) {
-    logError({ message: 'deliveries wait for the sweep', deliveries: messages.length }, error)
+    logError(
+      {
+        message: 'deliveries were not queued: the sweep will send them',
+        deliveries: messages.length,
+      },
+      error,
+    )
   }
 }

@@ -3,7 +3,7 @@ import { type Replay, replayDeadLetters } from '../../store/events/dead-letters.
 import type { EventContext } from './lanes.ts'
 import { queueRetries } from './queue-retries.ts'
 
-/** Makes dead letters into deliveries that are due now, and queues them. Returns how many. */
+/** Turns dead letters into deliveries that are due now, and queues them. Returns their number. */
 export async function replay(
   letters: Replay,
   { db, retries, now }: Pick<EventContext, 'db' | 'retries' | 'now'>,

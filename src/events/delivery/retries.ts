@@ -1,7 +1,7 @@
 /**
- * The slow lane: deliveries that failed, or whose endpoint did. Each message is one of them, and goes back to the queue with a delay
- * until the delivery succeeds, or is given up as a dead letter. One D1 batch writes what happened before any message is acknowledged, as
- * in the fast lane (fan-out.ts).
+ * The slow lane: deliveries that failed, and deliveries to endpoints that failed before. Each message names one delivery. It returns to the
+ * queue with a delay until the delivery succeeds or becomes a dead letter. As in the fast lane (fan-out.ts), one D1 batch writes the
+ * outcomes before any message is acknowledged.
  */
 import { logError } from '../../lib/log.ts'
 import { readRows, runBatch } from '../../store/database/statement.ts'
@@ -18,14 +18,14 @@ import { giveUp } from './next-step.ts'
 import { type Outcome, type Planned, takeTurns, withStep } from './turn.ts'
 import { breakerStatements, outcomeStatements } from './write-outcomes.ts'
 
-/** A message that comes earlier than this before its time is not the one that the delivery waits for. */
+/** A message that comes more than this before its delivery is due is a duplicate. */
 const EARLY_MS = 1000
 
 export async function retryDeliveries(
   { messages }: MessageBatch,
   context: EventContext,
 ): Promise<void> {
-  const read = readMessages(messages, parseRetryMessage, 'a message is no delivery')
+  const read = readMessages(messages, parseRetryMessage, 'a message is not a delivery')
   if (read.length === 0) return
   try {
     const outcomes = await retryAll(read, context)
@@ -36,7 +36,13 @@ export async function retryDeliveries(
       else message.ack()
     }
   } catch (error) {
-    logError({ message: 'deliveries were not retried, and come again', count: read.length }, error)
+    logError(
+      {
+        message: 'deliveries were not retried: their messages will be retried',
+        count: read.length,
+      },
+      error,
+    )
     for (const { message } of read) returnMessage(message)
   }
 }
@@ -72,12 +78,10 @@ function withoutEndpoint(
   const known = new Set(endpoints.map(({ id }) => id))
   return due
     .filter(({ delivery }) => !known.has(delivery.endpoint))
-    .map((planned) =>
-      withStep(planned, giveUp(planned.delivery, 'the endpoint is not there any more'), now),
-    )
+    .map((planned) => withStep(planned, giveUp(planned.delivery, 'the endpoint was removed'), now))
 }
 
-/** Asks in one round trip for the endpoints, and for the deliveries that the messages are for. */
+/** Reads the endpoints, and the deliveries that the messages name, in one round trip. */
 async function findDueDeliveries(
   messages: readonly ReadMessage<RetryMessage>[],
   { db, settings, now }: EventContext,
@@ -92,8 +96,8 @@ async function findDueDeliveries(
 }
 
 /**
- * The pending deliveries that the messages are for, the longest waiting first. A delivery that is due later is left out: this message is
- * a duplicate, made by the sweep, and another one is on its way.
+ * The pending deliveries that the messages name, the longest waiting first. A delivery that is due later is left out: its message is a
+ * duplicate from the sweep, and another one is on its way.
  */
 function dueDeliveries(
   messages: readonly ReadMessage<RetryMessage>[],

@@ -1,6 +1,6 @@
 /**
- * The sweep of the outbox, every minute. It sends again what a queue lost, and what never reached one because the Worker ended or the
- * queue was away. It removes what is old.
+ * The sweep of the outbox, every minute. It sends again the events and deliveries that a queue lost, and those that never reached a queue
+ * because the Worker ended or the queue failed. It also removes old events and dead letters.
  */
 import { forgetDeadLetters } from '../../store/events/dead-letters.ts'
 import {
@@ -18,13 +18,13 @@ import { type EventMessage, eventMessage, sendAll, storedEvent } from '../model/
 import { loadEndpoints } from '../webhooks/endpoints.ts'
 import type { EventContext } from './lanes.ts'
 
-/** A delivery whose message is so late counts as lost, and again after as long. */
+/** A delivery whose message is this late counts as lost. The resent message has the same time to arrive. */
 const OVERDUE_MS = 2 * 60_000
 
-/** An event that was sent again is not sent once more for this long: the queue may only be slow. */
+/** A resent event is not sent again for this long: the queue may only be slow. */
 const AGAIN_AFTER_MS = 2 * 60_000
 
-/** The most events, and the most deliveries, that one run sends. */
+/** The most events, and the most deliveries, that one run sends or removes. */
 const AT_ONCE = 1000
 
 const DAY_MS = 24 * 60 * 60_000
@@ -51,7 +51,7 @@ export async function sweepOutbox(context: EventContext): Promise<Swept> {
   return { events, deliveries, forgotten }
 }
 
-/** Sends first and notes it then: if the sweep ends in between, events are sent twice and none is lost. */
+/** Sends first and records it afterwards: if the sweep ends in between, events are sent twice, but none is lost. */
 async function resendEvents({ db, events, now }: EventContext): Promise<number> {
   const unsettled = await unsettledEvents(db, now(), AT_ONCE)
   if (unsettled.length === 0) return 0
@@ -64,7 +64,7 @@ async function resendEvents({ db, events, now }: EventContext): Promise<number> 
   return ids.length
 }
 
-/** A large event goes by its id, and so does one that is not readable: the consumer logs it. */
+/** A large event is sent as its id. So is an unreadable one: the consumer logs it. */
 function messageOf({ id, event }: UnsettledEvent): EventMessage {
   const read = event === null ? null : storedEvent(event)
   return read === null ? { eventId: id } : eventMessage(read)

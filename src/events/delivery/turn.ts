@@ -10,21 +10,21 @@ import { type Attempt, deliver } from './deliver.ts'
 import { ENDPOINTS_AT_ONCE, type EventContext, forEachAtMost } from './lanes.ts'
 import { giveUp, isTriedNow, type NextStep, nextStep } from './next-step.ts'
 
-/** An endpoint gets nothing more of a batch after this time: a batch has 15 minutes, and others wait for the next one. */
+/** No attempt of a turn begins after this time: a batch has 15 minutes, and the other endpoints wait for the next batch. */
 const TURN_MS = 10_000
 
-/** A delivery that a turn comes to. */
+/** A delivery to handle in a turn. */
 export interface Planned {
   delivery: Delivery
-  /** Null in the slow lane, where the delivery has the event's JSON. */
+  /** Null in the slow lane, where the delivery itself has the JSON of the event. */
   event: RegistryEvent | null
-  /** The message of the slow lane that came for it; null in the fast lane. */
+  /** The slow-lane message that names the delivery; null in the fast lane. */
   message: Message | null
 }
 
-/** What became of a delivery. */
+/** The outcome of a delivery in a turn. */
 export interface Outcome {
-  /** As it is to be written. */
+  /** The delivery as it will be written to D1. */
   delivery: Delivery
   message: Message | null
   next: NextStep
@@ -40,11 +40,11 @@ export interface Turn {
 /** An endpoint's deliveries in one batch. */
 export interface TurnPlan {
   endpoint: KnownEndpoint
-  /** A turn takes the next one only after it is done with the one before. */
+  /** A turn takes the next delivery only after it has finished the one before. */
   deliveries: Iterable<Planned>
 }
 
-/** Serves endpoints beside each other, so many at the same time as connections allow. */
+/** Serves endpoints in parallel, as many as the limit on connections allows. */
 export async function takeTurns(
   plans: readonly TurnPlan[],
   context: EventContext,
@@ -101,7 +101,7 @@ function waitsOf(message: Message | null): number {
   return message?.attempts ?? 0
 }
 
-/** The delivery as it is after this step. One that is given up keeps its event, of which the dead letter is made. */
+/** The delivery after this step. A delivery that is given up keeps its event, which the dead letter needs. */
 export function withStep(
   { delivery, event, message }: Planned,
   next: NextStep,

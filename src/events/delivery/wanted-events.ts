@@ -10,16 +10,16 @@ import { endpointQueries, endpointsOf, type KnownEndpoint } from '../webhooks/en
 import { deliveryKey, type EventContext } from './lanes.ts'
 
 export interface WantedEvents {
-  /** Of all events of the batch. */
+  /** The ids of all events of the batch. */
   ids: string[]
-  /** Those that are not settled, in the order in which they happened. */
+  /** The events that are not settled, in the order in which they happened. */
   events: RegistryEvent[]
   endpoints: KnownEndpoint[]
-  /** The events that the endpoint wants and has no delivery of, in the order in which they happened. */
+  /** The events that the endpoint wants and has no delivery of yet, in the order in which they happened. */
   eventsFor(endpoint: KnownEndpoint): RegistryEvent[]
 }
 
-/** Asks in one round trip for the endpoints, and for the deliveries that there are of these events. */
+/** Reads the endpoints, and the existing deliveries of these events, in one round trip. */
 export async function findWantedEvents(
   messages: readonly EventMessage[],
   { db, settings, now }: EventContext,
@@ -48,7 +48,7 @@ export async function findWantedEvents(
   }
 }
 
-/** Each event once, without those that are settled. */
+/** Each event once, without the settled ones. */
 function unsettledEventsOf(
   messages: readonly EventMessage[],
   rows: readonly EventRow[],

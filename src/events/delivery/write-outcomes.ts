@@ -1,4 +1,4 @@
-/** What turns leave behind: the deliveries, the dead letters and the breakers, as statements of one batch. */
+/** The outcomes of turns as statements of one batch: deliveries, dead letters and breakers. */
 import type { Database } from '../../store/database/database.ts'
 import type { Query } from '../../store/database/statement.ts'
 import { buryDeliveries } from '../../store/events/dead-letters.ts'

@@ -1,4 +1,4 @@
-/** An event as a CloudEvent: CloudEvents 1.0.2 and its JSON format, structured mode, with the original's event as the data. */
+/** An event as a CloudEvent: CloudEvents 1.0.2, JSON format, structured mode. Its data is the event in the form of docker/distribution. */
 import type { EventTarget, RegistryEvent } from './event.ts'
 import { BLOB_MEDIA_TYPE } from './event.ts'
 import { type WireEvent, type WireOptions, wireEvent } from './wire-event.ts'

@@ -1,6 +1,6 @@
 /**
- * The body of a delivery. In the formats v1 and v2 it is the envelope of docker/distribution with one event in it, byte for
- * byte as Go's encoding/json writes it there, indented by three spaces. The two differ in their media type only.
+ * The body of a delivery. In the formats v1 and v2 it is the envelope of docker/distribution with one event, byte for byte as Go's
+ * encoding/json writes it, indented by three spaces. v1 and v2 differ only in their media type.
  */
 import { serializeCloudEvent } from './cloud-event.ts'
 import type { RegistryEvent } from './event.ts'
@@ -15,14 +15,14 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   cloudevents: 'application/cloudevents+json',
 }
 
-/** What is POSTed to an endpoint of that format; CONTENT_TYPES has the header that belongs to it. */
+/** The body of a POST to an endpoint of that format. CONTENT_TYPES has its media type. */
 export function deliveryBody(format: Format, event: RegistryEvent, options: WireOptions): string {
   return format === 'cloudevents'
     ? serializeCloudEvent(event, options)
     : serializeEnvelope(event, options)
 }
 
-/** `indent` is the spaces of a level: 3 in what the original sends, 0 for one line. */
+/** `indent` is the number of spaces per level: 3 as docker/distribution sends it, 0 for one line. */
 export function serializeEnvelope(
   event: RegistryEvent,
   options: WireOptions,
@@ -31,7 +31,9 @@ export function serializeEnvelope(
   return goEscapes(JSON.stringify({ events: [wireEvent(event, options)] }, null, indent))
 }
 
-/** What encoding/json escapes too, for text that ends up in HTML or JavaScript; in JSON these stand in strings only. */
+/**
+ * Go's encoding/json also escapes these characters, for text that ends up in HTML or JavaScript. In JSON they occur only inside strings.
+ */
 function goEscapes(json: string): string {
   return json.replace(
     /[<>&\u2028\u2029]/g,

@@ -1,4 +1,4 @@
-/** What an operator may set about events; http/middleware/settings.ts reads it from the variables. */
+/** The settings of events. http/middleware/settings.ts reads them from the variables. */
 import { type AddressOptions, allowLoopback, isHostPattern } from '../../lib/outgoing-address.ts'
 import { type SettingsOf, setting, wholeNumber } from '../../lib/setting.ts'
 import { parseDuration } from '../webhooks/duration.ts'
@@ -10,14 +10,14 @@ const MAX_RETRY_MS = 7 * DAY_MS
 
 const webhookHosts = setting({
   variable: 'WEBHOOK_HOSTS',
-  takes: 'hosts, by comma',
+  takes: 'hosts, separated by commas',
   default: [],
   defaultText: 'any',
-  meaning: 'Webhooks may go to these hosts alone, such as `hooks.example.com, *.example.org`.',
+  meaning: 'Webhooks may only go to these hosts, such as `hooks.example.com, *.example.org`.',
   parse(text): readonly string[] {
     const hosts = text.split(',').map((host) => host.trim().toLowerCase())
     if (hosts.every(isHostPattern)) return hosts
-    throw new Error('hosts with commas between them, such as hooks.example.com, *.example.org')
+    throw new Error('hosts separated by commas, such as hooks.example.com, *.example.org')
   },
 })
 
@@ -26,7 +26,7 @@ export const EVENT_SETTINGS = {
     variable: 'WEBHOOKS',
     takes: 'JSON list',
     default: [],
-    meaning: 'Events go to these endpoints, beside those of the API.',
+    meaning: 'Events go to these endpoints, and to the webhooks of the API.',
     parse: (json, read): readonly Endpoint[] =>
       parseEndpoints(json, { allowLoopback: read(allowLoopback), hosts: read(webhookHosts) }),
   }),
@@ -37,19 +37,19 @@ export const EVENT_SETTINGS = {
     default: DAY_MS,
     defaultText: '`24h`',
     meaning:
-      'A delivery that fails is tried again for so long; the waits between the tries shrink and grow with it.',
+      'A failed delivery is retried for this long. The waits between attempts scale with it.',
     parse(text) {
       const milliseconds = parseDuration(text)
       if (milliseconds !== null && milliseconds >= MIN_RETRY_MS && milliseconds <= MAX_RETRY_MS) {
         return milliseconds
       }
-      throw new Error('a duration such as "24h", of 1s to 168h')
+      throw new Error('a duration from 1s to 168h, such as "24h"')
     },
   }),
   eventDays: setting({
     variable: 'EVENT_DAYS',
     ...wholeNumber(1, 365, 7),
-    meaning: 'The registry keeps events and dead letters for so many days.',
+    meaning: 'The registry keeps events and dead letters for this many days.',
   }),
   allowLoopback,
 }

@@ -1,6 +1,6 @@
 /**
- * What the registry tells of a change or a pull, in the form of docker/distribution's notifications: the same fields in the
- * same order, so that what reads those can read these. How they are written: envelope.ts and cloud-event.ts.
+ * The event of a change or a pull, in the form of docker/distribution's notifications: the same fields in the same order, so that receivers
+ * of those can read these. envelope.ts and cloud-event.ts write it.
  */
 import * as v from 'valibot'
 import { plainObject, time } from '../../lib/schemas.ts'
@@ -11,7 +11,7 @@ import { MEDIA_TYPE_OCTET_STREAM } from '../../oci/media-types.ts'
 export const EVENT_ACTIONS = ['push', 'pull', 'mount', 'delete'] as const
 export type EventAction = (typeof EVENT_ACTIONS)[number]
 
-/** The media type of every blob's event, whatever the blob is: only manifests say what they are. */
+/** The media type of every blob's event. The registry knows no other: only manifests have a media type. */
 export const BLOB_MEDIA_TYPE = MEDIA_TYPE_OCTET_STREAM
 
 export interface EventTarget {
@@ -19,46 +19,48 @@ export interface EventTarget {
   /** Bytes. */
   size?: number
   digest?: Digest
-  /** The size again, for readers of the first version. */
+  /** The size again, for readers of the original's first version. */
   length?: number
   repository: string
-  /** Where a mounted blob came from, if the client said so. */
+  /** The repository that a blob was mounted from, if the client named it. */
   fromRepository?: string
-  /** Absolute, by digest. */
+  /** The absolute URL of the content by digest. */
   url?: string
   tag?: string
-  /** What a manifest refers to; written only for endpoints that ask for it. */
+  /** The references of a manifest; written only for endpoints that ask for them. */
   references?: readonly Descriptor[]
-  /** Whether the references were left out because the event was too large. */
+  /** Set if the references were left out because the event was too large. */
   truncated?: true
-  /** What a deleted digest was of: the original does not tell, so only the type of a CloudEvent is made of it. */
+  /**
+   * Whether a deleted digest was a manifest or a blob. docker/distribution does not say, so it appears only in the type of a CloudEvent.
+   */
   kind?: 'manifest' | 'blob'
 }
 
 export interface EventRequest {
   id: string
-  /** The client's address, where the edge tells it. */
+  /** The client's address; empty if the runtime does not provide it. */
   addr: string
   host: string
   method: string
   useragent: string
 }
 
-/** Who tells: where the original names its node and process, the registry's host and the isolate. */
+/** The origin of the event. docker/distribution names its node and process here; Berth names the registry's host and the isolate. */
 export interface EventSource {
   addr?: string
   instanceID?: string
 }
 
 export interface RegistryEvent {
-  /** A UUID that stays the same over deliveries. */
+  /** A UUID, the same in every delivery of the event. */
   id: string
   /** RFC 3339, in UTC and with milliseconds. */
   timestamp: string
   action: EventAction
   target: EventTarget
   request: EventRequest
-  /** Who did it; empty for anonymous. */
+  /** The account that made the request; empty for anonymous. */
   actor: { name?: string }
   source: EventSource
 }
@@ -82,13 +84,13 @@ export function newEvent(
 
 let instance: string | undefined
 
-/** Made at its first use: the runtime gives no random numbers before the first request. */
+/** Created at first use: the runtime provides no random numbers before the first request. */
 function instanceId(): string {
   instance ??= crypto.randomUUID()
   return instance
 }
 
-/** The members without which an event can be neither filtered nor written. */
+/** The members that filtering and writing an event need. */
 const Readable = v.looseObject({
   id: v.pipe(v.string(), v.minLength(1)),
   timestamp: time,
@@ -99,7 +101,7 @@ const Readable = v.looseObject({
   source: plainObject(),
 })
 
-/** Whether a queue's message, or a row's JSON, is an event and no poison. */
+/** Whether a queue message, or the JSON of a row, is a valid event. */
 export function isRegistryEvent(value: unknown): value is RegistryEvent {
   return v.safeParse(Readable, value).success
 }

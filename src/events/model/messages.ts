@@ -1,19 +1,21 @@
-/** Messages of the queues. A message has a largest size, and may be one of an older version: a queue keeps it for days. */
+/**
+ * Messages of the queues. Their size is limited. A message may come from an older version of the Worker, because a queue keeps it for days.
+ */
 import * as v from 'valibot'
 import { logError } from '../../lib/log.ts'
 import { truncated } from '../../store/events/outbox.ts'
 import { isRegistryEvent, type RegistryEvent } from './event.ts'
 
-/** A message of the fast lane. An event that is too large for a message stands in the outbox, and the message has its id. */
+/** A message of the fast lane. An event that is too large for a message stays in the outbox, and the message has its id. */
 export type EventMessage = { event: RegistryEvent } | { eventId: string }
 
-/** A message of the slow lane: the key of one delivery, which stands in the database. */
+/** A message of the slow lane: the key of one delivery in the database. */
 export interface RetryMessage {
   endpoint: string
   eventId: string
 }
 
-/** Cloudflare Queues takes messages of 128 KB, and batches of 256 KB or 100 messages. The queue adds some bytes of its own. */
+/** Cloudflare Queues accepts messages of 128 KB, and batches of 256 KB or 100 messages. The queue adds some bytes to each. */
 const MESSAGE_BYTES = 120_000
 const BATCH_BYTES = 240_000
 const BATCH_MESSAGES = 100
@@ -27,7 +29,7 @@ export function eventMessage(event: RegistryEvent): EventMessage {
 }
 
 /**
- * The message of an event that is in no outbox, such as a pull. A large event goes without its references. Null where it is still too
+ * The message of an event that is not in the outbox, such as a pull. A large event is sent without its references. Null if it is still too
  * large.
  */
 export function unrecordedMessage(event: RegistryEvent): EventMessage | null {
@@ -36,7 +38,7 @@ export function unrecordedMessage(event: RegistryEvent): EventMessage | null {
   return bytesOf(smaller) > MESSAGE_BYTES ? null : { event: smaller }
 }
 
-/** Reads an event from the database's JSON. Null where it is not readable. */
+/** Parses an event from the database. Null if it is not valid. */
 export function storedEvent(json: string): RegistryEvent | null {
   try {
     const event: unknown = JSON.parse(json)
@@ -49,7 +51,7 @@ export function storedEvent(json: string): RegistryEvent | null {
 const EventId = v.object({ eventId: v.pipe(v.string(), v.minLength(1)) })
 const Retry = v.object({ eventId: v.pipe(v.string(), v.minLength(1)), endpoint: v.string() })
 
-/** Null for what is no such message. */
+/** Null if the body is not a message of the fast lane. */
 export function parseEventMessage(body: unknown): EventMessage | null {
   if (body instanceof Object && 'event' in body) {
     return isRegistryEvent(body.event) ? { event: body.event } : null
@@ -81,7 +83,7 @@ export function readMessages<Body>(
   })
 }
 
-/** Acknowledges a message that nobody can read. It would be as unreadable the next time, and would block others. */
+/** Acknowledges a message that cannot be parsed. It would fail each time it came, and block others. */
 export function dropUnreadable(message: Message, problem: string): void {
   const body = JSON.stringify(message.body)?.slice(0, 1024) ?? ''
   logError({ message: problem, id: message.id, body })
@@ -92,7 +94,7 @@ export function eventIdOf(message: EventMessage): string {
   return 'event' in message ? message.event.id : message.eventId
 }
 
-/** Sends any number of messages, as many at once as the queue takes. */
+/** Sends any number of messages, in as few batches as the limits allow. */
 export async function sendAll<T>(
   queue: Pick<Queue<T>, 'sendBatch'>,
   messages: readonly MessageSendRequest<T>[],
@@ -101,7 +103,7 @@ export async function sendAll<T>(
 }
 
 function batchesOf<T>(messages: readonly MessageSendRequest<T>[]): MessageSendRequest<T>[][] {
-  // The maker of a message keeps it below its largest size.
+  // A single message is never measured: its maker kept it below MESSAGE_BYTES.
   if (messages.length === 1) return [[...messages]]
   const batches: MessageSendRequest<T>[][] = []
   let room = 0
@@ -123,7 +125,7 @@ function bytesOf(body: unknown): number {
   return new TextEncoder().encode(JSON.stringify(body)).length
 }
 
-/** The nearest delay that a queue takes: whole seconds, from 0 to 12 hours. */
+/** The nearest delay that a queue accepts: whole seconds, from 0 to 12 hours. */
 export function queueDelay(seconds: number): number {
   return Math.min(Math.max(Math.ceil(seconds), 0), MAX_DELAY_SECONDS)
 }

@@ -1,11 +1,11 @@
 /**
- * An event as others read it: the fields of docker/distribution's notifications/event.go in their order, and none of those
- * that Go's `omitempty` leaves out. Of the registry's own fields there is one, `truncated`, for those who ask for references.
+ * An event as receivers read it: the fields of docker/distribution's notifications/event.go in their order, without those that Go's
+ * `omitempty` leaves out. Berth adds one field, `truncated`, for endpoints that ask for references.
  */
 import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import type { EventTarget, RegistryEvent } from './event.ts'
 
-/** To be written with JSON.stringify, which keeps the order. */
+/** For JSON.stringify, which keeps the order of the fields. */
 export type WireEvent = Readonly<Record<string, unknown>>
 
 export interface WireOptions {
@@ -48,7 +48,7 @@ function wireTarget(target: EventTarget, withReferences: boolean): WireEvent {
   })
 }
 
-/** The order of distribution.Descriptor; without `data`, which is content and would make events as large as manifests. */
+/** The fields of distribution.Descriptor in their order, without `data`: it is content, and would make events as large as manifests. */
 function wireDescriptor(descriptor: Descriptor): WireEvent {
   const { mediaType, size, digest, urls, annotations, platform, artifactType } = descriptor
   return filled({
@@ -62,7 +62,7 @@ function wireDescriptor(descriptor: Descriptor): WireEvent {
   })
 }
 
-/** Here `architecture` and `os` have no omitempty. */
+/** `architecture` and `os` have no omitempty. */
 function wirePlatform(platform: Platform): WireEvent {
   const { architecture, os, variant } = platform
   const [version, features] = [platform['os.version'], platform['os.features']]
@@ -73,13 +73,13 @@ function wirePlatform(platform: Platform): WireEvent {
   }
 }
 
-/** As Go writes a map. */
+/** Go writes the keys of a map in sorted order. */
 function sorted(map: Readonly<Record<string, string>>): WireEvent | undefined {
   const entries = Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))
   return entries.length === 0 ? undefined : Object.fromEntries(entries)
 }
 
-/** Without what Go calls empty: no text, zero, no entries. */
+/** Removes the fields that Go calls empty: empty strings, zeros and empty lists. */
 function filled(fields: WireEvent): WireEvent {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)))
 }
@@ -93,7 +93,7 @@ function isEmpty(value: unknown): boolean {
   )
 }
 
-/** time.RFC3339Nano, with which Go writes a time: a fraction has no zeros at its end. */
+/** Go writes a time as time.RFC3339Nano: the fraction has no trailing zeros. */
 function goTime(timestamp: string): string {
   return timestamp.replace(/\.(\d*?)0*Z$/, (_, digits) => (digits === '' ? 'Z' : `.${digits}Z`))
 }

@@ -1,6 +1,6 @@
 /** Durations as Go's time.ParseDuration reads them: "300ms", "1.5h", "1h30m". */
 
-/** Milliseconds. */
+/** Milliseconds per unit. */
 const UNITS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
@@ -16,10 +16,10 @@ const UNITS: Readonly<Record<string, number>> = {
 const PART = /(\d+\.?\d*|\.\d+)([a-z\u00b5\u03bc]+)/g
 const WHOLE = new RegExp(`^[+-]?(?:${PART.source})+$`)
 
-/** Go counts nanoseconds in 64 bits. */
+/** Go stores a duration as nanoseconds in 64 bits. */
 const LIMIT_MS = 2 ** 63 / 1e6
 
-/** Milliseconds, with a fraction where it has one; null for what Go refuses. */
+/** The duration in milliseconds, possibly with a fraction. Null if Go refuses the text. */
 export function parseDuration(text: string): number | null {
   if (/^[+-]?0$/.test(text)) return 0
   if (!WHOLE.test(text)) return null

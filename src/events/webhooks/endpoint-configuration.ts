@@ -1,6 +1,6 @@
 /**
- * How endpoints are written: as docker/distribution writes its `notifications.endpoints`, in JSON, with fields of Berth's own.
- * Messages say what a field takes, and repeat no value: it may be a secret.
+ * The written form of endpoints: docker/distribution's `notifications.endpoints` in JSON, with some fields of Berth. Messages say what a
+ * field takes, and never repeat a value: it may be a secret.
  */
 import * as v from 'valibot'
 import { isRepositoryPattern } from '../../lib/repository-pattern.ts'
@@ -13,7 +13,7 @@ import { isSecret } from './signature.ts'
 const MAX_TIMEOUT_MS = 30_000
 const MAX_BACKOFF_MS = 60 * 60_000
 
-/** What a delivery says of itself, and what belongs to the connection. */
+/** Headers that every delivery sets, and headers of the connection. */
 const RESERVED_HEADER =
   /^(?:content-.+|webhook-.+|host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect)$/i
 
@@ -22,10 +22,10 @@ function isHeaderName(name: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(name) && !RESERVED_HEADER.test(name)
 }
 
-// RFC 9110, 5.5; no obs-text, about which programs do not agree.
+// RFC 9110, 5.5, without obs-text: programs decode it differently.
 const HEADER_VALUE = /^[!-~](?:[\t -~]{0,4094}[!-~])?$/
 
-/** Any text is a media type that can be ignored; one that no event has ignores nothing. */
+/** Any text is accepted. A media type that no event has matches nothing. */
 const mediaTypes = v.array(v.string('takes media types'), 'takes a list of media types')
 
 const actions = v.array(
@@ -42,7 +42,7 @@ function duration(maxMs: number, takes: string) {
   )
 }
 
-/** A number is of milliseconds; the result is not a number for what is no duration. */
+/** A number is in milliseconds. NaN if the text is not a duration. */
 export function millisecondsOf(value: string | number): number {
   return typeof value === 'number' ? value : (parseDuration(value) ?? Number.NaN)
 }
@@ -59,19 +59,19 @@ const secret = v.pipe(
 
 const THRESHOLD = 'takes a whole number from 1 to 1000'
 
-const SECRETS = 'takes a secret, or a list of the current one and the one before'
+const SECRETS = 'takes a secret, or a list of the current and the previous secret'
 
 const NAME = 'takes a name'
 const URL_TEXT = 'takes a URL'
 
-/** Of an endpoint as a whole; but what is said of a field that is missing is what the field takes. */
+/** The message for an endpoint that is not an object, or lacks a field. For a missing field it says what the field takes. */
 export function takes({ path }: v.StrictObjectIssue): string {
   const field = path?.[0]?.key
   if (field === 'name') return NAME
   return field === 'url' ? URL_TEXT : 'takes an object'
 }
 
-/** An endpoint as it is written. The URL has to pass addressProblem, too. */
+/** An endpoint as written. Its URL must also pass addressProblem. */
 export const EndpointConfiguration = v.strictObject(
   {
     name: v.pipe(
@@ -91,12 +91,12 @@ export const EndpointConfiguration = v.strictObject(
         ),
         v.check(
           (headers) => Object.keys(headers).every(isHeaderName),
-          'has what is no header name, or a header that the registry sets itself',
+          'has an invalid header name, or a header that the registry sets itself',
         ),
       ),
     ),
     timeout: v.optional(
-      duration(MAX_TIMEOUT_MS, 'takes a duration such as "500ms" or "5s", of 1ms to 30s'),
+      duration(MAX_TIMEOUT_MS, 'takes a duration from 1ms to 30s, such as "500ms" or "5s"'),
     ),
     threshold: v.optional(
       v.pipe(
@@ -107,7 +107,7 @@ export const EndpointConfiguration = v.strictObject(
       ),
     ),
     backoff: v.optional(
-      duration(MAX_BACKOFF_MS, 'takes a duration such as "1s" or "5m", of 1ms to 1h'),
+      duration(MAX_BACKOFF_MS, 'takes a duration from 1ms to 1h, such as "1s" or "5m"'),
     ),
     disabled: v.optional(flag),
     ignoredmediatypes: v.optional(mediaTypes),

@@ -1,9 +1,9 @@
-/** Which events an endpoint wants: what it ignores, as in docker/distribution, and what it asks for. */
+/** Which events an endpoint wants: docker/distribution's list of what to ignore, and Berth's lists of what to send. */
 import { matchesPattern } from '../../lib/repository-pattern.ts'
 import { BLOB_MEDIA_TYPE, type EventTarget, type RegistryEvent } from '../model/event.ts'
 import type { Endpoint } from './endpoint.ts'
 
-/** Of an endpoint's filters an empty list lets everything pass. */
+/** An empty list filters nothing. */
 export type EndpointFilter = Pick<
   Endpoint,
   | 'disabled'
@@ -27,7 +27,7 @@ export function wants(
   )
 }
 
-/** Which pulls any of the endpoints could want: of the others no event need be made. */
+/** Which pulls at least one endpoint may want. The registry makes no events of the others. */
 export interface PullInterest {
   manifests: boolean
   blobs: boolean
@@ -51,7 +51,7 @@ function wantsAction(
   return actions.length === 0 || actions.includes(action)
 }
 
-/** What has no media type, every delete, is not kept back for it: a receiver of manifests would miss that they are gone. */
+/** Events without a media type (every delete) always pass: otherwise a receiver of manifests would not learn that they are gone. */
 function wantsMediaType(
   { mediaTypes, ignoredMediaTypes }: EndpointFilter,
   mediaType: string | undefined,

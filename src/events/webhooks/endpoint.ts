@@ -1,4 +1,4 @@
-/** Endpoints: where events are delivered to, and what each of them wants. The `WEBHOOKS` variable is a list of them. */
+/** Endpoints: where events are delivered, and which events each endpoint wants. The `WEBHOOKS` variable is a list of endpoints. */
 import * as v from 'valibot'
 import { type AddressOptions, addressProblem } from '../../lib/outgoing-address.ts'
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
@@ -10,33 +10,33 @@ import { EndpointConfiguration, millisecondsOf } from './endpoint-configuration.
 export interface Endpoint {
   name: string
   url: string
-  /** Sent with every delivery; a name can come more than once. */
+  /** Sent with every delivery. A name may occur more than once. */
   headers: readonly (readonly [string, string])[]
-  /** For one attempt, from connecting to the end of the answer. */
+  /** Milliseconds for one attempt, from connecting to the end of the answer. */
   timeoutMs: number
-  /** Consecutive failures after which nothing is sent for `backoffMs`. */
+  /** After this many failures in a row, nothing is sent for `backoffMs`. */
   threshold: number
   backoffMs: number
   disabled: boolean
   ignoredMediaTypes: readonly string[]
   ignoredActions: readonly EventAction[]
-  /** Of this and the next two: empty for all. */
+  /** For this and the next two lists, empty means all. */
   repositories: readonly RepositoryPattern[]
   actions: readonly EventAction[]
   mediaTypes: readonly string[]
-  /** Whether pulls of blobs are wanted, too: several for each pull of an image. */
+  /** Whether pulls of blobs are wanted too. One pull of an image makes several. */
   blobPulls: boolean
-  /** Whether a manifest's event lists what it refers to. */
+  /** Whether a manifest's event lists its references. */
   references: boolean
   format: Format
-  /** Those that sign, the current one first; none for no signature. */
+  /** The secrets that sign, the current one first. Empty for no signature. */
   secrets: readonly string[]
 }
 
-/** The original has 1s, 10 and 1s; but a wait costs a queue's operation here, and a receiver may have to be woken up. */
+/** docker/distribution has 1s, 10 and 1s. Here each wait costs a queue operation, and a receiver may need time to wake up. */
 const DEFAULTS = { timeoutMs: 5000, threshold: 10, backoffMs: 60_000 }
 
-/** The endpoint that is written so, with the defaults for what it leaves out. */
+/** The configured endpoint, with defaults for the fields that are left out. */
 export function endpointOf(written: EndpointConfiguration): Endpoint {
   const { name, url, timeout, threshold, backoff, ignore, secret } = written
   return {
@@ -62,8 +62,8 @@ export function endpointOf(written: EndpointConfiguration): Endpoint {
 }
 
 /**
- * Reads the `WEBHOOKS` variable: a JSON list of endpoints, in which no name comes twice.
- * @throws {Error} for the first problem, which names the endpoint and the field; it repeats no value but the endpoint's name
+ * Reads the `WEBHOOKS` variable: a JSON list of endpoints with unique names.
+ * @throws {Error} for the first problem. The message names the endpoint and the field, and repeats no value except the endpoint's name
  */
 export function parseEndpoints(json: string, options: AddressOptions): Endpoint[] {
   const written = parseJson(json)
@@ -72,7 +72,8 @@ export function parseEndpoints(json: string, options: AddressOptions): Endpoint[
   const names = new Set<string>()
   return result.output.map((configuration) => {
     const { name, url } = configuration
-    if (names.has(name)) throw new Error(`endpoint "${name}": name: another endpoint has it`)
+    if (names.has(name))
+      throw new Error(`endpoint "${name}": name: another endpoint has the same name`)
     names.add(name)
     const problem = addressProblem(url, options)
     if (problem !== null) throw new Error(`endpoint "${name}": url: ${problem}`)
@@ -86,8 +87,8 @@ function parseJson(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {
-    // What JSON.parse throws quotes the text.
-    throw new Error(`${NO_LIST}, and this is no JSON`)
+    // The message of JSON.parse quotes the text.
+    throw new Error(`${NO_LIST}, and this is not JSON`)
   }
 }
 
@@ -99,7 +100,7 @@ function issueProblem(issue: v.BaseIssue<unknown>, written: unknown): string {
   return `${endpointName(written, index)}: ${field}${problem}`
 }
 
-/** By its place where it has no name. */
+/** The endpoint's name, or its position in the list if it has none. */
 function endpointName(written: unknown, index: number): string {
   const endpoint: unknown = Array.isArray(written) ? written[index] : undefined
   const hasName = endpoint instanceof Object && 'name' in endpoint

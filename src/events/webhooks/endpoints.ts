@@ -1,4 +1,4 @@
-/** The endpoints of a registry, those of the WEBHOOKS variable and those of the administration API, and how each of them is doing. */
+/** All endpoints of a registry, from the WEBHOOKS variable and from the administration API, each with the state of its breaker. */
 import * as v from 'valibot'
 import { logError } from '../../lib/log.ts'
 import type { Database } from '../../store/database/database.ts'
@@ -15,12 +15,12 @@ import { isSecret, type Secrets, validSecrets } from './signature.ts'
 export const MAX_WEBHOOKS = 100
 
 export interface KnownEndpoint extends Endpoint {
-  /** `var:<name>` for one of the variable. */
+  /** `var:<name>` for an endpoint of the WEBHOOKS variable. */
   id: string
   state: BreakerState
 }
 
-/** The id of an endpoint of the WEBHOOKS variable begins so. */
+/** The prefix of the id of an endpoint of the WEBHOOKS variable. */
 const VARIABLE = 'var:'
 
 const secret = v.pipe(v.string(), v.check(isSecret))
@@ -28,12 +28,12 @@ const StoredSecrets = v.nullable(
   v.object({ current: secret, previous: v.nullable(v.object({ secret, until: v.number() })) }),
 )
 
-/** Two queries for a batch. `endpointsOf` takes their rows. */
+/** Two queries of one batch. `endpointsOf` takes their rows. */
 export function endpointQueries(db: Database): [Query<WebhookRow>, Query<EndpointStateRow>] {
   return [webhookRows(db, '', MAX_WEBHOOKS), endpointStates(db)]
 }
 
-/** The endpoints of the variable, in its order; then those of the administration API by name. */
+/** The endpoints of the variable in its order, then those of the administration API by name. */
 export function endpointsOf(
   webhooks: readonly WebhookRow[],
   states: readonly EndpointStateRow[],
@@ -49,7 +49,7 @@ export function endpointsOf(
   return all.map((endpoint) => ({ ...endpoint, state: stateOf.get(endpoint.id) ?? CLOSED }))
 }
 
-/** Reads all endpoints, with those that are disabled. */
+/** Reads all endpoints, including disabled ones. */
 export async function loadEndpoints(
   db: Database,
   settings: EventSettings,
@@ -59,13 +59,13 @@ export async function loadEndpoints(
   return endpointsOf(webhooks, states, settings, now)
 }
 
-/** Empty where the row is not valid: another version wrote it, or a person did. */
+/** Empty if the row is not valid: another version of Berth, or a person, may have written it. */
 function managedEndpoint(row: WebhookRow, now: number): (Endpoint & { id: string })[] {
   const { id, name, config, secrets, disabled } = webhookOf(row)
   const written = v.safeParse(EndpointConfiguration, config)
   const signing = v.safeParse(StoredSecrets, secrets)
   if (!written.success || !signing.success) {
-    logError({ message: 'a webhook is not valid and gets nothing', webhook: name })
+    logError({ message: 'a webhook is not valid: nothing is sent to it', webhook: name })
     return []
   }
   const valid = secretsAt(signing.output, now)

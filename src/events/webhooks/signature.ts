@@ -1,6 +1,6 @@
 /**
- * Signatures of deliveries, by which a receiver knows that the registry sent them: Standard Webhooks 1.0.0, symmetric scheme v1. While a
- * secret is being replaced, both secrets sign, so that the receiver can change to the new one at any time.
+ * Signatures of deliveries (Standard Webhooks 1.0.0, symmetric scheme v1). They prove to a receiver that the registry sent a delivery.
+ * While a secret is being replaced, both secrets sign, so that the receiver can change to the new one at any time.
  */
 
 const PREFIX = 'whsec_'
@@ -8,7 +8,7 @@ const PREFIX = 'whsec_'
 /** Bytes of a new secret. The specification allows 24 to 64. */
 const SECRET_BYTES = 32
 
-/** By default the previous secret signs for this long after a rotation. */
+/** How long the previous secret still signs after a rotation, by default. */
 export const ROTATION_OVERLAP_MS = 24 * 60 * 60_000
 
 export interface Secrets {
@@ -21,7 +21,7 @@ export function generateSecret(): string {
   return PREFIX + crypto.getRandomValues(new Uint8Array(SECRET_BYTES)).toBase64()
 }
 
-/** Whether this is `whsec_` and the base64 of 24 to 64 bytes. */
+/** Whether the text is `whsec_` followed by the base64 of 24 to 64 bytes. */
 export function isSecret(text: string): boolean {
   return secretBytes(text) !== null
 }
@@ -42,8 +42,8 @@ export function validSecrets({ current, previous }: Secrets, now: number): strin
 }
 
 /**
- * The headers of one attempt at a delivery. `id` is the same for every attempt, `now` (milliseconds since 1970) is the attempt's.
- * Without secrets there is no signature.
+ * The headers of one attempt at a delivery. `id` is the same for every attempt; `now` (milliseconds since 1970) is the time of this
+ * attempt. Without secrets there is no signature.
  */
 export async function webhookHeaders(
   secrets: readonly string[],
@@ -59,7 +59,7 @@ export async function webhookHeaders(
 
 /**
  * The value of `webhook-signature`: one signature for each secret.
- * @throws {Error} for what is no secret (isSecret)
+ * @throws {Error} if a secret is not valid (isSecret)
  */
 export async function sign(
   secrets: readonly string[],

@@ -1,4 +1,4 @@
-/** Who may call an operation of the administration API: more than the guard beside its route knows. */
+/** Checks the part of the access to an operation of the administration API that the guard beside its route cannot check. */
 import type { Context } from 'hono'
 import { RegistryError } from '../../oci/errors.ts'
 import { findRepository, type RepositoryFacts } from '../../store/registry/repository-visibility.ts'
@@ -6,20 +6,20 @@ import type { AppEnv } from '../middleware/context.ts'
 import { type Access, requireDeletes } from '../middleware/guard.ts'
 import { requireAccount } from './caller.ts'
 
-/** What a handler is told about that which its caller was let in to. */
+/** What each kind of access requires of the caller, and what its check returns to the handler. */
 interface Admitted {
   none: undefined
-  /** Any name and password. */
+  /** Any caller with a name and a password. */
   'signed-in': undefined
   /** An administrator of the registry. */
   admin: undefined
   /** An administrator, or the account of the path's `name` with its password. */
   account: undefined
-  /** Who may pull from the path's repository; the repository is unknown to all others, whether it exists or not. */
+  /** Callers who may pull from the repository in the path. For all others it is unknown, whether it exists or not. */
   'repository-pull': RepositoryFacts
-  /** Who has the action admin on the path's repository. */
+  /** Callers with the action `admin` on the repository in the path. */
   'repository-admin': RepositoryFacts
-  /** The same, where deletes are switched on. */
+  /** The same, if deletes are enabled. */
   'repository-delete': RepositoryFacts
 }
 
@@ -45,14 +45,14 @@ const ADMISSIONS: {
   },
 }
 
-/** What the guard beside the route asks for, before the request is read. */
+/** The access that the guard beside the route checks before the request is read. */
 export function guardOf(access: OperationAccess): Extract<Access, 'none' | 'signed-in' | 'admin'> {
   return access === 'none' || access === 'admin' ? access : 'signed-in'
 }
 
 /**
- * Asks for the rest, once the guard has let the request through and its path was found valid.
- * @throws {RegistryError} NAME_UNKNOWN, DENIED, or UNSUPPORTED where deletes are switched off
+ * Checks the rest, after the guard has admitted the request and its path was found valid.
+ * @throws {RegistryError} NAME_UNKNOWN; DENIED; UNSUPPORTED if deletes are disabled
  */
 export function admit<Access extends OperationAccess>(
   access: Access,
@@ -61,7 +61,7 @@ export function admit<Access extends OperationAccess>(
   return ADMISSIONS[access](c)
 }
 
-/** The guard has asked for all that there is to ask. */
+/** The guard has already checked everything. */
 async function askNothing(): Promise<undefined> {
   return undefined
 }
@@ -78,10 +78,10 @@ async function findAdministered(c: Context<AppEnv>): Promise<RepositoryFacts> {
   const name = nameIn(c, 'repository')
   const facts = await findPullable(c)
   if (c.var.caller.rights.on(name).has('admin')) return facts
-  throw new RegistryError('DENIED', { message: `this takes the action admin on ${name}` })
+  throw new RegistryError('DENIED', { message: `this requires the action admin on ${name}` })
 }
 
-/** As the handler has it: the schemas of names check them and change nothing. '' is nobody's. */
+/** A name from the path, valid and unchanged by its schema. An empty name matches nothing. */
 function nameIn(c: Context<AppEnv>, parameter: 'name' | 'repository'): string {
   return c.req.param(parameter) ?? ''
 }

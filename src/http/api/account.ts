@@ -1,4 +1,4 @@
-/** What the caller is told about itself. */
+/** Tells callers about themselves. */
 import * as v from 'valibot'
 import { isAdministrator } from './caller.ts'
 import { operation } from './operation.ts'
@@ -21,7 +21,7 @@ const callerAccount = named(
     isAdministrator: v.boolean(),
     pullable: v.pipe(
       v.nullable(v.array(repositoryPattern)),
-      v.description('The repositories that it may pull from; null: all'),
+      v.description('The repositories that the caller may pull from; null means all'),
     ),
   }),
 )

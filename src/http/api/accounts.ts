@@ -1,4 +1,4 @@
-/** Accounts: people with a password, and robots, which have access tokens alone. */
+/** Accounts: people with a password, and robots that only have access tokens. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { hashPassword, isPassword } from '../../auth/login/passwords.ts'
@@ -19,7 +19,7 @@ import { NO_CONTENT, operation } from './operation.ts'
 import { page } from './pages.ts'
 import { accountName, formatTime, named, pageSize } from './schemas.ts'
 
-/** The operator's own name, and that of logins with an ID token. */
+/** The name of the operator's login, and the name of logins with an ID token. */
 const RESERVED = ['admin', 'oidc']
 
 const account = named(
@@ -69,7 +69,7 @@ export const accounts = [
     method: 'post',
     path: '/accounts',
     summary: 'Create an account',
-    description: 'Without a password it is a robot, which signs in with access tokens alone.',
+    description: 'Without a password it is a robot, which can only sign in with access tokens.',
     access: 'admin',
     request: v.object({
       body: v.strictObject({ name: accountName, password: v.optional(password) }),
@@ -110,11 +110,11 @@ export const accounts = [
     path: '/accounts/{name}',
     summary: 'Change an account',
     description:
-      'An account may change its own password, with its password; all else is for administrators. ' +
-      'The password null makes a robot of it. A new password and `disabled` end what was given out ' +
-      'to the account: refresh tokens at once and for good, bearer tokens within 60 seconds. The ' +
-      'access tokens of a disabled account are refused from the next request on, until it is ' +
-      'enabled again.',
+      'An account that signed in with its password may change its own password. Everything else is for ' +
+      'administrators. The password null turns the account into a robot. A new password, or ' +
+      'disabling the account, ends its tokens: refresh tokens at once and permanently, bearer tokens ' +
+      'within 60 seconds. The access tokens of a disabled account are refused from the next request ' +
+      'until the account is enabled again.',
     access: 'account',
     request: v.object({
       params: byName,
@@ -129,7 +129,7 @@ export const accounts = [
     async handle({ params: { name }, body: { password, disabled } }, c) {
       if (!isAdministrator(c) && (password === null || disabled !== undefined)) {
         throw new RegistryError('DENIED', {
-          message: 'of its own, an account may change the password alone',
+          message: 'an account may change only its password; the rest is for administrators',
         })
       }
       const passwordHash = typeof password === 'string' ? await hashPassword(password) : password
@@ -147,7 +147,7 @@ export const accounts = [
     summary: 'Sign an account out everywhere',
     description:
       'For administrators, and for the account itself with its password. Refresh tokens end at once ' +
-      'and for good, bearer tokens within 60 seconds. The password and the access tokens stay valid.',
+      'and permanently, bearer tokens within 60 seconds. The password and the access tokens stay valid.',
     access: 'account',
     request: v.object({ params: byName }),
     status: 204,
@@ -176,17 +176,17 @@ export const accounts = [
   }),
 ]
 
-/** Whoever has the name in another way would lose it to the account, or the account would never be asked. */
+/** Refuses a name that another kind of login already uses: that login, or the account, would stop working. */
 function refuseTakenName(c: Context<AppEnv>, name: string): void {
   if (RESERVED.includes(name)) throw taken(name, 'the name is reserved')
   if (c.var.settings.htpasswd?.has(name)) {
-    throw taken(name, 'the name is in HTPASSWD; take it out there first')
+    throw taken(name, 'the name is in HTPASSWD: remove it there first')
   }
 }
 
 function taken(name: string, why: string): RegistryError {
   return new RegistryError('CONFLICT', {
-    message: `the account ${name} was not made: ${why}`,
+    message: `the account ${name} was not created: ${why}`,
     detail: { name },
   })
 }

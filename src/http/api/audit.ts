@@ -1,4 +1,4 @@
-/** The log of all changes that were made through this API, and of failed logins. */
+/** The audit log: all changes that were made through this API, and failed logins. */
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
 import { listAudit } from '../../store/access/audit.ts'
@@ -11,10 +11,10 @@ const auditEntry = named(
   v.object({
     id: integer,
     at: time,
-    actor: v.pipe(v.string(), v.description("The caller's subject; '' where the registry is open")),
+    actor: v.pipe(v.string(), v.description("The caller's subject; empty if the registry is open")),
     address: v.string(),
     requestId: v.string(),
-    action: v.pipe(v.string(), v.description('Such as account.create')),
+    action: v.pipe(v.string(), v.description('For example account.create')),
     target: v.string(),
     detail: v.unknown(),
   }),
@@ -27,22 +27,28 @@ export const audit = [
     path: '/audit',
     summary: 'List the changes, the newest first',
     description:
-      'Failed logins stand among them as login.failed: one entry for each hour, client network and account name, with their count. These entries are kept for 90 days.',
+      'Failed logins are listed as login.failed: one entry for each hour, client network and account name, with a count. These entries are kept for 90 days.',
     access: 'admin',
     request: v.object({
       query: v.strictObject({
         n: pageSize,
-        before: v.optional(v.pipe(wholeNumber, v.minValue(1), v.description('The id of an entry'))),
+        before: v.optional(
+          v.pipe(
+            wholeNumber,
+            v.minValue(1),
+            v.description('Only entries before the entry with this id'),
+          ),
+        ),
         actor: v.pipe(
           v.optional(v.pipe(v.string(), v.maxLength(256))),
-          v.description('Changes by this subject alone'),
+          v.description('Only changes by this subject'),
         ),
         action: v.pipe(
           v.optional(v.pipe(v.string(), v.maxLength(64))),
-          v.description('Of this action alone, such as account.create'),
+          v.description('Only changes with this action, such as account.create'),
         ),
-        since: v.pipe(v.optional(time), v.description('Not before this time')),
-        until: v.pipe(v.optional(time), v.description('Before this time')),
+        since: v.pipe(v.optional(time), v.description('Only changes at or after this time')),
+        until: v.pipe(v.optional(time), v.description('Only changes before this time')),
       }),
     }),
     status: 200,

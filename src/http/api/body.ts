@@ -8,20 +8,20 @@ import type { AppEnv } from '../middleware/context.ts'
 const LIMIT_BYTES = 64 * 1024
 
 /**
- * The JSON value that the body is. It has to be announced as JSON, which a form in a browser cannot do.
- * @throws {RegistryError} REQUEST_INVALID, with status 413 or 415 where that says it better
+ * The JSON value of the body. The request must declare it as JSON, which a form in a browser cannot do.
+ * @throws {RegistryError} REQUEST_INVALID, with status 413 or 415 for these problems
  */
 export async function readJson(c: Context<AppEnv>): Promise<Json> {
   if (!/^application\/json *(;|$)/i.test(c.req.header('Content-Type') ?? '')) {
-    throw refusal('the body is to be JSON, with Content-Type: application/json', 415)
+    throw refusal('the body must be JSON, with Content-Type: application/json', 415)
   }
   const declared = Number(c.req.header('Content-Length') ?? 0)
   const bytes = declared > LIMIT_BYTES ? null : await readBody(c.req.raw.body, LIMIT_BYTES)
   if (bytes === null) throw refusal(`the body is longer than ${LIMIT_BYTES} bytes`, 413)
   const value = parse(bytes)
-  // Schemas take an array for an object.
+  // Schemas would accept an array as an object.
   if (Array.isArray(value)) throw refusal('Invalid input: expected object, received array', 400)
-  // Schemas pass over this key; left out, a condition or a field would be missing that the client believes to be there.
+  // Schemas ignore this key. A condition or field that the client believes to have sent would be missing.
   if (hasKey(value, '__proto__')) throw refusal('__proto__: unknown field', 400)
   return value
 }
@@ -30,7 +30,7 @@ function parse(bytes: Uint8Array<ArrayBuffer>): Json {
   try {
     return parseStrictJson(bytes)
   } catch (error) {
-    // Its code is for manifests.
+    // The error's code is for manifests.
     if (error instanceof RegistryError) throw refusal(error.message, 400)
     throw error
   }

@@ -1,4 +1,4 @@
-/** What the operations of the administration API ask about their caller, and note about it. */
+/** What the operations of the administration API need to know about their caller. */
 import type { Context } from 'hono'
 import { RegistryError } from '../../oci/errors.ts'
 import type { ChangedBy } from '../../store/access/audit.ts'
@@ -9,8 +9,8 @@ export function isAdministrator(c: Context<AppEnv>): boolean {
 }
 
 /**
- * The caller's own account; null unless it came with that account's password: an access token, which may have leaked, neither
- * makes others nor changes the password.
+ * The caller's own account, if the caller signed in with its password; otherwise null. An access token may have leaked, so it can neither
+ * create tokens nor change the password.
  */
 export function ownAccount(c: Context<AppEnv>): string | null {
   const { identity, scheme } = c.var.caller
@@ -25,7 +25,7 @@ export function requireAccount(c: Context<AppEnv>, account: string): void {
   })
 }
 
-/** Who changes something now, for the audit log. */
+/** The caller and the time of a change, for the audit log. */
 export function changedBy(c: Context<AppEnv>): ChangedBy {
   const { caller, address, requestId } = c.var
   return { actor: caller.subject, address, requestId, at: Date.now() }

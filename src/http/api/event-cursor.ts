@@ -1,6 +1,6 @@
 /**
- * Where a reader of the feed stopped. The place in the feed counts the events of all repositories, hidden ones too, so it is sealed:
- * two cursors tell neither how many events lie between them, nor whether any do.
+ * Cursors of the feed of events. A cursor is a position among the events of all repositories, including hidden ones. It is encrypted, so
+ * that two cursors do not reveal how many events lie between them, or whether there are any.
  */
 import { RegistryError } from '../../oci/errors.ts'
 import { sealingKey } from '../../store/access/signing-keys.ts'
@@ -10,14 +10,14 @@ import { Memory } from '../../store/database/memory.ts'
 const IV_BYTES = 12
 const PLACE_BYTES = 8
 
-/** The key never changes: each isolate asks for it once. */
+/** The key never changes, so each isolate reads it once. */
 const keys = new Memory<CryptoKey>(Number.POSITIVE_INFINITY)
 
 function cursorKey(db: Database): Promise<CryptoKey> {
   return keys.of(db, () => sealingKey(db, 'event cursors'))
 }
 
-/** `place` is the seq of the last event that was read; 0 before all. */
+/** `place` is the seq of the last event that was read; 0 before the first. */
 export async function sealCursor(db: Database, place: number): Promise<string> {
   const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
   const plain = new DataView(new ArrayBuffer(PLACE_BYTES))
@@ -29,7 +29,7 @@ export async function sealCursor(db: Database, place: number): Promise<string> {
   })
 }
 
-/** @throws {RegistryError} REQUEST_INVALID for what is no cursor of this registry */
+/** @throws {RegistryError} REQUEST_INVALID if the text is not a cursor of this registry */
 export async function openCursor(db: Database, cursor: string): Promise<number> {
   const key = await cursorKey(db)
   try {
@@ -40,7 +40,7 @@ export async function openCursor(db: Database, cursor: string): Promise<number> 
     return Number(new DataView(plain).getBigUint64(0))
   } catch {
     throw new RegistryError('REQUEST_INVALID', {
-      message: 'since: take next of an earlier page, or leave it out to begin at the oldest event',
+      message: 'since: use `next` of an earlier page, or omit it to begin at the oldest event',
     })
   }
 }

@@ -1,4 +1,4 @@
-/** The feed of events, for consumers that poll: what happened in the repositories that the caller may pull from. */
+/** The feed of events, for consumers that poll: events of the repositories that the caller may pull from. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { EVENT_ACTIONS, type RegistryEvent } from '../../events/model/event.ts'
@@ -14,7 +14,7 @@ import { openCursor, sealCursor } from './event-cursor.ts'
 import { operation } from './operation.ts'
 import { named, PAGE_DEFAULT, pageSize, repositoryName, repositoryPattern } from './schemas.ts'
 
-/** Rows that a request reads at most, whoever may see them. */
+/** The most rows that one request reads, including those that the caller may not see. */
 const SCANNED_MAX = 1000
 
 const cursor = v.pipe(v.string(), v.maxLength(100))
@@ -35,7 +35,7 @@ const event = named(
       repository: repositoryName,
       fromRepository: v.pipe(
         v.optional(repositoryName),
-        v.description('Of a mount, where the caller may pull from it, too'),
+        v.description('For a mount, if the caller may also pull from that repository'),
       ),
       url: v.optional(v.string()),
       tag: v.optional(v.string()),
@@ -57,25 +57,24 @@ export const events = [
     id: 'listEvents',
     method: 'get',
     path: '/events',
-    summary:
-      'List what happened in the repositories that the caller may pull from, the oldest first',
+    summary: 'List the events of the repositories that the caller may pull from, the oldest first',
     description:
       'Pushes, mounts and deletes, in the form of docker/distribution’s notifications. Without `since` ' +
-      'it begins at the oldest event that is kept: each is kept for EVENT_DAYS days, 7 by default. ' +
-      '`next` is where to go on, now or later; it moves on over events that are not shown, so that a ' +
-      'page may have few events, or none, while a Link header says that there is more to read. Who did ' +
-      'it, from which address and with what client is told to who has admin on the repository.',
+      'the list begins at the oldest event. Events are kept for EVENT_DAYS days, 7 by default. Send ' +
+      '`next` as `since` to continue, now or later. `next` also skips events that the caller may not ' +
+      'see, so a page may have few events or none; a Link header then says that there is more to read. ' +
+      'The actor, the address and the user agent are shown only to callers with admin on the repository.',
     access: 'signed-in',
     request: v.object({
       query: v.strictObject({
         since: v.pipe(
           v.optional(cursor),
-          v.description('`next` of the page before; events after it are listed'),
+          v.description('`next` of the previous page; the events after it are listed'),
         ),
         n: pageSize,
         action: v.pipe(
           v.optional(action),
-          v.description('Of this action alone; pulls are not kept'),
+          v.description('Only events with this action; pulls are not kept'),
         ),
         repository: v.optional(repositoryPattern),
       }),
@@ -83,7 +82,7 @@ export const events = [
     status: 200,
     answer: v.object({
       events: v.array(event),
-      next: v.pipe(v.string(), v.description('A cursor; it tells nothing but where to go on')),
+      next: v.pipe(v.string(), v.description('An opaque cursor')),
     }),
     async handle({ query: { since, n = PAGE_DEFAULT, ...wanted } }, c) {
       const start = since === undefined ? 0 : await openCursor(c.var.db, since)
@@ -108,8 +107,8 @@ interface Wanted {
 }
 
 /**
- * Applied to what the caller may see, and never in SQL: where the cursor stops would otherwise tell how many hidden events there
- * are of an action, or of a repository.
+ * Filters only events that the caller may see, and not in SQL: otherwise the position of the cursor would reveal how many hidden events an
+ * action or a repository has.
  */
 function isWanted({ action, repository }: EventSubject, wanted: Wanted): boolean {
   return (
@@ -127,7 +126,7 @@ function linkTo(c: Context<AppEnv>, since: string, n: number): void {
   c.header('Link', nextLink(path, { ...c.req.query(), n, since }))
 }
 
-/** None for what cannot be read: it would stop every reader at its place. */
+/** Omits an event that cannot be read: an error would stop every reader at its position. */
 function show(c: Context<AppEnv>, stored: RegistryEvent | null): v.InferOutput<typeof event>[] {
   if (stored === null) return []
   const wire = wireEvent(forCaller(c, stored), { references: false })
@@ -135,7 +134,7 @@ function show(c: Context<AppEnv>, stored: RegistryEvent | null): v.InferOutput<t
   return read.success ? [read.output] : []
 }
 
-/** Without what the caller could not ask the registry for either. */
+/** Removes the fields that the caller has no right to see. */
 function forCaller(c: Context<AppEnv>, stored: RegistryEvent): RegistryEvent {
   const { fromRepository, ...target } = stored.target
   const shown = fromRepository !== undefined && mayPull(c, fromRepository) ? stored.target : target

@@ -1,4 +1,4 @@
-/** Grants: what a principal may do on the repositories of a pattern. */
+/** Grants: the actions that a principal may do on the repositories of a pattern. */
 import * as v from 'valibot'
 import { time } from '../../lib/schemas.ts'
 import { RegistryError } from '../../oci/errors.ts'
@@ -70,7 +70,7 @@ export const grants = [
     id: 'putGrant',
     method: 'put',
     path: '/grants',
-    summary: 'Give a principal these actions on a pattern, instead of those that it had on it',
+    summary: 'Grant a principal these actions on a pattern, in place of its earlier ones',
     access: 'admin',
     request: v.object({
       body: v.strictObject({ principal, pattern: repositoryPattern, actions }),
@@ -91,7 +91,7 @@ export const grants = [
     id: 'deleteGrant',
     method: 'delete',
     path: '/grants',
-    summary: 'Withdraw what a principal may do on a pattern',
+    summary: 'Remove the grant of a principal on a pattern',
     access: 'admin',
     request: v.object({
       query: v.strictObject({ principal, pattern: repositoryPattern }),
@@ -107,10 +107,10 @@ export const grants = [
   }),
 ]
 
-/** Nobody means to make an administrator of whoever comes along. */
+/** Making everybody an administrator can only be a mistake. */
 function refuseAdminForAll({ kind }: Principal, actions: readonly Action[]): void {
   if ((kind !== 'anonymous' && kind !== 'authenticated') || !actions.includes('admin')) return
-  throw invalidRequest([{ field: 'actions', problem: `admin is not for ${kind}` }])
+  throw invalidRequest([{ field: 'actions', problem: `admin cannot be granted to ${kind}` }])
 }
 
 function unknown(message: string, detail: Record<string, string>): RegistryError {

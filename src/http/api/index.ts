@@ -1,4 +1,4 @@
-/** The administration API, /api/v1: its operations as routes, and the document that describes them. */
+/** The administration API, /api/v1: the routes of its operations, and the OpenAPI document. */
 import { factory } from '../middleware/context.ts'
 import { allow } from '../middleware/guard.ts'
 import { prefixedPath } from '../middleware/locations.ts'
@@ -51,8 +51,8 @@ api.get('/openapi.json', allow('none'), (c) =>
 )
 
 /**
- * In Hono's syntax. The name of a repository has slashes. As in path.ts, what may follow it is split off from the end: a GET of
- * `x/manifests` is the list of `x`, although a repository may be called so. That operation comes before those of the whole path.
+ * The path in Hono's syntax. The name of a repository has slashes. As in path.ts, the end of a path is matched first: a GET of
+ * `x/manifests` lists the manifests of `x`, even if a repository has that name. So that operation comes before those of the whole path.
  */
 function routeOf(path: string): string {
   return path.replace('{repository}', ':repository{.+}').replace(/\{(\w+)\}/g, ':$1')

@@ -1,4 +1,4 @@
-/** The manifests of a repository, whether a tag names them or not. */
+/** The manifests of a repository, tagged or not. */
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
 import { isDigest } from '../../oci/digest.ts'
@@ -16,17 +16,14 @@ const manifest = named(
     mediaType: v.string(),
     artifactType: v.nullable(v.string()),
     size: v.pipe(integer, v.description('Bytes')),
-    subject: v.pipe(
-      v.nullable(digest),
-      v.description('The digest that it refers to as its subject'),
-    ),
+    subject: v.pipe(v.nullable(digest), v.description('The digest of its subject')),
     pushedAt: v.pipe(time, v.description('When it was last pushed')),
     tags: v.pipe(v.array(v.string()), v.description(`Up to ${TAGS_LISTED}`)),
     tagged: v.pipe(
       v.nullable(v.boolean()),
       v.description(
-        'Whether a tag leads to it, its own or that of an index above it; null where so many ' +
-          'indexes are above it that not all were looked at',
+        'Whether a tag leads to it: its own tag, or a tag of an index that contains it. Null if too many ' +
+          'indexes contain it to check them all',
       ),
     ),
   }),
@@ -37,8 +34,9 @@ export const manifests = [
     id: 'listManifests',
     method: 'get',
     path: '/repositories/{repository}/manifests',
-    summary: 'List the manifests of a repository, untagged ones too, by digest',
-    description: 'For who may pull from it. `last` is the digest that the page before ended with.',
+    summary: 'List the manifests of a repository by digest, including untagged ones',
+    description:
+      'For callers who may pull from it. `last` is the last digest of the previous page.',
     access: 'repository-pull',
     request: v.object({
       params: v.strictObject({ repository: repositoryName }),

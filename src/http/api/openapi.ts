@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document of the administration API, made of the schemas that check its requests. */
+/** The OpenAPI 3.1 document of the administration API. It is generated from the schemas that check requests. */
 import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
 import * as v from 'valibot'
 import type { OperationAccess } from './access.ts'
@@ -8,22 +8,22 @@ import { namedSchemas } from './schemas.ts'
 const errors = v.object({
   errors: v.pipe(
     v.array(v.object({ code: v.string(), message: v.string(), detail: v.optional(v.unknown()) })),
-    v.description('As the OCI distribution spec has them'),
+    v.description('Errors in the format of the OCI distribution spec'),
   ),
 })
 
 const ERRORS: Record<number, string> = {
   400: 'The request is not valid; the message names the field',
-  401: 'A name and a password are needed',
+  401: 'A name and a password are required',
   403: 'The caller may not do this',
-  404: 'There is no such thing, or none that the caller may know of',
-  409: 'It conflicts with what there is',
+  404: 'It does not exist, or the caller may not know of it',
+  409: 'It conflicts with the current state',
   413: 'The body is too long',
   415: 'The body is not JSON',
-  429: 'Too many requests, or failed logins; Retry-After says when to try again',
+  429: 'Too many requests or failed logins; Retry-After says when to try again',
 }
 
-/** `serverUrl` is the path that the operations' paths stand below. */
+/** `serverUrl` is the path before the paths of the operations. */
 export function openApiDocument(operations: readonly Operation[], serverUrl: string): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const operation of operations) {
@@ -81,7 +81,7 @@ const NEXT_PAGE = {
   Link: { description: 'The next page, rel="next"', schema: { type: 'string' } },
 }
 
-/** How who may not call an operation is refused, once it has signed in. */
+/** The refusals of a signed-in caller without the required access. */
 const REFUSALS: Record<OperationAccess, readonly number[]> = {
   none: [],
   'signed-in': [],
@@ -132,7 +132,7 @@ function parametersOf(schema: v.GenericSchema | undefined, where: Parameter['in'
   })
 }
 
-/** All schemas with a name of their own, and those of bodies and answers by the operation's. */
+/** All named schemas, and the other schemas of bodies and answers under the name of their operation. */
 function components(operations: readonly Operation[]): Record<string, object> {
   const schemas = new Map([...namedSchemas, ['Errors', errors]])
   for (const { id, request, answer, status } of operations) {
@@ -150,7 +150,7 @@ function nameOf(schema: v.GenericSchema): string | undefined {
   return [...namedSchemas].find(([, named]) => named === schema)?.[0]
 }
 
-/** A query's numbers are read from text, and described as numbers; checks by functions are not described. */
+/** Numbers in a query are parsed from text, but documented as numbers. Checks by functions are not documented. */
 const CONVERSION = {
   target: 'draft-2020-12',
   typeMode: 'output',

@@ -1,6 +1,6 @@
 /**
- * An operation of the administration API. Its schemas check what comes in, and describe it in the OpenAPI document (openapi.ts),
- * so that the two cannot differ.
+ * An operation of the administration API. The schemas that check its requests also describe them in the OpenAPI document (openapi.ts), so
+ * the two cannot differ.
  */
 import type { Context } from 'hono'
 import * as v from 'valibot'
@@ -11,23 +11,23 @@ import { type AdmittedTo, admit, type OperationAccess } from './access.ts'
 import { readJson } from './body.ts'
 
 interface Description {
-  /** What generated clients call it. */
+  /** The operationId, which generated clients use as a name. */
   id: string
   method: 'get' | 'post' | 'put' | 'patch' | 'delete'
-  /** Below `/api/v1`; parameters in braces. */
+  /** The path below `/api/v1`, with parameters in braces. */
   path: string
-  /** What it does, in an imperative sentence. */
+  /** An imperative sentence. */
   summary: string
   description?: string
-  /** Who may call it; the handler asks for more where that depends on the query or the body. */
+  /** The required access. If more depends on the query or the body, the handler checks it. */
   access: OperationAccess
-  /** Of the answer when all went well. */
+  /** The status of a successful answer. */
   status: 200 | 201 | 204
-  /** Errors that it answers beside those that follow from the rest, the access too. */
+  /** Errors beyond those that follow from the other fields, such as `access`. */
   errors?: readonly (403 | 404 | 409)[]
 }
 
-/** An object of `params`, `query` and `body`, whichever of them the operation takes. */
+/** An object with those of `params`, `query` and `body` that the operation takes. */
 export type RequestSchema = v.GenericSchema & {
   readonly entries: Readonly<Partial<Record<'params' | 'query' | 'body', v.GenericSchema>>>
 }
@@ -39,7 +39,7 @@ export interface Definition<
 > extends Description {
   access: Access
   request: Request
-  /** NO_CONTENT where the answer has no body. */
+  /** NO_CONTENT if the answer has no body. */
   answer: Answer
   handle: (
     request: v.InferOutput<Request>,
@@ -51,7 +51,7 @@ export interface Definition<
 export interface Operation extends Description {
   request: RequestSchema
   answer: v.GenericSchema
-  /** Reads the request, asks whether the caller may send it, does what it asks for, and answers. */
+  /** Reads the request, checks the caller's access, runs the handler, and answers. */
   respond: (c: Context<AppEnv>) => Promise<Response>
 }
 
@@ -59,7 +59,7 @@ export const NO_CONTENT = v.null()
 
 const NOTHING = v.strictObject({})
 
-/** Ties the handler's types to those of the schemas. */
+/** Gives the handler the types of the schemas. */
 export function operation<
   Access extends OperationAccess,
   Request extends RequestSchema,
@@ -93,12 +93,12 @@ async function bodyOf(c: Context<AppEnv>, schema: v.GenericSchema): Promise<Json
   return isOptional(schema) && isLeftOut ? undefined : readJson(c)
 }
 
-/** Whether a request may come without the body. */
+/** Whether the body may be missing. */
 export function isOptional(schema: v.GenericSchema): boolean {
   return schema.type === 'optional'
 }
 
-/** @throws {RegistryError} REQUEST_INVALID for a parameter that comes twice: which one counts, readers differ about */
+/** @throws {RegistryError} REQUEST_INVALID if a parameter occurs twice: programs differ about which one counts */
 function queryOf(c: Context<AppEnv>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(c.req.queries()).map(([name, values]) => {
@@ -119,7 +119,7 @@ function validate<Schema extends v.GenericSchema>(
 }
 
 interface Problem {
-  /** Such as `actions[0]`; '' for the body as a whole. */
+  /** For example `actions[0]`; empty for the body as a whole. */
   field: string
   problem: string
 }
@@ -133,7 +133,7 @@ function problemOf(issue: v.BaseIssue<unknown>): Problem {
   }
 }
 
-/** Where a schema does not say it itself. The library's own words repeat the value. */
+/** The message for an issue without its own. The library's messages repeat the value. */
 function describe(issue: v.BaseIssue<unknown>): string {
   const { kind, type, input, path, expected } = issue
   if (path?.[0].origin === 'key') return 'missing'
@@ -156,7 +156,7 @@ function typeOf(value: unknown): string {
 
 const PROBLEMS_TOLD = 10
 
-/** What is wrong with a request, by field. No value is repeated: it may be a password. */
+/** The error that lists the problems of a request by field. It repeats no value: it may be a password. */
 export function invalidRequest(problems: readonly Problem[]): RegistryError {
   const told = problems.slice(0, PROBLEMS_TOLD)
   const texts = told.map(({ field, problem }) => (field === '' ? problem : `${field}: ${problem}`))

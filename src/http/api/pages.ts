@@ -1,4 +1,4 @@
-/** Pages of the administration API's lists: the Link header leads to the next one. */
+/** Pages of the administration API's lists. The Link header leads to the next page. */
 import type { Context } from 'hono'
 import { cutPage, nextLink } from '../../lib/pagination.ts'
 import type { AppEnv } from '../middleware/context.ts'
@@ -6,8 +6,8 @@ import { prefixedPath } from '../middleware/locations.ts'
 import { PAGE_DEFAULT } from './schemas.ts'
 
 /**
- * Finds a page of `n` entries, and one more, which tells whether another page follows: that is linked to by the request's own
- * query, with what `cursor` says of the page's last entry.
+ * Reads a page of `n` entries, and one entry more to see whether another page follows. The link to that page is the request's own query,
+ * with the `cursor` of the last entry.
  */
 export async function page<T>(
   c: Context<AppEnv>,

@@ -1,4 +1,4 @@
-/** Repositories, as far as the caller may pull from them, and their visibility. */
+/** Repositories that the caller may pull from, and their visibility. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { integer, time } from '../../lib/schemas.ts'
@@ -14,7 +14,7 @@ import { formatTime, named, pageSize, repositoryName } from './schemas.ts'
 
 const visibility = v.pipe(
   v.picklist(['public', 'private']),
-  v.description('Public: everybody may pull. It is what the grants of anonymous make of it'),
+  v.description('Public: everybody may pull. It follows from the grants of anonymous'),
 )
 
 const listedRepository = named('ListedRepository', v.object({ name: repositoryName, visibility }))
@@ -24,7 +24,7 @@ const repository = named(
   v.object({
     name: repositoryName,
     visibility,
-    tags: v.pipe(integer, v.minValue(0), v.description('How many there are')),
+    tags: v.pipe(integer, v.minValue(0), v.description('The number of tags')),
     createdAt: time,
   }),
 )
@@ -33,8 +33,11 @@ const removal = named(
   'Removal',
   v.object({
     manifests: v.pipe(integer, v.description('Manifests that this request removed')),
-    blobs: v.pipe(integer, v.description('Blobs that this request took out of the repository')),
-    complete: v.pipe(v.boolean(), v.description('False: there is more, send the request again')),
+    blobs: v.pipe(integer, v.description('Blobs that this request removed from the repository')),
+    complete: v.pipe(
+      v.boolean(),
+      v.description('False: the repository is not empty yet, send the request again'),
+    ),
   }),
 )
 
@@ -51,7 +54,7 @@ export const repositories = [
       query: v.strictObject({
         q: v.pipe(
           v.optional(v.pipe(v.string(), v.maxLength(255))),
-          v.description('What the names have somewhere within them'),
+          v.description('Only names that contain this text'),
         ),
         n: pageSize,
         last: v.optional(repositoryName),
@@ -78,9 +81,9 @@ export const repositories = [
     path: '/repositories/{repository}',
     summary: 'Get a repository',
     description:
-      'Its name stands in the path as it is, with its slashes. Where the last segment is `manifests`, and is not all of the name, ' +
-      'the path is that of the list of manifests of the repository before it, as in `/v2/`: the list of ' +
-      'repositories shows those that are called so.',
+      'The path contains the name as it is, with its slashes. If `manifests` is the last of several segments, the path ' +
+      'is the list of manifests of the repository before it, as in `/v2/`. A repository with such a name ' +
+      'appears only in the list of repositories.',
     access: 'repository-pull',
     request: v.object({ params: byName }),
     status: 200,
@@ -96,8 +99,8 @@ export const repositories = [
     path: '/repositories/{repository}',
     summary: 'Make a repository public or private',
     description:
-      'For who has admin on it. Public gives anonymous a grant to pull from this very repository, ' +
-      'private takes it; where a pattern makes it public, it cannot become private by itself.',
+      'For callers with admin on it. Public adds a grant for anonymous to pull from exactly this repository, ' +
+      'private removes it. A repository that is public because of a pattern cannot be made private by itself.',
     access: 'repository-admin',
     request: v.object({ params: byName, body: v.strictObject({ visibility }) }),
     status: 200,
@@ -115,15 +118,15 @@ export const repositories = [
     path: '/repositories/{repository}',
     summary: 'Delete a repository with everything in it',
     description:
-      'For who has admin on it. Its tags, manifests and blobs go, and the history of its tags, in steps: ' +
-      'a very large repository takes several requests, until `complete` is true. Each tag, manifest and ' +
-      'blob has its event. Blobs that other repositories have, too, stay there. Grants stay as they are.',
+      'For callers with admin on it. Deletes its tags with their history, its manifests and its blobs in steps. ' +
+      'A very large repository needs several requests, until `complete` is true. Each tag, manifest and ' +
+      'blob has its event. Other repositories keep blobs that they share. Grants do not change.',
     access: 'repository-delete',
     request: v.object({ params: byName }),
     status: 200,
     answer: removal,
     async handle({ params: { repository: name } }, c) {
-      // The log names it.
+      // The request log takes the name from here.
       c.set('repository', name)
       return removeRepository(registryContext(c))
     },

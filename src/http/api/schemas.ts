@@ -1,11 +1,11 @@
-/** What the administration API's requests and answers are made of. */
+/** Schemas that several requests and answers of the administration API share. */
 import * as v from 'valibot'
 import { isRepositoryPattern } from '../../lib/repository-pattern.ts'
 import { integer } from '../../lib/schemas.ts'
 import { isRepositoryName, REPOSITORY_NAME_LIMIT } from '../../oci/name.ts'
 import { ACTIONS, type Principal } from '../../store/access/grants.ts'
 
-/** Schemas that have a name of their own in the OpenAPI document, by that name. */
+/** Schemas with a name of their own in the OpenAPI document, by that name. */
 export const namedSchemas = new Map<string, v.GenericSchema>()
 
 export function named<Schema extends v.GenericSchema>(name: string, schema: Schema): Schema {
@@ -13,10 +13,10 @@ export function named<Schema extends v.GenericSchema>(name: string, schema: Sche
   return schema
 }
 
-/** A whole number of a query. */
+/** A whole number in a query. */
 export const wholeNumber = v.pipe(v.string(), v.toNumber(), integer)
 
-/** `limit` of them at most, 100 where the request does not say. */
+/** Entries per page, from 1 to 1000; PAGE_DEFAULT if the request does not say. */
 export const pageSize = v.optional(
   v.pipe(
     wholeNumber,
@@ -45,7 +45,7 @@ export const tokenName = v.pipe(
 
 export const tokenId = v.pipe(v.string(), v.uuid())
 
-/** Trust rules are named as tokens are. */
+/** Trust rules follow the same rule for names as tokens. */
 export const ruleName = tokenName
 
 export const repositoryName = v.pipe(
@@ -63,7 +63,7 @@ export const repositoryPattern = v.pipe(
       '"team/**" all under it, "*" and "**" the same for the whole registry',
   ),
   v.description(
-    'A repository, or all directly under a path (team/*), or all anywhere under (team/**)',
+    'One repository (team/app), all directly under a path (team/*), or all anywhere under it (team/**)',
   ),
 )
 
@@ -72,8 +72,8 @@ export const actions = v.pipe(
   v.minLength(1),
   v.maxLength(ACTIONS.length),
   v.description(
-    'push includes create, which may add tags but not move them; admin includes all others, ' +
-      'and on "**" the administration of the registry',
+    'push includes create, which may add tags but not move them. admin includes all others; ' +
+      'on "**" it also allows the administration of the registry',
   ),
 )
 
@@ -89,11 +89,11 @@ export const principal = v.pipe(
   ),
   v.description(
     'account:<name>, token:<id> or trust:<rule>; authenticated is everybody with an account, ' +
-      'anonymous everybody at all',
+      'anonymous is everybody',
   ),
 )
 
-/** Of a text that the schema `principal` let pass. */
+/** Parses a text that the schema `principal` has accepted. */
 export function parsePrincipal(text: string): Principal {
   const [kind, name = ''] = text.split(':')
   switch (kind) {

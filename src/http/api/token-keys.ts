@@ -12,15 +12,15 @@ export const tokenKeys = [
     path: '/token-keys/rotate',
     summary: 'Sign bearer tokens with a new key from now on',
     description:
-      'Tokens that the old keys signed stay valid until they expire; with `{"revoke": true}` all bearer ' +
-      'and refresh tokens of everybody end within 60 seconds. Passwords and access tokens stay valid.',
+      'Tokens that the old keys signed stay valid until they expire. With `{"revoke": true}`, all bearer ' +
+      'and refresh tokens of all callers end within 60 seconds. Passwords and access tokens stay valid.',
     access: 'admin',
     request: v.object({
       body: v.optional(v.strictObject({ revoke: v.optional(v.boolean(), false) })),
     }),
     status: 200,
     answer: v.object({
-      rotated: v.pipe(v.boolean(), v.description('Not where no token was signed yet')),
+      rotated: v.pipe(v.boolean(), v.description('False if no token was ever signed')),
     }),
     async handle({ body }, c) {
       const by = changedBy(c)

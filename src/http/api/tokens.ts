@@ -1,4 +1,4 @@
-/** Access tokens. An account makes and revokes its own; administrators those of all, and so of robots. */
+/** Access tokens. An account creates and revokes its own. Administrators manage those of all accounts, including robots. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { newAccessToken } from '../../auth/login/access-tokens.ts'
@@ -38,11 +38,11 @@ const tokenFields = {
   name: tokenName,
   grants: v.pipe(
     v.nullable(v.array(grant)),
-    v.description('What it is limited to; null: it may do all that its account may'),
+    v.description('The limits of the token; null means that it may do everything its account may'),
   ),
   createdAt: time,
   expiresAt: v.nullable(time),
-  lastUsedAt: v.pipe(v.nullable(time), v.description('To the minute')),
+  lastUsedAt: v.pipe(v.nullable(time), v.description('Precise to the minute')),
   revokedAt: v.nullable(time),
 }
 
@@ -52,7 +52,7 @@ const createdToken = named(
   'CreatedAccessToken',
   v.object({
     ...tokenFields,
-    secret: v.pipe(v.string(), v.description('Shown this once; the password of a login')),
+    secret: v.pipe(v.string(), v.description('The password for logins; shown only in this answer')),
   }),
 )
 
@@ -60,20 +60,20 @@ const newToken = v.strictObject({
   name: tokenName,
   account: v.pipe(
     v.optional(accountName),
-    v.description("The caller's own by default; that of others for administrators"),
+    v.description("The caller's own account by default; only administrators may name another"),
   ),
   expiresInDays: v.optional(
     v.pipe(
       integer,
       v.minValue(1),
       v.maxValue(EXPIRES_IN_DAYS_MAX),
-      v.description('Never by default'),
+      v.description('By default the token does not expire'),
     ),
   ),
   expiresAt: v.optional(time),
   grants: v.pipe(
     v.optional(grants),
-    v.description('Limits the token to these, as far as its account has them'),
+    v.description('Limits the token to these grants. It never has more rights than its account'),
   ),
 })
 
@@ -89,7 +89,7 @@ export const tokens = [
     path: '/tokens',
     summary: 'List access tokens by account and name',
     description:
-      'Those of `account`; where it is not given, those of the caller, and for administrators of all.',
+      'Lists the tokens of `account`. Without it, lists the tokens of the caller, or of all accounts for administrators.',
     access: 'signed-in',
     request: v.object({
       query: v.strictObject({
@@ -119,7 +119,7 @@ export const tokens = [
     method: 'post',
     path: '/tokens',
     summary: 'Create an access token',
-    description: 'For administrators, and for an account that is signed in with its password.',
+    description: 'For administrators, and for an account that signed in with its password.',
     access: 'signed-in',
     request: v.object({ body: newToken }),
     status: 201,
@@ -148,8 +148,8 @@ export const tokens = [
     path: '/tokens/{id}',
     summary: 'Revoke an access token',
     description:
-      'It is refused from the next request on, and listed for another 90 days. Bearer tokens that ' +
-      'were had with it end within 60 seconds.',
+      'The token is refused from the next request, and listed for another 90 days. Bearer tokens that ' +
+      'it obtained end within 60 seconds.',
     access: 'signed-in',
     request: v.object({ params: v.strictObject({ id: tokenId }) }),
     status: 204,
@@ -158,7 +158,7 @@ export const tokens = [
     async handle({ params: { id } }, c) {
       const found = await findAccessToken(c.var.db, id)
       const mine = found !== null && (isAdministrator(c) || ownAccount(c) === found.account)
-      // Whether others have such a token is not told.
+      // The answer must not reveal that another account has such a token.
       if (!mine) throw new RegistryError('NOT_FOUND', { message: 'no such token', detail: { id } })
       await revokeAccessToken(c.var.db, changedBy(c), found)
       return null
@@ -166,15 +166,17 @@ export const tokens = [
   }),
 ]
 
-/** @throws {RegistryError} DENIED for who has no account, or came with a token */
+/** @throws {RegistryError} DENIED if the caller has no account, or signed in with a token */
 function accountOfCaller(c: Context<AppEnv>): string {
   const account = ownAccount(c)
   if (account !== null) return account
   if (isAdministrator(c)) {
-    throw invalidRequest([{ field: 'account', problem: 'needed: the caller has no account' }])
+    throw invalidRequest([
+      { field: 'account', problem: 'required, because the caller has no account' },
+    ])
   }
   throw new RegistryError('DENIED', {
-    message: 'access tokens are managed with an account and its password',
+    message: 'only an account that signed in with its password may manage access tokens',
   })
 }
 
@@ -187,7 +189,7 @@ function expiryOf(body: v.InferOutput<typeof newToken>, now: number): number | n
   if (expiresAt === undefined) return null
   const at = Date.parse(expiresAt)
   if (at > now && at <= now + EXPIRES_IN_DAYS_MAX * DAY_MS) return at
-  const problem = `to be in the future, and within ${EXPIRES_IN_DAYS_MAX} days`
+  const problem = `must be in the future, and within ${EXPIRES_IN_DAYS_MAX} days`
   throw invalidRequest([{ field: 'expiresAt', problem }])
 }
 
@@ -199,8 +201,8 @@ function refusal(
   if (why === 'no account') return unknownAccount(account)
   const message =
     why === 'name taken'
-      ? `${account} has an access token of the name ${name}`
-      : `${account} has as many access tokens as an account may have`
+      ? `${account} already has an access token named ${name}`
+      : `${account} has the maximum number of access tokens`
   return new RegistryError('CONFLICT', { message, detail: { account, name } })
 }
 

@@ -1,4 +1,4 @@
-/** Trust rules: whose ID tokens are accepted as credentials, and what they are granted. */
+/** Trust rules: which ID tokens are accepted as credentials, and what they are granted. */
 import * as v from 'valibot'
 import { claimConditionProblem } from '../../auth/federation/claim-conditions.ts'
 import { issuerProblem } from '../../auth/federation/issuer-keys.ts'
@@ -21,21 +21,19 @@ const issuer = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(512),
-  v.description(
-    'As the tokens name it in `iss`, such as https://token.actions.githubusercontent.com',
-  ),
+  v.description('The `iss` of the tokens, such as https://token.actions.githubusercontent.com'),
 )
 const audience = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(255),
-  v.description('What the tokens have in `aud`'),
+  v.description('The `aud` of the tokens'),
 )
 const claims = v.pipe(
   plainObject(),
   v.record(v.string(), v.string()),
   v.description(
-    'Every condition has to be met: claims by name, each with the text that it must have, where ' +
+    'Conditions on claims, by the name of the claim. Every claim must match its text, in which ' +
       '"*" stands for any characters',
   ),
 )
@@ -72,9 +70,9 @@ export const trustRules = [
     id: 'createTrustRule',
     method: 'post',
     path: '/trust-rules',
-    summary: 'Create a trust rule, with its grants if they are given',
+    summary: 'Create a trust rule, optionally with grants',
     description:
-      'Its grants can be changed later, for the principal trust:<name>; the rest cannot.',
+      'Its grants can be changed later, as grants of the principal trust:<name>. Nothing else can.',
     access: 'admin',
     request: v.object({
       body: v.strictObject({
@@ -95,7 +93,7 @@ export const trustRules = [
       const created = await createTrustRule(c.var.db, changedBy(c), asked)
       if (created !== null) return show(created)
       throw new RegistryError('CONFLICT', {
-        message: `there is a trust rule ${name} already`,
+        message: `a trust rule named ${name} already exists`,
         detail: { name },
       })
     },

@@ -1,4 +1,4 @@
-/** What every handler has at hand: the bindings, the settings, and what the path says. */
+/** The context of every handler: the bindings, the settings, and the parts of the path. */
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HonoBase, type HonoOptions } from 'hono/hono-base'
@@ -18,12 +18,12 @@ import { RememberingRouter } from './remembering-router.ts'
 import type { SettingVariables } from './setting-names.ts'
 import { readSettings, type Settings } from './settings.ts'
 
-/** What wrangler.toml binds to the Worker, and the operator's variables. */
+/** The bindings of wrangler.toml and the variables of the operator. */
 export interface Env extends Bindings {
   BUCKET: R2Bucket
 }
 
-/** The same where a program that embeds the registry may have another blob store. */
+/** The bindings of a program that embeds the registry, which may have another blob store. */
 export interface Bindings extends SettingVariables {
   BUCKET?: R2Bucket
   DB: D1Database
@@ -31,57 +31,57 @@ export interface Bindings extends SettingVariables {
   LOGINS: DurableObjectNamespace<LoginGuard>
   EVENTS: Queue<EventMessage>
   RETRIES: Queue<RetryMessage>
-  /** A data point for each request, where the operator bound a dataset. */
+  /** Receives a data point for each request, if the operator bound a dataset. */
   ANALYTICS?: AnalyticsEngineDataset
-  /** Limits the requests of one client address, where the operator configured it. */
+  /** Limits the requests of one client address, if the operator configured it. */
   RATE_LIMIT?: RateLimit
 }
 
-/** Who sends a request, by the login of a program that embeds the registry. */
+/** The sender of a request, according to the login of a program that embeds the registry. */
 export interface EmbeddedCaller {
-  /** In logs and events; not ''. */
+  /** The name in logs and events. It must not be empty. */
   name: string
   grants: readonly Grant[]
 }
 
-/** What a program that embeds the registry fills in; see create-registry.ts. */
+/** The options of a program that embeds the registry; see create-registry.ts. */
 export interface Hooks {
   blobs: BlobStore
-  /** Before `/v2/`; null where PUBLIC_URL says it. */
+  /** The path before `/v2/`; null to take it from PUBLIC_URL. */
   prefix: string | null
-  /** Instead of the registry's own login. */
+  /** Replaces the registry's own login. */
   authenticate: ((request: Request) => Promise<EmbeddedCaller | null>) | null
   policy: Policy | null
 }
 
 export interface AppEnv {
   Bindings: Bindings
-  /** Taken with `c.get`: `c.var` copies all of them at each use. */
+  /** Read with `c.get`: `c.var` copies all of them at each use. */
   Variables: {
     settings: Settings
     hooks: Hooks
-    /** What this request asks of the services behind it. */
+    /** Counts the calls of this request to the services behind the registry. */
     usage: Usage
-    /** The bound D1 database; what is asked of it counts. */
+    /** The bound D1 database; it counts queries. */
     db: Database
     blobStore: BlobStore
-    /** What the path names; see path.ts. */
+    /** The route of the path; see path.ts. */
     route: Route
-    /** A valid repository name; '' on routes without one. */
+    /** A valid repository name; empty on routes without one. */
     repository: string
-    /** The path's last segment: a digest, a tag, an upload id; each route validates its own. */
+    /** The last segment of the path: a digest, a tag or an upload id. Each route validates its own. */
     reference: string
-    /** The upload that the path's id names, once the id was verified. */
+    /** The name of the upload in the path, after its id was verified. */
     uploadName?: string
-    /** Who sent the request, and what it may do; set by the guard. */
+    /** The sender of the request and its rights; set by the guard. */
     caller: Caller
-    /** The client's address; '' where the runtime does not tell. */
+    /** The client's address; empty if the runtime does not provide it. */
     address: string
     requestId: string
   }
 }
 
-/** Hono with the one router that methodNotAllowed needs, too: those that it chooses from by itself would be 2 KiB more to load. */
+/** Hono with the only router that methodNotAllowed needs. Hono's default, which chooses among several, adds 2 KiB. */
 export const factory = {
   createApp: (options?: HonoOptions<AppEnv>) =>
     new HonoBase<AppEnv>({ ...options, router: new RememberingRouter() }),
@@ -89,8 +89,8 @@ export const factory = {
 }
 
 /**
- * The client's address: Cloudflare's word, or that of the operator's proxy, which has added what it sees as the last of the list.
- * What stands before that is whatever the client wrote.
+ * The client's address, from Cloudflare, or from the operator's proxy, which appends the address that it sees to the list. The entries
+ * before it are whatever the client wrote.
  */
 export function clientAddress(c: Context<AppEnv>): string {
   if (!c.get('settings').trustForwarded) return c.req.header('CF-Connecting-IP') ?? ''

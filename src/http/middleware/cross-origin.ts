@@ -1,5 +1,5 @@
 /**
- * Pages of other origins: none may read the answers or change anything, unless the operator lists their origin exactly (Fetch
+ * Restricts pages of other origins. They may not read answers or change anything, unless the operator lists their exact origin (Fetch
  * standard, CORS).
  */
 import { cors } from 'hono/cors'
@@ -17,8 +17,8 @@ export const crossOrigin = factory.createMiddleware(async function crossOrigin(c
 })
 
 /**
- * A browser sends simple requests of any page without asking first, and adds the passwords that it knows. It says which page: in
- * Origin, or at least in Sec-Fetch-Site (Fetch Metadata). Registry clients send neither.
+ * A browser sends simple requests of any page without a preflight, with the passwords that it knows. It identifies the page in Origin, or
+ * at least in Sec-Fetch-Site (Fetch Metadata). Registry clients send neither.
  */
 export const refuseForeignPages = factory.createMiddleware(
   async function refuseForeignPages(c, next) {
@@ -39,14 +39,14 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 function foreignPage(which: string): RegistryError {
   return new RegistryError('DENIED', {
-    message: `changes by pages ${which} are refused; the operator may allow an origin by CORS_ORIGINS`,
+    message: `changes by pages ${which} are refused; the operator can allow an origin with CORS_ORIGINS`,
     headers: { 'Cache-Control': 'no-store' },
   })
 }
 
 const allowListed = cors({
   origin: (origin) => origin,
-  // Stored logins of the registry may be sent along: Joxit's UI asks for that.
+  // Allows the browser to send stored logins: Joxit's UI needs that.
   credentials: true,
   allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   allowHeaders: [

@@ -1,11 +1,11 @@
-/** A request as a data point of Workers Analytics Engine. README.md, "Observing", names the columns. */
+/** Writes a request as a data point of Workers Analytics Engine. README.md, "Observing", names the columns. */
 import { logError } from '../../lib/log.ts'
 import type { Observation } from './observation.ts'
 
-/** The platform's limit of an index; a repository's name may be longer, and is ASCII. */
+/** The platform's limit for an index. The name of a repository is ASCII, and may be longer. */
 const INDEX_BYTES = 96
 
-/** Never throws: an answer does not fail for want of its data point. */
+/** Never throws: a missing data point must not fail the answer. */
 export function writeDataPoint(dataset: AnalyticsEngineDataset, observation: Observation): void {
   const { repository, method, route, status, cache, subject } = observation
   const { ms, bytes, d1, r2, uploads } = observation

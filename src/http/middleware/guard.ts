@@ -1,4 +1,4 @@
-/** The middleware that stands beside each route and says what the route needs. */
+/** The guard: middleware beside each route that checks the access the route requires. */
 import type { Context } from 'hono'
 import { type Authentication, authenticate } from '../../auth/login/authenticate.ts'
 import { type Caller, callerByIdentity } from '../../auth/login/caller.ts'
@@ -13,20 +13,20 @@ import { type AppEnv, authContext, type EmbeddedCaller, factory } from './contex
 import { absoluteUrl } from './locations.ts'
 
 /**
- * What a route needs: nothing at all; any valid credential, an anonymous token too; an action on the path's repository; the list
- * of repositories; or, for the administration API, a name and a password, or those of an administrator.
+ * The access that a route requires: nothing; any valid credential, even an anonymous token; an action on the repository of the path; the
+ * list of repositories; or, in the administration API, a name and a password, or those of an administrator.
  */
 export type Access = 'none' | 'any' | 'pull' | 'push' | 'delete' | 'catalog' | 'signed-in' | 'admin'
 
 const CATALOG: Scope = { type: 'registry', name: 'catalog', actions: ['*'] }
 
-/** For so long a right that was checked is taken to last. */
+/** Milliseconds for which a checked right is assumed to last. */
 const RIGHT_LASTS_MS = 10_000
 
 /**
- * Lets a request through to its handler only with the right to `access`, and refuses deletes where they are switched off.
- * The right is checked when the request begins, and before all else: who may not delete is not told whether others may,
- * and who may not pull is not told what there is.
+ * Passes a request to its handler only with the right to `access`, and refuses deletes if they are disabled. The right is checked before
+ * everything else. So callers without the right to delete do not learn whether deletes are enabled, and callers without the right to pull
+ * do not learn what exists.
  */
 export function allow(access: Access) {
   return factory.createMiddleware(async function guard(c, next) {
@@ -46,10 +46,10 @@ export function allow(access: Access) {
 }
 
 /**
- * Checks the right once more where the request's body took long: whoever lost it meanwhile must not move a tag. Not for blobs, whose
- * body may outlast the bearer token by which it is sent.
- * @param since when the body began to be read
- * @throws {RegistryError} as the guard does
+ * Checks the right again if the request's body took long: a caller that has lost it meanwhile must not move a tag. Not used for blobs,
+ * whose body may outlast the bearer token that it is sent with.
+ * @param since when reading the body began, in milliseconds since 1970
+ * @throws {RegistryError} like the guard
  */
 export async function stillAllowed(
   c: Context<AppEnv>,
@@ -59,11 +59,11 @@ export async function stillAllowed(
   if (Date.now() - since >= RIGHT_LASTS_MS) c.set('caller', await admit(c, access))
 }
 
-/** @throws {RegistryError} UNSUPPORTED where the operator switched deletes off */
+/** @throws {RegistryError} UNSUPPORTED if the operator disabled deletes */
 export function requireDeletes(c: Context<AppEnv>): void {
   if (c.get('settings').deleteEnabled) return
   throw new RegistryError('UNSUPPORTED', {
-    message: 'deleting is switched off on this registry (DELETE_ENABLED)',
+    message: 'deletes are disabled on this registry (DELETE_ENABLED)',
     headers: { Allow: 'GET, HEAD' },
   })
 }
@@ -82,21 +82,21 @@ async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
     throw challenge()
   }
   if (hasRight(authentication, c.get('repository'), access)) return authentication
-  // The log says who was refused.
+  // The log shows the refused caller.
   c.set('caller', authentication)
   if (authentication.scheme === 'bearer') {
     throw challenge({
       error: 'insufficient_scope',
       message:
         authentication.subject === ''
-          ? 'log in: this is not open to everybody'
-          : 'the bearer token does not allow this: ask for one with the scope of this answer',
+          ? 'log in: this is not public'
+          : 'the bearer token does not allow this: request one with the scope of this challenge',
     })
   }
   throw new RegistryError('DENIED', { detail: scopes.flatMap(missing) })
 }
 
-/** A wrong password is told where a right one is had. */
+/** A wrong password gets the challenge too, so the client knows where to log in. */
 async function authenticateHere(
   c: Context<AppEnv>,
   challenge: (extra: Partial<Challenge>) => RegistryError,
@@ -122,8 +122,8 @@ function embeddedCaller(known: EmbeddedCaller | null): Authentication {
 }
 
 /**
- * Where Basic is asked for, nobody without a name can get an anonymous token: what it would allow is allowed right away. Not where
- * the answer depends on the caller: clients that have a password send it only when they are asked.
+ * With Basic challenges, a caller without a name cannot get an anonymous token. So everything that such a token would allow is allowed
+ * without one, except where the answer depends on the caller: clients send a password only after a challenge.
  */
 async function anonymousCaller(c: Context<AppEnv>, access: Access): Promise<Caller | null> {
   if (tokenEndpoint(c, access) !== null || access === 'any' || access === 'catalog') {
@@ -142,7 +142,7 @@ function hasRight(caller: Caller, repository: string, access: Access): boolean {
     case 'delete':
       return rights.on(repository).has(access)
     case 'push':
-      // Whether tags may be moved, too, is decided where they are set.
+      // Moving tags is checked where tags are set.
       return rights.on(repository).has('create')
     case 'catalog':
       return caller.mayList
@@ -153,7 +153,7 @@ function hasRight(caller: Caller, repository: string, access: Access): boolean {
   }
 }
 
-/** What a token has to be asked for: docker/distribution, "Docker Registry Token Scope and Access". */
+/** The scopes to request a token for: docker/distribution, "Docker Registry Token Scope and Access". */
 function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
   const repository = c.get('repository')
   const on = (name: string, ...actions: string[]) => ({ type: 'repository', name, actions })
@@ -171,7 +171,7 @@ function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
   }
 }
 
-/** A mount that names no source takes a blob from any repository that the caller may pull from. */
+/** A mount without a source takes the blob from any repository that the caller may pull from. */
 function mountSource(c: Context<AppEnv>): Scope[] {
   const { mount, from } = c.req.query()
   if (mount === undefined) return []
@@ -179,7 +179,7 @@ function mountSource(c: Context<AppEnv>): Scope[] {
   return isRepositoryName(from) ? [{ type: 'repository', name: from, actions: ['pull'] }] : []
 }
 
-/** Where bearer tokens are had; null where Basic is asked for: by the operator's choice, and by the administration API. */
+/** The endpoint for bearer tokens. Null if the challenge is Basic: by the operator's choice, and always in the administration API. */
 function tokenEndpoint(c: Context<AppEnv>, access: Access): Challenge['tokens'] {
   const { tokenAuth, challenge, tokenService } = c.get('settings')
   if (access === 'signed-in' || access === 'admin' || c.get('hooks').authenticate !== null) {

@@ -1,10 +1,10 @@
-/** The URLs that the registry answers with: absolute ones by default, paths where the operator wants them. */
+/** The URLs in answers: absolute by default, or paths if the operator chooses them. */
 import type { Context } from 'hono'
 import { readForwarded } from '../../lib/forwarded.ts'
 import type { AppEnv } from './context.ts'
 import type { Settings } from './settings.ts'
 
-/** Makes a `Location` of a path that begins with `/v2/`. */
+/** The `Location` of a path that begins with `/v2/`. */
 export function location(c: Context<AppEnv>, path: string): string {
   return c.get('settings').relativeLocations
     ? prefixedPath(c.get('settings'), path)
@@ -29,7 +29,7 @@ export function publicOrigin(c: Context<AppEnv>): string {
   const { proto = url.protocol.slice(0, -1), host = url.host } = readForwarded((name) =>
     c.req.header(name),
   )
-  // What does not make an origin is not worth a broken Location.
+  // Falls back to the origin of the request: an invalid origin would break the Location.
   const origin = URL.parse(`${proto}://${host}`)?.origin ?? ''
   return /^https?:/.test(origin) ? origin : url.origin
 }

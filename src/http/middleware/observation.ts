@@ -1,4 +1,4 @@
-/** What is told of a request when its answer begins: to the log and to Analytics Engine. No header, no query, no body. */
+/** The record of a request when its answer begins, for the log and Analytics Engine. It has no header, query or body. */
 import type { Context } from 'hono'
 import { type ErrorCode, RegistryError } from '../../oci/errors.ts'
 import type { AppEnv } from './context.ts'
@@ -6,24 +6,24 @@ import type { AppEnv } from './context.ts'
 export interface Observation {
   requestId: string
   method: string
-  /** Canonical, such as `/manifests`: see path.ts. All of the administration API is `/api/v1`. */
+  /** The canonical route, such as `/manifests`; see path.ts. The whole administration API is `/api/v1`. */
   route: string
   path: string
-  /** '' where the path has none, or one whose name is not valid. */
+  /** Empty if the path has no repository, or an invalid name. */
   repository: string
-  /** '' for anonymous, and where nobody proved who they are. */
+  /** Empty for anonymous and unauthenticated callers. */
   subject: string
   address: string
   status: number
-  /** Of a request that was refused: the first of its errors, and what the client was told. */
+  /** Code and message of the first error, if the request was refused. */
   code?: ErrorCode
   reason?: string
-  /** Of the body that is sent; null where nothing is known of it when the answer begins. */
+  /** Bytes of the body; null if its length is not known when the answer begins. */
   bytes: number | null
   cache: 'hit' | 'miss' | null
   d1: number
   r2: { reads: number; writes: number; deletes: number }
-  /** Calls of upload sessions. */
+  /** Calls to upload sessions. */
   uploads: number
   ms: number
 }
@@ -64,10 +64,10 @@ function refusalOf(error: Error | undefined): Pick<Observation, 'code' | 'reason
   return first === undefined ? { reason } : { code: first.code, reason }
 }
 
-/** What looks like an upload's id, wherever a client puts it. No repository name has capital letters. */
+/** Matches upload ids anywhere in a path. Repository names have no capital letters, so they never match. */
 const UPLOAD_ID = /Ag[AE][A-Za-z0-9_-]{49}/g
 
-/** An upload's id is its owner's: the log has the upload's name, which is of no use without it. */
+/** The log has the name of an upload instead of its id: the id is a secret of its owner, and the name alone is useless. */
 function loggedPath(c: Context<AppEnv>): string {
   const { pathname } = new URL(c.req.url)
   const isUpload = c.get('route') === '/upload'

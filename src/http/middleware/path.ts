@@ -1,11 +1,11 @@
 /**
- * The one reader of request paths, before anything else looks at them. It works on the raw path, because a router that decodes
- * would make `a%2Fb` the repository `a/b` after it was authorised as something else; and it splits from the end, because a
- * repository may be called `manifests`, and so may a tag.
+ * Parses request paths, before anything else reads them. It works on the raw path: a router that decodes would treat `a%2Fb` as the
+ * repository `a/b` after another name was authorised. It splits from the end, because a repository may be named `manifests`, and so may a
+ * tag.
  */
 import { RegistryError } from '../../oci/errors.ts'
 
-/** Canonical routes, which the app's sub-apps stand under. None of them can be written by a client. */
+/** Canonical routes, under which the sub-apps are mounted. No client can write one of them as a path. */
 export type Route =
   | '/'
   | '/healthz'
@@ -25,9 +25,9 @@ export type Route =
 
 export interface Target {
   route: Route
-  /** The repository's name as it stands in the path; null on routes without one. Not validated yet: it may be ''. */
+  /** The repository's name as written in the path, not validated yet: it may be empty. Null on routes without one. */
   repository: string | null
-  /** The last segment: a digest, a tag, an upload id. Not validated yet. */
+  /** The last segment, not validated yet: a digest, a tag or an upload id. */
   reference: string
 }
 
@@ -42,7 +42,7 @@ const FIXED_ROUTES: ReadonlyMap<string, Route> = new Map([
   ['/v2/_catalog', '/catalog'],
 ])
 
-/** `pathname` is that of the WHATWG URL: dot segments are resolved, percent-encoding is not. `prefix` is '' or '/…'. */
+/** `pathname` comes from the WHATWG URL: dot segments are resolved, percent-encoding is not. `prefix` is empty or begins with a slash. */
 export function matchPath(pathname: string, prefix: string): Target {
   const path =
     prefix !== '' && pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname
@@ -53,7 +53,7 @@ export function matchPath(pathname: string, prefix: string): Target {
   return path.startsWith('/v2/') ? matchSegments(path.split('/').slice(2)) : target('/unknown')
 }
 
-/** What stands behind `/v2/`: a name, which may have several segments, and what is asked of it. */
+/** Matches the segments after `/v2/`: a name of one or more segments, and the endpoint. */
 function matchSegments(segments: readonly string[]): Target {
   const [third, second, last] = [segments.at(-3), segments.at(-2), segments.at(-1) ?? '']
   const nameBefore = (count: number) => segments.slice(0, -count).join('/')
@@ -71,7 +71,7 @@ function matchSegments(segments: readonly string[]): Target {
   return target('/unknown')
 }
 
-/** The administration API's paths are canonical as they stand: they have no character that could be written in two ways. */
+/** The paths of the administration API are canonical as written: they have no character with two spellings. */
 export function isApiPath(path: string): path is `/api/${string}` {
   return /^\/api\/v1(\/[A-Za-z0-9._~:-]+)+$/.test(path)
 }
@@ -80,12 +80,12 @@ function target(route: Route, repository: string | null = null, reference = ''):
   return { route, repository, reference: decodeColon(reference) }
 }
 
-/** A digest's colon is the one character that clients may escape; every other escape stays, and no grammar allows a `%`. */
+/** The colon of a digest is the only character that clients may escape. Other escapes stay, and no grammar allows a `%`. */
 function decodeColon(segment: string): string {
   return segment.replace(/%3a/i, ':')
 }
 
-/** What an unknown path is told: what is wrong with it, if it looks like an API call. */
+/** The error for an unknown path. */
 export function unknownEndpoint(): RegistryError {
   return new RegistryError('UNSUPPORTED', {
     status: 404,

@@ -1,11 +1,11 @@
 /**
- * The request rate of one client address, by Cloudflare's rate limiting binding where the operator configured it. The binding
- * counts in each location by itself and lags a little: it is against floods, not for exact quotas.
+ * Limits the request rate of one client address with Cloudflare's rate limiting binding, if the operator configured it. Each location
+ * counts separately and with a short delay: the limit protects against floods, and is no exact quota.
  */
 import { RegistryError } from '../../oci/errors.ts'
 import { factory } from './context.ts'
 
-/** The binding's shortest period. */
+/** The binding's shortest period, in seconds. */
 const RETRY_SECONDS = 10
 
 export const limitRate = factory.createMiddleware(async function limitRate(c, next) {

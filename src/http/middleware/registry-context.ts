@@ -1,4 +1,4 @@
-/** From a request to what a use of the registry takes. */
+/** Makes the RegistryContext of a request. */
 import type { Context } from 'hono'
 import type { RegistryContext } from '../../registry/context.ts'
 import { EdgeCache } from '../../store/bytes/edge-cache.ts'
@@ -6,7 +6,6 @@ import { nearestDatabase } from '../../store/database/nearest.ts'
 import { type AppEnv, eventContext } from './context.ts'
 import { absoluteUrl } from './locations.ts'
 
-/** What this request's use of the registry is given. */
 export function registryContext(
   c: Context<AppEnv>,
   repository = c.get('repository'),
@@ -42,7 +41,7 @@ export function registryContext(
   }
 }
 
-/** Lets work go on after the answer. What it throws has been told to the client, or is told to nobody. */
+/** Lets work continue after the answer. Its errors are ignored: the client was told of them, or nobody waits for the work. */
 export function keepAliveOf(c: Context<AppEnv>): (work: Promise<unknown>) => void {
   return (work) => c.executionCtx.waitUntil(work.catch(() => undefined))
 }

@@ -1,19 +1,19 @@
-/** The one place that turns what a handler threw into a response. */
+/** The only place that turns errors into responses. */
 import { logError } from '../../lib/log.ts'
 import { isPassing } from '../../lib/passing-error.ts'
 import { BodyCutOff } from '../../lib/read-body.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { SettingError } from './settings.ts'
 
-/** Which request failed. */
+/** The request that failed. */
 export interface FailedRequest {
   id: string
   method: string
 }
 
 /**
- * The error as JSON. What is not a RegistryError is the registry's own fault: it is logged whole, and the client gets only
- * the request's id, to quote.
+ * Renders the error as JSON. Any error but a RegistryError is a fault of the registry: it is logged in full, and the client gets only the
+ * request's id to quote.
  */
 export function renderError(error: unknown, request: FailedRequest): Response {
   const known = toRegistryError(error, request)
@@ -36,8 +36,8 @@ function toRegistryError(error: unknown, request: FailedRequest): RegistryError 
 }
 
 /**
- * What the same request again can do. On a read, 429 is what clients repeat by themselves, while a single 503 ends a pull by skopeo
- * or containerd. On a write, it is 503: at 429 docker gives the push up, at 503 it starts the layer again.
+ * The error when the same request may succeed later. On reads it is 429, which clients retry by themselves: a single 503 ends a pull by
+ * skopeo or containerd. On writes it is 503: at 429 docker gives up the push, at 503 it starts the layer again.
  */
 function passingError({ id, method }: FailedRequest): RegistryError {
   const isRead = method === 'GET' || method === 'HEAD'

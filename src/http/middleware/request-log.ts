@@ -1,6 +1,6 @@
 /**
- * What a request leaves behind when its answer begins: the Server-Timing header, one line of JSON in the log, and a data point where
- * a dataset is bound. What a streamed body still asks of the bucket is in none of them.
+ * Records each request when its answer begins: the Server-Timing header, one line of JSON in the log, and a data point if a dataset is
+ * bound. None of them counts the later reads of a streamed body.
  */
 import { logInfo } from '../../lib/log.ts'
 import { Usage } from '../../lib/usage.ts'

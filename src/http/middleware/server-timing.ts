@@ -1,11 +1,11 @@
-/** The Server-Timing header (W3C Server Timing): where the time of an answer went, as far as its reader may know. */
+/** The Server-Timing header (W3C Server Timing): how long an answer took, and where the time went, as far as the caller may know. */
 import type { Context } from 'hono'
 import type { AppEnv } from './context.ts'
 
 /**
- * Null for who was not admitted, and on refusals. What was asked of which service is told to administrators alone: a blob is stored
- * once for all repositories, and a cache hit of bytes that were only just pushed, or one query more for a mount that found nothing,
- * would tell that somebody else has them, too. The others are told the whole, which they can measure themselves.
+ * Null for requests without an admitted caller, and for refusals. Only administrators see the calls to each service. A blob is stored once
+ * for all repositories, so a cache hit for bytes that were just pushed, or an extra query for a failed mount, would reveal that another
+ * repository has them. Other callers see the total, which they can measure themselves.
  */
 export function serverTiming(c: Context<AppEnv>, ms: number): string | null {
   const { status } = c.res
@@ -28,7 +28,7 @@ export function serverTiming(c: Context<AppEnv>, ms: number): string | null {
     .join(', ')
 }
 
-/** '' for a service that was not asked. Whole milliseconds: Workers have no finer clock, and finer ones tell strangers more. */
+/** Empty if the service was not called. Times are whole milliseconds: Workers have no finer clock, and finer times would reveal more. */
 function timed(name: string, count: number, ms: number): string {
   if (count === 0) return ''
   return `${name};dur=${Math.round(ms)};desc="${count} ${count === 1 ? 'call' : 'calls'}"`

@@ -1,14 +1,14 @@
-/** The variables that an operator may set, each of them optional, as settings-table.ts has them. */
+/** The names of the variables in settings-table.ts. All are optional. */
 import { nearestName } from '../../lib/nearest-name.ts'
 import type { Setting, VariableOf } from '../../lib/setting.ts'
 import { SETTINGS } from './settings-table.ts'
 
 export type SettingName = VariableOf<typeof SETTINGS>
 
-/** The variables as they are bound. */
+/** The variables as bindings of the Worker. */
 export type SettingVariables = { [Name in SettingName]?: string }
 
-/** The row of each variable once: two settings may come from one. */
+/** One row for each variable. Two settings may share a variable. */
 export const SETTING_ROWS: ReadonlyMap<SettingName, Setting<SettingName, unknown>> = new Map(
   Object.values<Setting<SettingName, unknown>>(SETTINGS)
     .flatMap((row) => [row, ...(row.parts ?? [])])
@@ -17,7 +17,7 @@ export const SETTING_ROWS: ReadonlyMap<SettingName, Setting<SettingName, unknown
 
 const SETTING_NAMES = [...SETTING_ROWS.keys()]
 
-/** Of a name that is no variable's, the variable's that it is nearly; null for all others. */
+/** The variable that a misspelt name probably means. Null if the name is a variable, or resembles none. */
 export function misspeltSetting(name: string): SettingName | null {
   return isSettingName(name) ? null : nearestName(name, SETTING_NAMES)
 }

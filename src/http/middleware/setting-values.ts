@@ -1,17 +1,17 @@
-/** Values of settings that take more than a line to read. */
+/** Parsers of settings that take more than a line. */
 
 export interface PublicUrl {
   origin: string
-  /** '' or a path without a slash at its end. */
+  /** Empty, or a path without a trailing slash. */
   pathPrefix: string
 }
 
-/** @throws {Error} which says what is taken */
+/** @throws {Error} that says which values are accepted */
 export function parsePublicUrl(text: string): PublicUrl {
   const url = URL.parse(text)
   const plain = url !== null && url.search === '' && url.hash === '' && url.username === ''
   const pathPrefix = url?.pathname.replace(/\/+$/, '') ?? ''
-  // A path that begins with two slashes names another host where it stands alone, as in a Link.
+  // A path that begins with two slashes would name another host in a relative URL, as in a Link.
   if (!plain || !/^https?:$/.test(url.protocol) || pathPrefix.includes('//')) {
     throw new Error(
       'an http or https URL without a query or an empty path segment, such as https://registry.example.com',
@@ -20,7 +20,7 @@ export function parsePublicUrl(text: string): PublicUrl {
   return { origin: url.origin, pathPrefix }
 }
 
-/** @throws {Error} which says what is taken */
+/** @throws {Error} that says which values are accepted */
 export function parseResponseHeaders(json: string): readonly (readonly [string, string])[] {
   try {
     const parsed: unknown = JSON.parse(json)
@@ -29,7 +29,7 @@ export function parseResponseHeaders(json: string): readonly (readonly [string, 
       if (typeof text !== 'string') throw new Error()
       return [name, text]
     })
-    // Headers refuses what is no header name or value.
+    // Headers throws for an invalid header name or value.
     new Headers(entries)
     return entries
   } catch {

@@ -1,6 +1,6 @@
 /**
- * All settings, as one table. Parsing (settings.ts), the types, the advice for a misspelt name (setting-names.ts) and the table of
- * README.md (`node test/http/write-readme.ts`) follow from it. The order is that of README.md.
+ * The table of all settings. The parser (settings.ts), the types, the advice for a misspelt name (setting-names.ts) and the table of
+ * README.md (`node test/http/write-readme.ts`) are derived from it. The order is that of README.md.
  */
 import { AUTH_SETTINGS } from '../../auth/login/settings-table.ts'
 import { EVENT_SETTINGS } from '../../events/model/event-settings.ts'
@@ -14,19 +14,19 @@ const PUBLIC_URL = {
   takes: 'URL',
   defaultText: "the request's own",
   meaning:
-    'The registry answers with this URL in `Location`, such as `https://registry.example.com/team`. Its path stands before every path: `/team/v2/`, `/team/token`, `/team/metrics`.',
+    'The public URL of the registry, used in `Location`, such as `https://registry.example.com/team`. Its path is a prefix of every path: `/team/v2/`, `/team/token`, `/team/metrics`.',
 } as const
 
 const PAGE = wholeNumber(1, 10_000, 1000)
 
 const ANSWERS = {
-  /** Origin of the URLs that the registry answers with, when fixed; else that of the request. */
+  /** The fixed origin of URLs in answers. Null to use the origin of the request. */
   publicOrigin: setting({
     ...PUBLIC_URL,
     default: null,
     parse: (text) => parsePublicUrl(text).origin,
   }),
-  /** '' or a path before `/v2/`, without a slash at its end. */
+  /** Empty, or a path before `/v2/` without a trailing slash. */
   pathPrefix: setting({
     ...PUBLIC_URL,
     default: '',
@@ -36,7 +36,7 @@ const ANSWERS = {
     variable: 'TRUST_FORWARDED',
     ...flag(false),
     meaning:
-      "The registry takes host and scheme from `X-Forwarded-Host`, `-Proto` and `-Port`, or `Forwarded`, and the client's address from the last of `X-Forwarded-For`: for a proxy of yours that sets them.",
+      "The registry takes the host and scheme from `X-Forwarded-Host`, `-Proto` and `-Port`, or `Forwarded`, and the client's address from the last entry of `X-Forwarded-For`. Set it only behind a proxy of yours that sets these headers.",
   }),
   relativeLocations: setting({
     variable: 'RELATIVE_LOCATIONS',
@@ -53,59 +53,58 @@ const ANSWERS = {
   deleteEnabled: setting({
     variable: 'DELETE_ENABLED',
     ...flag(true),
-    meaning: '`false` answers every delete, of tags too, with 405.',
+    meaning: 'With `false`, every delete, even of a tag, is answered with 405.',
   }),
   catalogPageMax: setting({
     variable: 'CATALOG_PAGE_MAX',
     ...PAGE,
-    meaning: 'A page of `_catalog` holds at most so many; a larger `n` is refused.',
+    meaning: 'The most entries on a page of `_catalog`. A larger `n` is refused.',
   }),
   tagsPageMax: setting({
     variable: 'TAGS_PAGE_MAX',
     ...PAGE,
-    meaning:
-      'A page of tags holds at most so many; a larger `n` is answered with this many and a `Link`.',
+    meaning: 'The most entries on a page of tags. A larger `n` gets this many and a `Link`.',
   }),
   referrersPageMax: setting({
     variable: 'REFERRERS_PAGE_MAX',
     ...PAGE,
-    meaning: 'A page of referrers holds at most so many.',
+    meaning: 'The most entries on a page of referrers.',
   }),
 }
 
 const CLIENTS = {
-  /** How a client without credentials is asked for them. */
+  /** The kind of challenge for a client without credentials. */
   challenge: setting({
     variable: 'CHALLENGE',
     ...oneOf('bearer', 'basic'),
     meaning:
-      'The registry asks a client without credentials for this; with `basic`, docker pulls nothing without a login.',
+      'The kind of credential that the registry requests. With `basic`, docker cannot pull without a login.',
   }),
   corsOrigins: setting({
     variable: 'CORS_ORIGINS',
-    takes: 'origins, by comma',
+    takes: 'origins, separated by commas',
     default: [],
     meaning:
-      "Pages of these origins may read the answers and make changes with their user's login, such as `https://ui.example.com`.",
+      "Pages of these origins, such as `https://ui.example.com`, may read answers and make changes with their user's login.",
     parse(text): readonly string[] {
       const origins = listed(text)
       if (origins.every((origin) => URL.parse(origin)?.origin === origin)) return origins
-      throw new Error('origins with commas between them, such as https://ui.example.com')
+      throw new Error('origins separated by commas, such as https://ui.example.com')
     },
   }),
   allowedHosts: setting({
     variable: 'ALLOWED_HOSTS',
-    takes: 'host names, by comma',
+    takes: 'host names, separated by commas',
     default: [],
     meaning:
-      'With `OPEN_ACCESS`, clients may reach the registry by these names, too, beside `localhost`, `127.0.0.1`, `[::1]` and that of `PUBLIC_URL`.',
+      'With `OPEN_ACCESS`, the registry answers requests for these hosts too, besides `localhost`, `127.0.0.1`, `[::1]` and the host of `PUBLIC_URL`.',
     parse(text): readonly string[] {
       const hosts = listed(text.toLowerCase())
       if (hosts.every((host) => URL.parse(`http://${host}`)?.href === `http://${host}/`)) {
         return hosts
       }
       throw new Error(
-        'host names without ports, with commas between them, such as registry.lan, 192.168.0.7',
+        'host names without ports, separated by commas, such as registry.lan, 192.168.0.7',
       )
     },
   }),
@@ -114,33 +113,33 @@ const CLIENTS = {
 const redirectMinMib = setting({
   variable: 'BLOB_REDIRECT_MIN_MIB',
   ...wholeNumber(0, 10_000, 16),
-  meaning: 'The registry sends blobs of fewer MiB itself.',
+  meaning: 'The registry sends blobs smaller than this many MiB itself.',
 })
 
 const redirectKeyId = setting({
   variable: 'BLOB_REDIRECT_KEY_ID',
   takes: 'the id of an R2 API token',
   default: '',
-  meaning: 'It signs the URLs, where `BLOB_REDIRECT` is the S3 endpoint.',
+  meaning: 'The key that signs the URLs, if `BLOB_REDIRECT` is the S3 endpoint.',
   parse: (text) => text,
 })
 
 const redirectSecret = setting({
   variable: 'BLOB_REDIRECT_SECRET',
-  takes: 'secret, that of the token',
+  takes: 'secret, of the same token',
   default: '',
-  meaning: 'It goes with `BLOB_REDIRECT_KEY_ID`.',
+  meaning: 'The secret of `BLOB_REDIRECT_KEY_ID`.',
   parse: (text) => text,
 })
 
 const READS = {
-  /** Where large blobs are fetched instead; null for nowhere. */
+  /** The place that large blobs are fetched from instead of the registry; null for none. */
   blobRedirect: setting({
     variable: 'BLOB_REDIRECT',
     takes: 'https URL',
     default: null,
     meaning:
-      'Clients fetch large blobs from the bucket: see [Blobs from the bucket itself](#blobs-from-the-bucket-itself).',
+      'Clients fetch large blobs directly from the bucket: see [Blobs from the bucket itself](#blobs-from-the-bucket-itself).',
     parts: [redirectMinMib, redirectKeyId, redirectSecret],
     parse: (url, read) =>
       parseBlobRedirect(url, {
@@ -150,18 +149,17 @@ const READS = {
         allowHttp: read(allowLoopback),
       }),
   }),
-  /** Where the manifest of a tag is read. */
+  /** The database that tags are read from. */
   tagReads: setting({
     variable: 'TAG_READS',
     ...oneOf('primary', 'replica'),
-    meaning: '`replica` reads the manifest of a tag at the nearest replica of D1: see below.',
+    meaning: 'With `replica`, tags are read from the nearest replica of D1: see below.',
   }),
   tagHoldSeconds: setting({
     variable: 'TAG_HOLD_SECONDS',
-    // A tag that was moved elsewhere must not be hidden for long.
+    // A tag that was moved elsewhere must not stay hidden for long.
     ...wholeNumber(0, 60, 0),
-    meaning:
-      'A running instance answers for so many seconds what a tag meant without asking again: see below.',
+    meaning: 'A running instance remembers the manifest of a tag for this many seconds: see below.',
   }),
 }
 
@@ -169,17 +167,17 @@ const OBSERVING = {
   logRequests: setting({
     variable: 'LOG_REQUESTS',
     ...flag(true),
-    meaning: 'Each request leaves one JSON line in the log, never with a credential.',
+    meaning: 'Each request writes one JSON line to the log, without credentials.',
   }),
   metricsToken: setting({
     variable: 'METRICS_TOKEN',
     takes: 'secret, 16 characters or more',
     default: null,
-    meaning: 'Prometheus reads `/metrics` with this bearer token.',
+    meaning: 'The bearer token with which Prometheus reads `/metrics`.',
     parse(text) {
-      // RFC 6750, 2.1, in all characters that stand in a header's value as they are.
+      // RFC 6750, 2.1, extended to all visible ASCII characters: they need no escapes in a header.
       if (/^[\x21-\x7e]{16,}$/.test(text)) return text
-      throw new Error('a token of at least 16 characters, none of them a space')
+      throw new Error('a token of at least 16 characters, without spaces')
     },
   }),
 }

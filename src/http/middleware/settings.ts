@@ -1,6 +1,6 @@
 /**
- * What an operator may set, in `[vars]` of wrangler.toml or as a secret: read and validated once for each set of variables.
- * An error names the variable and what it takes.
+ * Reads and validates the operator's settings, from `[vars]` of wrangler.toml or from secrets, once for each set of variables. An error
+ * names the variable and the values that it accepts.
  */
 import type { ReadSetting, SettingsOf } from '../../lib/setting.ts'
 import { misspeltSetting, type SettingVariables } from './setting-names.ts'
@@ -16,7 +16,7 @@ export class SettingError extends Error {
   }
 }
 
-/** A variable that is none, and nearly one: what its owner meant would be off without a word. */
+/** An unknown variable with nearly the name of a known one. Ignoring it would silently leave off what its owner meant. */
 class MisspeltSettingError extends SettingError {
   constructor(variable: string, meant: string) {
     super(variable, '')
@@ -26,7 +26,7 @@ class MisspeltSettingError extends SettingError {
 
 const cache = new WeakMap<SettingVariables, Settings>()
 
-/** @throws {SettingError} for the first variable that is not valid */
+/** @throws {SettingError} for the first invalid variable */
 export function readSettings(variables: SettingVariables): Settings {
   const known = cache.get(variables)
   if (known !== undefined) return known
@@ -34,13 +34,13 @@ export function readSettings(variables: SettingVariables): Settings {
   const read = readerOf(variables)
   const settings = Object.fromEntries(
     Object.entries(SETTINGS).map(([field, row]) => [field, read<unknown>(row)]),
-    // The table's own type: each field has what its row's parser returns.
+    // The type of the table: each field has the type that its row's parser returns.
   ) as Settings
   cache.set(variables, settings)
   return settings
 }
 
-/** Buckets, queues and the like are bound beside the variables, under any name. */
+/** Skips objects: buckets, queues and other bindings, which may have any name. */
 function refuseMisspelt(bound: object): void {
   for (const [name, value] of Object.entries(bound)) {
     const meant = typeof value === 'object' ? null : misspeltSetting(name)
@@ -49,8 +49,8 @@ function refuseMisspelt(bound: object): void {
 }
 
 /**
- * Reads the parts of a setting, too, so that a wrong one is told before the setting itself is used.
- * Its errors say which variable is wrong: that of the setting that is read, or of another that it depends on.
+ * Reads the parts of a setting too, so that an invalid part is reported even if the setting itself is not set. Errors name the invalid
+ * variable: that of the setting, or of another setting that it depends on.
  */
 function readerOf(variables: Readonly<Record<string, string | undefined>>): ReadSetting {
   const read: ReadSetting = (setting) => {

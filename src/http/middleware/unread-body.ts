@@ -1,9 +1,9 @@
-/** What a refused client is still sending: read, so that it reads the 401 that it would answer with its password. */
+/** Reads the rest of a refused request, so that the client gets to read the 401, which it answers with its password. */
 import { DRAIN_AT_MOST_BYTES, drain } from '../../lib/drain.ts'
 
 /**
- * Reads a request's body that nobody has begun to read, unless it is too long or comes too slowly; also one of unknown length, as Go
- * clients send manifests. Never throws.
+ * Reads a request's body that no handler has begun to read, unless it is too long or too slow. It also reads bodies of unknown length: Go
+ * clients send manifests that way. Never throws.
  */
 export async function readUnread(request: Request): Promise<void> {
   const { body, headers } = request

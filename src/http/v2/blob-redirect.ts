@@ -1,31 +1,28 @@
-/**
- * Where large blobs are fetched instead of here: from the bucket itself, by a URL that is signed for a few minutes, or by the
- * bucket's own public domain.
- */
+/** Redirects downloads of large blobs: to the bucket, with a URL that is signed for a few minutes, or to the bucket's public domain. */
 import { type Credentials, presignGet } from '../../lib/presign.ts'
 
 export interface BlobRedirect {
-  /** What storage keys are put behind; no slash at its end. */
+  /** The URL before the storage key, without a trailing slash. */
   base: string
-  /** Without them, URLs are not signed. */
+  /** If null, URLs are not signed. */
   credentials: Credentials | null
-  /** Blobs of fewer bytes are sent by the registry. */
+  /** The registry itself sends blobs of fewer bytes. */
   minBytes: number
 }
 
 interface RedirectVariables {
-  /** '' for none. */
+  /** Empty if not set. */
   keyId: string
-  /** '' for none. */
+  /** Empty if not set. */
   secret: string
   minMebibytes: number
-  /** Whether the URL may be one of plain http. */
+  /** Whether the URL may use plain http. */
   allowHttp: boolean
 }
 
 const MIB = 1024 * 1024
 
-/** @throws {Error} which says what is taken */
+/** @throws {Error} that says which values are accepted */
 export function parseBlobRedirect(text: string, variables: RedirectVariables): BlobRedirect {
   const { keyId, secret, minMebibytes, allowHttp } = variables
   const url = URL.parse(text)
@@ -34,23 +31,23 @@ export function parseBlobRedirect(text: string, variables: RedirectVariables): B
     throw new Error('an https URL without a query, such as https://blobs.example.com')
   }
   if ((keyId === '') !== (secret === '')) {
-    throw new Error('BLOB_REDIRECT_KEY_ID and BLOB_REDIRECT_SECRET beside it, both or neither')
+    throw new Error('BLOB_REDIRECT_KEY_ID and BLOB_REDIRECT_SECRET together, or neither')
   }
   const base = url.origin + url.pathname.replace(/\/+$/, '')
   const ofApi = url.hostname.endsWith('.r2.cloudflarestorage.com')
   if (ofApi && (secret === '' || base === url.origin)) {
     throw new Error(
-      'the bucket in the path of an S3 endpoint, and its credentials in BLOB_REDIRECT_KEY_ID and BLOB_REDIRECT_SECRET',
+      'an S3 endpoint with the bucket as its path, and credentials in BLOB_REDIRECT_KEY_ID and BLOB_REDIRECT_SECRET',
     )
   }
   const credentials = secret === '' ? null : { keyId, secret }
   return { base, credentials, minBytes: minMebibytes * MIB }
 }
 
-/** For so long the download may be begun; a client that comes later asks the registry again. */
+/** Seconds within which a download must begin. A later client must ask the registry again. */
 const EXPIRES_SECONDS = 300
 
-/** The URL of an object's bytes; null where the registry sends them itself. */
+/** The URL of an object's bytes; null if the registry sends them itself. */
 export async function redirectUrl(
   redirect: BlobRedirect | null,
   key: string,

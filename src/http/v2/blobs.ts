@@ -12,7 +12,7 @@ import { keepAliveOf, registryContext } from '../middleware/registry-context.ts'
 import { redirectUrl } from './blob-redirect.ts'
 import { manyRanges, oneRange } from './byte-ranges.ts'
 
-/** A blob may be a page with a script: a browser that opens it must not run it in the registry's origin. */
+/** A blob may be a page with a script. A browser that opens it must not run the script in the registry's origin. */
 const DOWNLOAD_ONLY = {
   'Content-Disposition': 'attachment',
   'Content-Security-Policy': "sandbox; default-src 'none'",
@@ -28,7 +28,7 @@ export const blobs = factory
       'Docker-Content-Digest': digest,
       ETag: entityTag(digest),
       'Accept-Ranges': 'bytes',
-      // no-transform: an edge that compresses would drop the Content-Length that clients need.
+      // no-transform, because an edge that compresses would drop the Content-Length that clients need.
       'Cache-Control': 'max-age=31536000, immutable, no-transform',
     }
     if (noneMatch(c.req.header('If-None-Match'), digest)) return c.body(null, 304, headers)
@@ -48,7 +48,7 @@ async function send(c: Context<AppEnv>, blob: PulledBlob, headers: Headers): Pro
   const { descriptor, storageKey, open, note } = blob
   const ranges = rangesOf(c, blob)
   note()
-  // R2 answers several ranges with the whole object.
+  // R2 would answer several ranges with the whole object.
   const elsewhere =
     ranges !== null && ranges.length > 1
       ? null
@@ -75,7 +75,7 @@ function wholeHeaders({ descriptor }: PulledBlob, headers: Headers): Headers {
 }
 
 /**
- * The ranges that the request asks for; null for the whole blob.
+ * The requested ranges; null for the whole blob.
  * @throws {RegistryError} RANGE_INVALID
  */
 function rangesOf(c: Context<AppEnv>, { descriptor }: PulledBlob): Range[] | null {

@@ -2,7 +2,7 @@
 import type { Range } from '../../lib/range.ts'
 import type { PulledBlob } from '../../registry/blobs/pull-blob.ts'
 
-/** Ranges that lie so close together are read at once: for 1,024 small ones, a read each costs more than the bytes between them. */
+/** Ranges that fit within this span are read at once: for 1,024 small ranges, separate reads cost more than the bytes between them. */
 const READ_TOGETHER_BYTES = 256 * 1024
 
 export interface RangedBody {
@@ -12,7 +12,7 @@ export interface RangedBody {
 
 const CONTENT_TYPE = 'application/octet-stream'
 
-/** A blob to be sent. */
+/** The blob to send. */
 type Source = Pick<PulledBlob, 'descriptor' | 'open'>
 
 export async function oneRange(source: Source, range: Range): Promise<RangedBody> {
@@ -27,8 +27,8 @@ export async function oneRange(source: Source, range: Range): Promise<RangedBody
 }
 
 /**
- * Several ranges, each a part of its own, read when their turn comes, so that memory holds little of them. `keepAlive` keeps the
- * writing going while the response is on its way.
+ * Sends several ranges as parts. Each is read when its turn comes, so that memory holds little of them. `keepAlive` lets the writing
+ * continue while the response is sent.
  */
 export function manyRanges(
   source: Source,
@@ -68,7 +68,7 @@ export function manyRanges(
     await writeBytes(writable, closing)
     await writable.close()
   }
-  // A client that leaves breaks the pipe: there is nobody left to tell.
+  // If the client disconnects, the pipe breaks, and there is nobody to report the error to.
   keepAlive(write().catch((error) => writable.abort(error).catch(() => undefined)))
   return {
     body: readable,
@@ -79,13 +79,13 @@ export function manyRanges(
   }
 }
 
-/** Ranges that one read brings: `span` is what it reads. */
+/** Ranges that share one read of `span`. */
 interface Group {
   span: Range
   ranges: Range[]
 }
 
-/** The ranges, in their order. */
+/** Groups the ranges in their order. */
 function groupsOf(ranges: readonly Range[]): Group[] {
   const groups: Group[] = []
   for (const range of ranges) {

@@ -1,4 +1,4 @@
-/** The lists of names: tags (OCI distribution spec, end-8) and the catalog (docker/distribution's extension of it). */
+/** Lists of names: tags (OCI distribution spec, end-8) and the catalog (an extension by docker/distribution). */
 import { cutPage, nextLink, parsePageSize } from '../../lib/pagination.ts'
 import { parseRepositoryName, parseTag } from '../../oci/name.ts'
 import { listTags } from '../../registry/manifests/list-tags.ts'

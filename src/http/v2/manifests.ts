@@ -28,7 +28,7 @@ export const manifests = factory
     if ('tag' in reference) c.header('Vary', 'Accept', { append: true })
     const { descriptor, open, note } = await pullManifest(registryContext(c), reference, accept)
     const { mediaType, digest, size } = descriptor
-    // The validator is that of the representation which Accept selects.
+    // The entity tag is that of the representation that Accept selected.
     if (noneMatch(c.req.header('If-None-Match'), digest)) {
       return c.body(null, 304, cacheHeaders(digest))
     }
@@ -83,11 +83,11 @@ async function readManifest(c: Context<AppEnv>): Promise<Uint8Array<ArrayBuffer>
   }
   throw new RegistryError('MANIFEST_INVALID', {
     status: 413,
-    message: `the manifest is too large: ${MANIFEST_LIMIT_BYTES} bytes are the most`,
+    message: `the manifest is larger than the limit of ${MANIFEST_LIMIT_BYTES} bytes`,
   })
 }
 
-/** @throws {RegistryError} status 400 for any `?cascade=` but the one there is, and for one with a tag */
+/** @throws {RegistryError} with status 400 for any `?cascade=` but `unreachable`, and for one with a tag */
 function cascadeOf(c: Context<AppEnv>, reference: ManifestReference): ManifestDeletion['cascade'] {
   const [value, ...more] = c.req.queries('cascade') ?? []
   if (value === undefined) return 'tags'
@@ -96,12 +96,12 @@ function cascadeOf(c: Context<AppEnv>, reference: ManifestReference): ManifestDe
     status: 400,
     message:
       'tag' in reference
-        ? 'cascade: a delete of a tag deletes nothing but the tag'
-        : 'cascade: expected "unreachable", once',
+        ? 'cascade: not allowed with a tag, because only the tag is deleted'
+        : 'cascade: expected "unreachable" once',
   })
 }
 
-/** What a 304 carries as the 200 does (RFC 9110, 15.4.5). */
+/** The headers that a 304 has in common with the 200 (RFC 9110, 15.4.5). */
 function cacheHeaders(digest: Digest): Record<string, string> {
   return {
     'Docker-Content-Digest': digest,

@@ -1,4 +1,4 @@
-/** Referrers (OCI distribution spec, end-12): what was pushed with a given digest as its subject. */
+/** Referrers (OCI distribution spec, end-12): manifests that have a given digest as their subject. */
 import type { Context } from 'hono'
 import { cutPage, nextLink, parsePageSize } from '../../lib/pagination.ts'
 import { parseDigest } from '../../oci/digest.ts'
@@ -33,7 +33,7 @@ export const referrers = factory.createApp().get('/', allow('pull'), async (c) =
   return c.body(JSON.stringify(index), 200, { 'Content-Type': MEDIA_TYPE_OCI_INDEX })
 })
 
-/** A parameter in which a `+` stands for itself, as clients write media types, and not for a space. */
+/** A query parameter in which `+` is a plus sign and not a space: clients write media types that way. */
 function queryWithPlus(c: Context<AppEnv>, name: string): string | null {
   const query = new URL(c.req.url).search.replaceAll('+', '%2B')
   return new URLSearchParams(query).get(name)

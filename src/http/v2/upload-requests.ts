@@ -1,4 +1,4 @@
-/** What an upload's requests say of themselves, and what the session's answers look like. */
+/** Parses the requests of an upload, and makes responses of the session's answers. */
 
 import type { Context } from 'hono'
 import { formatCommitted, parseContentRange } from '../../lib/range.ts'
@@ -20,7 +20,7 @@ import type { UploadSession } from '../../uploads/upload-session.ts'
 import type { AppEnv } from '../middleware/context.ts'
 import { location } from '../middleware/locations.ts'
 
-/** The signing key never changes: each isolate asks for it once. */
+/** The signing key never changes, so each isolate reads it once. */
 const keys = new Memory<CryptoKey>(Number.POSITIVE_INFINITY)
 
 function uploadKey(db: Database): Promise<CryptoKey> {
@@ -31,7 +31,7 @@ function ownerOf(c: Context<AppEnv>): UploadOwner {
   return { repository: c.get('repository'), subject: c.get('caller').subject }
 }
 
-/** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN unless this repository and subject were given the path's upload id */
+/** @throws {RegistryError} BLOB_UPLOAD_UNKNOWN unless the upload id in the path was issued to this repository and subject */
 export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
   const key = await uploadKey(c.get('db'))
   const upload = await verifyUploadId(key, ownerOf(c), c.get('reference'))
@@ -40,12 +40,12 @@ export async function openUpload(c: Context<AppEnv>): Promise<Upload> {
   return upload
 }
 
-/** The Durable Object of an upload; calls of it count. */
+/** The Durable Object of an upload. Calls to it are counted. */
 export function sessionOf(c: Context<AppEnv>, { name }: Upload): DurableObjectStub<UploadSession> {
   return countedSession(c.env.UPLOADS.getByName(name), c.get('usage'))
 }
 
-/** What the session is told of the upload. */
+/** The description of the upload for its session. */
 export async function sessionRequest(
   c: Context<AppEnv>,
   { kind, algorithm }: Upload,
@@ -55,8 +55,8 @@ export async function sessionRequest(
 }
 
 /**
- * The chunk that a request carries.
- * @throws {RegistryError} RANGE_INVALID for a malformed Content-Range, SIZE_INVALID where it contradicts Content-Length
+ * The chunk in a request.
+ * @throws {RegistryError} RANGE_INVALID for a malformed Content-Range; SIZE_INVALID if it contradicts Content-Length
  */
 export function readChunk(c: Context<AppEnv>): Chunk {
   const contentLength = c.req.header('Content-Length')
@@ -69,7 +69,7 @@ export function readChunk(c: Context<AppEnv>): Chunk {
   const range = parseContentRange(contentRange)
   if (range === null) {
     throw new RegistryError('RANGE_INVALID', {
-      message: 'Content-Range of a chunk is <start>-<end>, both inclusive',
+      message: 'the Content-Range of a chunk must be <start>-<end>, both inclusive',
       detail: contentRange.slice(0, 256),
     })
   }
@@ -83,8 +83,8 @@ export function readChunk(c: Context<AppEnv>): Chunk {
 }
 
 /**
- * The headers that tell a client how far its upload is and where it goes on. A fresh id is answered while nothing came: a PUT with
- * the last bytes of an upload on a fresh id would be taken for the whole blob.
+ * The headers that tell a client how far its upload is, and the URL to continue at. Until bytes have come, the id stays a fresh one.
+ * Afterwards it must not be: a PUT with the last bytes to a fresh id would be taken as the whole blob.
  */
 export async function progressHeaders(
   c: Context<AppEnv>,
@@ -101,7 +101,7 @@ export async function progressHeaders(
   }
 }
 
-/** What the client is told when the session did not do what was asked. */
+/** The error for an answer of the session that is not a success. */
 export async function refusal(
   c: Context<AppEnv>,
   upload: Upload,
@@ -120,13 +120,13 @@ export async function refusal(
       })
     case 'digest invalid':
       return new RegistryError('DIGEST_INVALID', {
-        message: 'the uploaded bytes do not hash to the digest: the upload is ended',
+        message: 'the uploaded bytes do not hash to the digest: begin a new upload',
         detail: c.req.query('digest')?.slice(0, 256) ?? '',
       })
     case 'busy':
-      return unavailable('another request is at work on this upload')
+      return unavailable('another request is using this upload')
     case 'crowded':
-      return unavailable('the registry receives as many uploads as it has room for')
+      return unavailable('the registry has no room for another upload now')
     default:
       return unknownUpload(upload.name)
   }
@@ -139,7 +139,7 @@ function unavailable(what: string): RegistryError {
   })
 }
 
-/** An id that was not given to this caller is not repeated: only its signed part would say whose it is. */
+/** An id that was not issued to this caller is not repeated in the error. */
 export function unknownUpload(name?: string): RegistryError {
   return new RegistryError(
     'BLOB_UPLOAD_UNKNOWN',

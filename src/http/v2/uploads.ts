@@ -34,7 +34,7 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
   if (mount !== undefined) {
     const digest = parseDigest(mount)
     const mounted = await mountBlob(registryContext(c), digest, mountSource(c))
-    // A mount that fails is an upload that begins, whatever the reason.
+    // If a mount fails, for whatever reason, an upload begins.
     return mounted ? created(c, digest) : accepted(c)
   }
   const digest = c.req.query('digest')
@@ -44,7 +44,7 @@ export const uploads = factory.createApp().post('/', allow('push'), async (c) =>
 function mountSource(c: Context<AppEnv>): MountSource {
   const { rights, visible } = c.get('caller')
   const from = c.req.query('from')
-  // A bearer token names few repositories, but says by patterns what its bearer may pull.
+  // A bearer token names few repositories, but lists the patterns that its bearer may pull.
   if (!from) return { pullable: [...rights.pullable, ...(visible ?? [])] }
   const mayMount = isRepositoryName(from) && rights.on(from).has('pull')
   return { from: mayMount ? from : '' }
@@ -70,7 +70,7 @@ export const upload = factory
     const digest = parseDigest(c.req.query('digest') ?? '')
     const upload = await openUpload(c)
     const chunk = readChunk(c)
-    // The same operation however often it is sent.
+    // The id is the same however often the request is sent.
     const operation = await operationId(upload.name, digest)
     if (upload.kind === 'begun' || !isWhole(c, chunk, digest)) {
       return finishUpload(c, upload, digest, chunk, operation)
@@ -84,7 +84,7 @@ export const upload = factory
     return c.body(null, 204, { 'Docker-Upload-UUID': upload.name })
   })
 
-/** The end of an upload, whose session puts all its bytes together. */
+/** Ends an upload: its session joins all its bytes. */
 async function finishUpload(
   c: Context<AppEnv>,
   upload: Upload,
@@ -101,8 +101,8 @@ async function finishUpload(
 }
 
 /**
- * Whether the request has a whole blob, which needs no session. R2 wants to know the length from the body itself: a Content-Range
- * on a chunked one is no Content-Length. A closing PUT without a body has the whole blob only where that is empty.
+ * Whether the request has the whole blob, and so needs no session. R2 requires the length of the body itself: a Content-Range on a chunked
+ * body is not enough. A closing PUT without a body has the whole blob only if the blob is empty.
  */
 function isWhole(c: Context<AppEnv>, { body, start, length }: Chunk, digest: Digest): boolean {
   if (body === null) return isDigestOfNothing(digest)
@@ -128,7 +128,7 @@ async function pushInPost(c: Context<AppEnv>, digest: Digest): Promise<Response>
   if (chunk.body === null || isWhole(c, chunk, digest)) {
     return pushWhole(c, digest, chunk, operation)
   }
-  // R2 takes no body of unknown length, nor one this large: a session re-blocks it.
+  // R2 accepts no body of unknown length, and none this large. A session splits it into parts.
   return finishUpload(c, newUpload(algorithmOf(digest)), digest, chunk, operation)
 }
 
@@ -136,7 +136,7 @@ async function accepted(c: Context<AppEnv>): Promise<Response> {
   const algorithm = c.req.query('digest-algorithm') ?? 'sha256'
   if (!isAlgorithm(algorithm)) {
     throw new RegistryError('DIGEST_INVALID', {
-      message: 'unsupported digest-algorithm: it may be sha256 or sha512',
+      message: 'unsupported digest-algorithm: use sha256 or sha512',
       detail: algorithm.slice(0, 256),
     })
   }

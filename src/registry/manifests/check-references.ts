@@ -1,4 +1,4 @@
-/** Checks that the references of a manifest are in its repository, as its descriptors say (design: invariant I1). */
+/** Checks that the repository has everything a manifest refers to, as its descriptors say (design: invariant I1). */
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { Descriptor, Manifest } from '../../oci/manifest.ts'
@@ -17,8 +17,8 @@ export interface RequiredReferences {
 }
 
 /**
- * The content that must be in the repository. A descriptor's media type says whether it refers to a manifest or a blob, in
- * whichever field it is: an index may list blobs, as BuildKit's cache does. Non-distributable layers need not be in the registry.
+ * The content that must be in the repository. A descriptor's media type, and not the field it is in, says whether it refers to a manifest
+ * or a blob: an index may list blobs, as BuildKit's cache does. Non-distributable layers need not be in the registry.
  */
 export function requiredReferences(manifest: Manifest): RequiredReferences {
   const required: RequiredReferences = { blobs: [], children: [] }
@@ -31,7 +31,7 @@ export function requiredReferences(manifest: Manifest): RequiredReferences {
 }
 
 /**
- * Checks that everything the manifest refers to is in the repository, with the size and the type of its descriptor.
+ * Checks that the repository has everything the manifest refers to, with the size and type that the descriptors say.
  * @throws {RegistryError} MANIFEST_BLOB_UNKNOWN with every missing digest; MANIFEST_INVALID
  */
 export async function checkReferences(context: RegistryContext, manifest: Manifest): Promise<void> {
@@ -91,7 +91,7 @@ function checkSize(
 }
 
 /**
- * Clients read embedded data in place of the content that the digest names (OCI image spec, "Embedded Content").
+ * Clients read embedded data instead of the content that the digest names (OCI image spec, "Embedded Content").
  * @throws {RegistryError} MANIFEST_INVALID
  */
 export async function checkEmbeddedData(manifest: Manifest): Promise<void> {

@@ -1,4 +1,4 @@
-/** Deleting a manifest by digest, with the tags that name it (OCI distribution spec, end-9). */
+/** Deletes a manifest by digest, with the tags that name it (OCI distribution spec, end-9). */
 import type { RegistryEvent } from '../../events/model/event.ts'
 import type { Preconditions } from '../../lib/conditional.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -14,15 +14,15 @@ import { changeTags } from './tags.ts'
 
 export interface ManifestDeletion {
   digest: Digest
-  /** What goes with the manifest: only its tags, or also the indexes that hold it, where no tag reaches them. */
+  /** Deletes only the tags of the manifest, or also the indexes that lead to it if no tag reaches them. */
   cascade: 'tags' | 'unreachable'
-  /** What must be true of the manifest. */
+  /** The conditions that the manifest must meet. */
   preconditions: Preconditions
 }
 
 /**
- * @throws {RegistryError} MANIFEST_UNKNOWN; UNSUPPORTED where an index refers to it; DENIED with 412; UNAVAILABLE where pushes came
- *   each time that the delete was tried
+ * @throws {RegistryError} MANIFEST_UNKNOWN; UNSUPPORTED if an index refers to it; DENIED with 412; UNAVAILABLE if a push interfered with
+ *   every attempt
  */
 export async function deleteManifest(
   context: RegistryContext,
@@ -32,7 +32,7 @@ export async function deleteManifest(
   const event = eventOf(context, 'delete', { digest, kind: 'manifest' })
   const [outcome] = await Promise.all([
     changeTags(context, remove(context, deletion, event)),
-    // One mark for all that may go.
+    // One mark covers everything that the cascade may delete.
     noteDeleted(context, cascade === 'tags' ? digestKey(context, digest) : repositoryKey(context)),
   ])
   if (outcome !== 'deleted') throw await refusal(context, digest, outcome)

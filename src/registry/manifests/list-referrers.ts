@@ -22,7 +22,7 @@ export type ReferrerEntry = Pick<
 
 export interface ReferrersQuery {
   subject: Digest
-  /** Null for all types. */
+  /** Null to list all types. */
   artifactType: string | null
   /** The digest after which the page begins; '' for the first page. */
   last: string
@@ -30,13 +30,13 @@ export interface ReferrersQuery {
 }
 
 export interface Referrers {
-  /** In the order of digests. */
+  /** Sorted by digest. */
   entries: ReferrerEntry[]
-  /** The digest that the page ends with because of its size: more follow, although there are fewer than asked for. */
+  /** Set if the page ends early because of its size: the last digest that it covers. More entries follow it. */
   end: Digest | undefined
 }
 
-/** Both what the registry knows itself and what clients wrote under the fallback tag before it did. No manifest is parsed. */
+/** Lists the referrers that the registry stored, and those that clients wrote under the fallback tag. No manifest is parsed. */
 export async function listReferrers(
   context: RegistryContext,
   { subject, ...rest }: ReferrersQuery,
@@ -54,14 +54,14 @@ export async function listReferrers(
   return { entries, end }
 }
 
-/** What a fallback tag would list, if the manifest is put under one: nothing where it is no OCI index. */
+/** The entries that this manifest would have under a fallback tag. Empty if it is not an OCI index. */
 export function fallbackEntries({ mediaType, manifests }: Manifest): readonly Descriptor[] {
   return mediaType === MEDIA_TYPE_OCI_INDEX ? manifests : []
 }
 
 /**
- * Reads the manifest under a tag whose entries are not kept yet, and keeps them, so that it is read once. A tag from before entries
- * were kept costs this when a client asks for it, and nothing where none does. A job would have to read all of them.
+ * Reads a fallback tag whose entries are not stored yet, and stores them, so that it is read once. Such a tag is older than the stored
+ * entries. It is read when a client asks for it, because a job would have to read all of them.
  */
 async function readFallback(context: RegistryContext, tag: string): Promise<void> {
   const { databases, repository } = context
@@ -73,7 +73,7 @@ async function readFallback(context: RegistryContext, tag: string): Promise<void
   await runBatch(db, keepEntries(db, repository, tag, stored.digest, entries))
 }
 
-/** Nothing where today's rules do not read it. */
+/** Empty if the stored index does not meet today's rules. */
 function entriesOf(bytes: Uint8Array<ArrayBuffer>): readonly Descriptor[] {
   try {
     return parseManifest(bytes, MEDIA_TYPE_OCI_INDEX).manifests
@@ -83,7 +83,7 @@ function entriesOf(bytes: Uint8Array<ArrayBuffer>): readonly Descriptor[] {
   }
 }
 
-/** Each digest once; what the registry knows itself wins. */
+/** Each digest once. Referrers of the registry replace those of the fallback tag. */
 function merge({ referrers, fallback }: ReferrersPage): ReferrerEntry[] {
   const others = fallback.map(({ descriptor }): ReferrerEntry => JSON.parse(descriptor))
   const all = [...others, ...referrers.map(toEntry)]

@@ -20,8 +20,8 @@ export interface PulledManifest {
 }
 
 /**
- * A tag is answered with content that the client supports: if it names an index and `accept` allows none, with the index's
- * linux/amd64 image, as docker/distribution does for clients that predate indexes.
+ * A tag is answered with content that the client supports. If it names an index and `accept` allows no index, the answer is the index's
+ * linux/amd64 image, as in docker/distribution for clients older than indexes.
  * @param accept the Accept header; null if there is none
  * @throws {RegistryError} MANIFEST_UNKNOWN, also if the index has no such image
  */
@@ -76,7 +76,7 @@ async function platformImage(
   })
 }
 
-/** The bytes as they were pushed. */
+/** The bytes exactly as pushed. */
 export async function readManifestBytes(
   context: RegistryContext,
   { content, size }: StoredManifest,

@@ -1,7 +1,4 @@
-/**
- * Pushes a manifest (OCI distribution spec, end-7): checks it against its type and its repository, and stores it in one
- * transaction.
- */
+/** Pushes a manifest (OCI distribution spec, end-7): checks it against its type and its repository, and stores it in one transaction. */
 import type { RegistryEvent } from '../../events/model/event.ts'
 import type { Preconditions } from '../../lib/conditional.ts'
 import { isPassing } from '../../lib/passing-error.ts'
@@ -31,20 +28,20 @@ import { fallbackEntries } from './list-referrers.ts'
 import { type ManifestReference, preconditionFailed } from './reference.ts'
 import { changeTags } from './tags.ts'
 
-/** Each tag is a header of the answer, and Python's client accepts 100 headers. The spec requires at least 10 tags. */
+/** Each tag is a header of the response, and Python's client accepts 100 headers. The spec requires at least 10 tags. */
 const TAGS_AT_MOST = 64
 
-/** More of them take more than an event may have, whatever is in them: they are not written to find that out. */
+/** More references than this are always too large for an event, so they are not serialized to measure them. */
 const REFERENCES_TOLD = 2000
 
-/** A referrers list repeats the annotations of every manifest on it. */
+/** A list of referrers repeats the annotations of each manifest in it. */
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
 export interface ManifestPush {
   /** The manifest as received, at most 4 MiB. */
   bytes: Uint8Array<ArrayBuffer>
   contentType: string | undefined
-  /** The reference in the path. If it is a tag, it is set too. */
+  /** The reference in the path. If it is a tag, that tag is set too. */
   reference: ManifestReference
   /** More tags to set. */
   tags: readonly string[]
@@ -75,8 +72,8 @@ export async function pushManifest(
     })
   }
   const manifest = parseManifest(bytes, push.contentType)
-  // Small manifests are checked as they are stored. A large one is checked first, so that nothing is written to the blob store in
-  // vain.
+  // Small manifests are checked by the transaction that stores them. A large one is checked first, to avoid a useless write to the blob
+  // store.
   if (bytes.length > INLINE_MANIFEST_BYTES) await checkReferences(context, manifest)
   await checkEmbeddedData(manifest)
   const events = eventsOf(context, { digest, size: bytes.length, manifest, tags })
@@ -100,7 +97,7 @@ function tagsOf({ reference, tags }: ManifestPush): string[] {
 
 type Events = readonly [RegistryEvent, ...RegistryEvent[]]
 
-/** One event for each tag, as in docker/distribution; one without a tag if there are no tags. */
+/** One event for each tag, as in docker/distribution. Without tags, one event without a tag. */
 function eventsOf(
   context: RegistryContext,
   {
@@ -167,7 +164,7 @@ async function storeContent(
   return { storageKey }
 }
 
-/** @throws {RegistryError} MANIFEST_INVALID if they are too large */
+/** @throws {RegistryError} MANIFEST_INVALID if the annotations are too large */
 function referrerAnnotations({ subject, annotations }: Manifest): string | null {
   if (subject === undefined || annotations === undefined) return null
   const text = JSON.stringify(annotations)
@@ -192,7 +189,7 @@ async function refusal(
     case 'buried':
       return pushAgain('the manifest was not stored in time')
     case 'missing':
-      // A reference is missing or differs from its descriptor, or did a moment ago. The check finds out which.
+      // A reference is missing or differs from its descriptor, or was a moment ago. The check finds out which.
       await checkReferences(context, manifest)
       return pushAgain('the repository is changing')
   }

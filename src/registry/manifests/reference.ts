@@ -6,7 +6,7 @@ import { parseTag } from '../../oci/name.ts'
 export type ManifestReference = { digest: Digest } | { tag: string }
 
 /**
- * Text with a colon must be a digest: tags have none, digests have one.
+ * Text with a colon must be a digest: tags have no colon.
  * @throws {RegistryError} TAG_INVALID, DIGEST_INVALID
  */
 export function parseManifestReference(text: string): ManifestReference {
@@ -23,8 +23,8 @@ export function preconditionFailed(reference: ManifestReference): RegistryError 
     status: 412,
     message:
       'tag' in reference
-        ? 'the tag is not what If-Match or If-None-Match asks for: read it again'
-        : 'the manifest is not what If-Match or If-None-Match asks for',
+        ? 'the tag does not meet If-Match or If-None-Match: read it again'
+        : 'the manifest does not meet If-Match or If-None-Match',
     detail: referenceDetail(reference),
   })
 }

@@ -1,6 +1,6 @@
 /**
- * Reads and changes of tags. A tag is read from the primary each time, which makes it a linearizable register, unless the operator
- * prefers speed (TAG_READS, TAG_HOLD_SECONDS).
+ * Reads and changes tags. By default every read of a tag asks the primary, which makes the tag a linearizable register. The operator may
+ * prefer speed (TAG_READS, TAG_HOLD_SECONDS).
  */
 import type { Database } from '../../store/database/database.ts'
 import { Memory } from '../../store/database/memory.ts'
@@ -11,7 +11,7 @@ import { digestKey, noteDeleted, readNearestOf } from '../read-nearest.ts'
 
 const heldTags = new Memory<HeldTags>(Number.POSITIVE_INFINITY)
 
-/** Access is checked before, for each request: held tags do not depend on the caller. */
+/** Held tags do not depend on the caller: access was already checked for this request. */
 export function readTag(context: RegistryContext, tag: string): Promise<StoredManifest | null> {
   const { repository, databases, tagReading } = context
   const find = (db: Database) => findManifestByTag(db, repository, tag)
@@ -32,8 +32,8 @@ export function readTag(context: RegistryContext, tag: string): Promise<StoredMa
 }
 
 /**
- * Completes a change of the repository's manifests or tags even if the client disconnects. Afterwards, whether it succeeded or not,
- * invalidates the tags of the repository that this isolate holds.
+ * Completes a change of the repository's manifests or tags even if the client disconnects. Then, on success or failure, drops the tags of
+ * the repository that this isolate holds.
  */
 export function changeTags<T>(context: RegistryContext, change: Promise<T>): Promise<T> {
   const done = change.finally(() => heldTagsOf(context).drop(context.repository))

@@ -109,7 +109,7 @@ describe('a chain that is good', () => {
   })
 })
 
-describe('a chain with one thing wrong', () => {
+describe('a chain is refused with one thing wrong:', () => {
   const expired = { validFrom: LONG_AGO, validTo: YESTERDAY }
   const future = { validFrom: TOMORROW, validTo: new Date(Date.now() + 9 * DAY) }
 

@@ -123,7 +123,7 @@ describe('claimConditionProblem', () => {
     [{ sub: 'repo:octo/app:*' }],
     [{ ['n'.repeat(128)]: 'p'.repeat(512) }],
     [many(16)],
-  ])('finds none in %j', (conditions) => {
+  ])('finds no problem in %j', (conditions) => {
     expect(claimConditionProblem(conditions)).toBeNull()
     expect(parseConditions(JSON.stringify(conditions))).toEqual(conditions)
   })
@@ -143,7 +143,7 @@ describe('claimConditionProblem', () => {
     [{ repository_owner: '' }, /1 to 512/],
     [{ repository_owner: 'p'.repeat(513) }, /1 to 512/],
     [many(17), /16/],
-  ])('tells what is wrong with %j', (conditions, problem) => {
+  ])('names the problem of %j', (conditions, problem) => {
     expect(claimConditionProblem(conditions)).toMatch(problem)
     expect(parseConditions(JSON.stringify(conditions))).toBeNull()
   })

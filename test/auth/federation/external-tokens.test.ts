@@ -124,7 +124,7 @@ describe('a token of the service', () => {
   const verified = async (changes: Record<string, unknown>) =>
     verifyExternalToken(service, await forge({ alg: 'ES256', kid }, claims(changes), key))
 
-  it('says who its bearer is and what it may do', async () => {
+  it('identifies its bearer and the bearer’s rights', async () => {
     expect(await verified({})).toEqual({
       subject: 'jdoe',
       access: [
@@ -180,7 +180,7 @@ describe('a token of the service', () => {
     await accepts(await forge({ alg: 'ES256', x5c }, claims(), key))
   })
 
-  it('may carry its key in the header, as libtrust does: the key is ours, found by its id', async () => {
+  it('may carry its key in the header, as libtrust does: the trusted key of that id is used', async () => {
     const jwk = { ...(await publicJwk(key)), kid }
     await accepts(await forge({ typ: 'JWT', alg: 'ES256', jwk }, claims(), key))
   })
@@ -226,7 +226,7 @@ describe('a token of the service', () => {
   })
 })
 
-describe('a token with one thing wrong', () => {
+describe('a token is refused with one thing wrong:', () => {
   const changed = (changes: Record<string, unknown>) => () =>
     forge({ alg: 'ES256', kid }, claims(changes), key)
   const headed = (changes: Record<string, unknown>) => () =>
@@ -455,11 +455,11 @@ describe('a token with one thing wrong', () => {
     expect(asked).toEqual([])
   })
 
-  it('where there is no service', async () => {
+  it('without a service', async () => {
     await refuses(await changed({})(), { ...service, tokenAuth: null })
   })
 
-  it('signed with an algorithm that is not among those configured', async () => {
+  it('signed with an algorithm that is not configured', async () => {
     const jwks = { keys: [await publicJwk(inline)] }
     const token = await forge({ alg: 'ES256', kid: 'inline' }, claims(), inline)
     await accepts(token, configured({ jwks, signingalgorithms: ['RS256', 'ES256'] }))
@@ -490,7 +490,7 @@ describe('keys at an address', () => {
     expect(asked).toHaveLength(4)
   })
 
-  it('stand beside those of the bundle, which are found without asking', async () => {
+  it('are used besides those of the bundle, which are found without a request', async () => {
     const jwks = 'https://auth.example.com/beside'
     const settings = configured({ jwks, rootcertbundle: toPem(keyCertificate) })
     answers.set(jwks, { keys: [await publicJwk(inline)] })
@@ -500,7 +500,7 @@ describe('keys at an address', () => {
     await refuses(await tokenOf(stranger), settings)
   })
 
-  it('are not asked for by a token without an id, or for another service', async () => {
+  it('are not fetched for a token without an id, or for another service', async () => {
     const settings = configured({ jwks: 'https://auth.example.com/never' })
     await refuses(await forge({ alg: 'ES256' }, claims(), inline), settings)
     await refuses(await forge({ alg: 'ES256', kid: 'x' }, claims({ aud: 'x' }), inline), settings)
@@ -508,7 +508,7 @@ describe('keys at an address', () => {
     expect(asked).toEqual([])
   })
 
-  it('are not on this machine unless that is allowed', async () => {
+  it('may be on this machine only if that is allowed', async () => {
     const jwks = 'http://127.0.0.1:9/keys'
     for (const url of [jwks, `${jwks}/2`]) answers.set(url, { keys: [await publicJwk(inline)] })
     const settings = configured({ jwks }, true)
@@ -593,7 +593,7 @@ describe('parseTokenService', () => {
     expect(() => parse(value)).toThrow(problem)
   })
 
-  it('refuses what is no JSON', () => {
+  it('refuses text that is not JSON', () => {
     expect(() => parseTokenService('realm: x', false)).toThrow(/JSON object/)
   })
 

@@ -165,7 +165,7 @@ describe('an ID token that meets a trust rule', () => {
     expect(on(rights, 'releases/app')).toEqual(['create'])
   })
 
-  it('has only those of everybody where the rule grants nothing', async () => {
+  it('has only the grants of everybody if the rule grants nothing', async () => {
     const { rights } = await identify(await forge(HEADER, claims({ aud: 'bare' }), key))
     expect(on(rights, 'octo/app')).toEqual([])
     expect(on(rights, 'public/app')).toEqual(['pull'])
@@ -211,7 +211,7 @@ describe('an ID token that meets a trust rule', () => {
   })
 })
 
-describe('an ID token with one thing wrong', () => {
+describe('an ID token is refused with one thing wrong:', () => {
   const changed = (changes: Record<string, unknown>) => () => forge(HEADER, claims(changes), key)
   const headed = (changes: Record<string, unknown>) => () =>
     forge({ ...HEADER, ...changes }, claims(), key)
@@ -371,7 +371,7 @@ describe('an ID token with one thing wrong', () => {
     await isRefused(await token())
   })
 
-  it('never asks where an address in the header points', async () => {
+  it('never leads to a request to an address in its header', async () => {
     for (const header of [{ jku: 'https://evil.test/keys' }, { x5u: 'https://evil.test/pem' }]) {
       await isRefused(await forge({ ...HEADER, ...header, kid: 'new' }, claims(), stranger))
     }
@@ -398,7 +398,7 @@ describe('an ID token with one thing wrong', () => {
     'https://ISSUER.test',
     'https://issuer.tes_',
     'https://issuer.%',
-  ])('has nobody asked where no rule names exactly its issuer: %s', async (iss) => {
+  ])('leads to no request if no rule names exactly its issuer: %s', async (iss) => {
     expect(await rulesOfIssuer(env.DB, iss)).toEqual({ rules: [], anonymous: [] })
     await isRefused(await forge(HEADER, claims({ iss }), key))
     expect(asked).toEqual([])
@@ -469,13 +469,13 @@ describe("an issuer's keys", () => {
     expect(asked).toHaveLength(4)
   })
 
-  it('are not looked for again in a set that was fetched just now', async () => {
+  it('are not fetched again right after a fetch', async () => {
     const issuer = await newIssuer('just-now', key)
     await isRefused(await tokenOf(issuer, { ...stranger, kid: 'x' }))
     expect(asked).toHaveLength(2)
   })
 
-  it('are fetched by another request where the first one never ends', async () => {
+  it('are fetched by another request if the first one never ends', async () => {
     const issuer = await newIssuer('gone', key)
     answers.set(`${issuer}/keys`, 'never')
     const first = identify(await tokenOf(issuer, key)).catch(() => undefined)
@@ -488,7 +488,7 @@ describe("an issuer's keys", () => {
     void first
   })
 
-  it('may be rotated with a time in which both are published', async () => {
+  it('may be rotated with an overlap in which both are published', async () => {
     const next = await newSigner('next')
     const issuer = await newIssuer('overlap', key)
     await isAccepted(issuer, key)
@@ -522,7 +522,7 @@ describe("an issuer's keys", () => {
     await isAccepted(issuer, key)
   })
 
-  it('are asked for again soon after a failure, but not by every request', async () => {
+  it('are fetched again soon after a failure, but not by every request', async () => {
     const issuer = await newIssuer('failing', key)
     answers.set(`${issuer}/keys`, new Error('connection refused'))
     for (let round = 0; round < 3; round += 1) await isRefused(await tokenOf(issuer, key))
@@ -554,7 +554,7 @@ describe("an issuer's keys", () => {
     ['with keys on this machine', { issuer: 'https://@.test', jwks_uri: 'https://127.0.0.1/keys' }],
     ['with keys at an address', { issuer: 'https://@.test', jwks_uri: 'https://10.0.0.1/keys' }],
     ['that is a list', []],
-  ])('are not taken by a discovery document %s', async (what, document) => {
+  ])('are not accepted from a discovery document %s', async (what, document) => {
     const host = what.replaceAll(' ', '-')
     const issuer = await newIssuer(host, key)
     // All of these addresses would serve the right keys.
@@ -568,10 +568,10 @@ describe("an issuer's keys", () => {
   })
 
   it.each([
-    ['https://gitlab.internal', 'known in a private network only'],
-    ['https://issuer.example.com:444', 'the port has to be 443, or 1024 or above'],
+    ['https://gitlab.internal', 'belongs to a private network'],
+    ['https://issuer.example.com:444', 'the port must be 443, or 1024 or above'],
   ])(
-    'are not asked of %s, though a rule of old names it, and the log says why',
+    'are not fetched from %s, although an old rule names it, and the log says why',
     async (issuer, why) => {
       await env.DB.batch(rule(issuer, issuer, 'berth', { repository_owner: 'octo' }, []))
       await publish(issuer, key)
@@ -592,7 +592,7 @@ describe("an issuer's keys", () => {
     ['two keys of one id', (jwk) => ({ keys: [jwk, jwk] })],
     ['a key without its id', (jwk) => ({ keys: [{ ...jwk, kid: undefined }] })],
     ['a key off the curve', (jwk) => ({ keys: [{ ...jwk, y: jwk.x }] })],
-  ])('are not taken from %s', async (what, keySet) => {
+  ])('are not accepted from %s', async (what, keySet) => {
     const issuer = await newIssuer(what.replaceAll(' ', '-'), key)
     answers.set(`${issuer}/keys`, keySet(await publicJwk(key)))
     await isRefused(await tokenOf(issuer, key))
@@ -600,7 +600,7 @@ describe("an issuer's keys", () => {
     await isRefused(await forgeHmac({ ...HEADER, alg: 'HS256' }, claims({ iss: issuer }), secret))
   })
 
-  it('may stand beside one that is symmetric', async () => {
+  it('may be published with a symmetric one', async () => {
     const issuer = await newIssuer('beside', key)
     const symmetric = { kty: 'oct', kid: 'one', alg: 'HS256', k: 'AAAA' }
     answers.set(`${issuer}/keys`, { keys: [symmetric, await publicJwk(key)] })
@@ -609,7 +609,7 @@ describe("an issuer's keys", () => {
     await isRefused(await forgeHmac({ ...HEADER, alg: 'HS256' }, claims({ iss: issuer }), secret))
   })
 
-  it('may stand beside what is no key', async () => {
+  it('may be published with entries that are not keys', async () => {
     const issuer = await newIssuer('no-keys', key)
     answers.set(`${issuer}/keys`, { keys: [null, 'one', { kid: 'two' }, await publicJwk(key)] })
     await isAccepted(issuer, key)
@@ -635,7 +635,7 @@ describe('issuerProblem', () => {
     'https://tenant.example.com/',
     'https://login.example.com/realms/ci',
     'https://login.example.com/realms/ci/',
-  ])('finds none in %s', (issuer) => {
+  ])('finds no problem in %s', (issuer) => {
     expect(issuerProblem(issuer, false)).toBeNull()
   })
 
@@ -665,12 +665,12 @@ describe('issuerProblem', () => {
     ['HTTPS://issuer.example.com', /plain form/],
     ['https:issuer.example.com', /https:\/\//],
     [`https://issuer.example.com/${'a'.repeat(255)}`, /255/],
-  ])('tells what is wrong with %j', (issuer, problem) => {
+  ])('names the problem of %j', (issuer, problem) => {
     expect(issuerProblem(issuer, true)).toMatch(problem)
     expect(issuerProblem(issuer, false)).toMatch(problem)
   })
 
-  it('allows this machine where it is said so', () => {
+  it('allows this machine if the operator allows it', () => {
     expect(issuerProblem('http://127.0.0.1:8080', false)).toMatch(/https:\/\//)
     expect(issuerProblem('http://127.0.0.1:8080', true)).toBeNull()
   })

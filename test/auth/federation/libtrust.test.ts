@@ -11,7 +11,7 @@ async function spkiOf(jwk: JsonWebKey): Promise<ArrayBuffer> {
 }
 
 describe('libtrustKeyId', () => {
-  it('is that of the key in docker/distribution, docs/spec/auth/jwt.md', async () => {
+  it('matches the example in docker/distribution, docs/spec/auth/jwt.md', async () => {
     const spki = await spkiOf({
       kty: 'EC',
       crv: 'P-256',

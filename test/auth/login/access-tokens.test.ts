@@ -17,7 +17,7 @@ describe('an access token', () => {
     expect(other).not.toBe(secret)
   })
 
-  it('is kept as the SHA-256 of all of it', async () => {
+  it('is stored as its SHA-256', async () => {
     const { secret, hash } = await newAccessToken()
     expect(hash).toBe(await hashAccessToken(secret))
     expect(await hashAccessToken('abc')).toBe(
@@ -29,7 +29,7 @@ describe('an access token', () => {
     expect(isAccessToken(ZERO)).toBe(true)
   })
 
-  it('is recognised by its checksum: no other last digit will do, and no character of another', async () => {
+  it('is recognised by its checksum, which detects any changed character', async () => {
     const { secret } = await newAccessToken()
     const at = (index: number, character: string) =>
       secret.slice(0, index) + character + secret.slice(index + 1)

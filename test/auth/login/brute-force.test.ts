@@ -114,7 +114,7 @@ describe('a thousand wrong passwords', () => {
     120_000,
   )
 
-  it('one try each 10 seconds get through as often as the waits say', async () => {
+  it('one each 10 seconds are checked as often as the waits allow', async () => {
     const name = await newAccount()
     let through = 0
     for (let second = 0; second < 10 * TRIES; second += 10) {
@@ -143,14 +143,14 @@ describe('wrong access tokens', () => {
 })
 
 describe('right passwords', () => {
-  it('50 at once are all let in', async () => {
+  it('are all admitted, 50 at once', async () => {
     const name = await newAccount()
     const address = newAddress()
     const statuses = await repeat(50, 50, () => statusOf(contextOf({}, address), name, PASSWORD))
     expect(statuses).toEqual(Array(50).fill(200))
   })
 
-  it('are not found among wrong ones: the account lets no more be tried', async () => {
+  it('are not found among wrong ones: the account allows no more attempts', async () => {
     // Of its own: with the hash of the other accounts, the isolate would know the password already.
     const name = await newAccount(await hashPassword(PASSWORD))
     const statuses = await repeat(100, 50, (index) =>

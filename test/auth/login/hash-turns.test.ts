@@ -40,7 +40,7 @@ describe('hashes that are asked for at once', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15)
   })
 
-  it('are refused where their turn does not come in time', async () => {
+  it('are refused if their turn does not come in time', async () => {
     const turns = new HashTurns(100)
     const first = turns.take(async () => {
       await scheduler.wait(300)
@@ -51,7 +51,7 @@ describe('hashes that are asked for at once', () => {
     expect(await first).toBe(true)
   })
 
-  it('are not computed where the answer was found meanwhile', async () => {
+  it('are not computed if the answer was found meanwhile', async () => {
     const turns = new HashTurns()
     let isFound = false
     const first = turns.take(
@@ -69,7 +69,7 @@ describe('hashes that are asked for at once', () => {
     expect(await Promise.all([first, second])).toEqual([true, true])
   })
 
-  it('go on after one that failed, and after one whose request is gone', async () => {
+  it('continue after one that failed, and after one whose request is gone', async () => {
     const turns = new HashTurns()
     const failed = turns.take(() => Promise.reject(new Error('no memory')), NEVER_FOUND)
     await expect(failed).rejects.toThrow('no memory')

@@ -43,7 +43,7 @@ function isEmpty(): Promise<boolean> {
 }
 
 describe('failures', () => {
-  it('up to the limit let the next attempt through at once', async () => {
+  it('up to the limit do not delay the next attempt', async () => {
     expect(await fail(FAILURES_MAX)).toBe(0)
     expect(await guard.attempt(FAILURES_MAX)).toBe(30 * SECOND)
   })
@@ -88,7 +88,7 @@ describe('failures', () => {
     expect(await isEmpty()).toBe(true)
   })
 
-  it('are forgotten after that hour also where the alarm is late', async () => {
+  it('are forgotten after that hour even if the alarm is late', async () => {
     await fail(FAILURES_MAX)
     pass(30 * SECOND + HOUR)
     expect(await fail(FAILURES_MAX)).toBe(0)
@@ -117,7 +117,7 @@ describe('a success', () => {
     expect(await fail(FAILURES_MAX)).toBe(0)
   })
 
-  it('from the address takes its own back, and no more', async () => {
+  it('from the address takes back only its own count', async () => {
     await fail(FAILURES_MAX - 1)
     for (let times = 0; times < 3; times += 1) {
       expect(await guard.attempt(FAILURES_MAX)).toBe(0)
@@ -127,7 +127,7 @@ describe('a success', () => {
     expect(await guard.attempt(FAILURES_MAX)).toBe(30 * SECOND)
   })
 
-  it('without failures before leaves nothing behind', async () => {
+  it('without earlier failures stores nothing', async () => {
     await guard.attempt(FAILURES_MAX)
     await guard.takeBack()
     expect(await isEmpty()).toBe(true)
@@ -135,7 +135,7 @@ describe('a success', () => {
 })
 
 describe('attempts at the same time', () => {
-  it('are let through as often as the limit says, however they end', async () => {
+  it('are admitted up to the limit, however they end', async () => {
     const waits = await repeat(200, 200, async () => {
       const waitMs = await guard.attempt(FAILURES_MAX)
       if (waitMs > 0) return waitMs
@@ -147,7 +147,7 @@ describe('attempts at the same time', () => {
     expect(waits.filter((waitMs) => waitMs === 30 * SECOND)).toHaveLength(200 - FAILURES_MAX)
   })
 
-  it('that are all right are all let in: who would have to wait hears first how the others ended', async () => {
+  it('with right passwords are all admitted: an attempt over the limit waits for the outcome of the others', async () => {
     for (const end of ['takeBack', 'forget'] as const) {
       const waits = await repeat(50, 50, async () => {
         const waitMs = await guard.attempt(FAILURES_MAX)
@@ -199,12 +199,12 @@ describe('a guarded attempt', () => {
     expect(await through(other, newName())).toBe(expected)
   })
 
-  it('from an address that nobody tells is counted by its name alone', async () => {
+  it('from an unknown address is counted only by its name', async () => {
     expect(await through('', newName())).toBe(FAILURES_MAX)
     expect(await through('', newName())).toBe(FAILURES_MAX)
   })
 
-  it('tells how long to wait', async () => {
+  it('says how long to wait when it is refused', async () => {
     const name = newName()
     await through('', name)
     pass(10 * SECOND + 1)
@@ -228,7 +228,7 @@ describe('a guarded attempt', () => {
     expect(await through(address, newName())).toBe(FAILURES_MAX)
   })
 
-  it('is slowed at the address first, and by the name only from many', async () => {
+  it('is delayed by its address first, and by the name only if many addresses try it', async () => {
     const name = newName()
     for (let network = 0; network < NAME_FACTOR; network += 1) {
       expect(await through(`198.51.100.${network}`, name)).toBe(FAILURES_MAX)
@@ -236,7 +236,7 @@ describe('a guarded attempt', () => {
     expect(await through('198.51.100.99', name)).toBe(0)
   })
 
-  it('from where the name has logged in waits for the failures of that address alone', async () => {
+  it('from where the name has logged in waits only for the failures of that address', async () => {
     const [home, name] = ['203.0.113.1', newName()]
     expect(await guarded(contextOf({}, home), name, right)).toBe(true)
     await through('', name)
@@ -250,7 +250,7 @@ describe('a guarded attempt', () => {
     })
   })
 
-  it('is let through from there for 30 days, while the failures elsewhere go on', async () => {
+  it('is admitted from there for 30 days, while failures elsewhere go on', async () => {
     const [home, name] = ['203.0.113.2', newName()]
     const guard = env.LOGINS.getByName(`account:${name}`)
     await guarded(contextOf({}, home), name, right)
@@ -292,7 +292,7 @@ describe('a guarded attempt', () => {
     await expect(guarded(contextOf({}, ''), name, wrong)).rejects.toMatchObject({ status: 429 })
   })
 
-  it('that is refused before the password is looked at does not count', async () => {
+  it('that is refused before the password is checked does not count', async () => {
     const name = newName()
     const refused = () => Promise.reject(new RegistryError('UNAVAILABLE'))
     for (let times = 0; times < 2 * FAILURES_MAX; times += 1) {

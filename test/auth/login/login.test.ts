@@ -92,7 +92,7 @@ describe('a registry without credentials', () => {
     }
   })
 
-  it('becomes one with credentials by its first account, which is looked for once', async () => {
+  it('has credentials from its first account on, which it looks for once', async () => {
     const bound = countBindings(env)
     const fresh = contextOf({ adminPassword: null })
     await newAccount()
@@ -110,7 +110,7 @@ describe('a registry without credentials', () => {
       'a token service',
       { adminPassword: null, tokenAuth: { realm: '', service: '', issuer: '', keys: [] } },
     ],
-  ])('is none with %s, and no query is needed', async (_, settings) => {
+  ])('is not one with %s, and needs no query', async (_, settings) => {
     const set = { ...unset(), ...contextOf(Object(settings)), db: unset().db }
     expect((await counted(() => requireCredentials(set))).d1).toBe(0)
   })
@@ -131,17 +131,17 @@ describe('the administrator', () => {
     ['no password', 'admin', ''],
     ['another case', 'Admin', ADMIN_PASSWORD],
     ['no name', '', ADMIN_PASSWORD],
-  ])('is not who has %s', async (_, user, password) => {
+  ])('is not a caller with %s', async (_, user, password) => {
     expect(await statusOf(context, user, password)).toBe(401)
   })
 
-  it('is nobody where no password is set', async () => {
+  it('cannot log in if no password is set', async () => {
     const without = contextOf({ adminPassword: null, htpasswd })
     expect(await statusOf(without, 'admin', '')).toBe(401)
     expect(await identityOf(without, 'admin')).toBeNull()
   })
 
-  it('is not the account of this name, should there be one', async () => {
+  it('is not the account of this name, even if there is one', async () => {
     const name = await newAccount(await hashPassword(PASSWORD), 'admin')
     expect(await statusOf(context, name, PASSWORD)).toBe(401)
     expect(await statusOf(context, name, ADMIN_PASSWORD)).toBe(200)
@@ -179,11 +179,11 @@ describe('an account', () => {
     ['the password of admin', ADMIN_PASSWORD],
     ['no password', ''],
     ['a very long one', 'x'.repeat(10_000)],
-  ])('does not let in %s', async (_, password) => {
+  ])('does not admit %s', async (_, password) => {
     expect(await statusOf(context, await newAccount(), password)).toBe(401)
   })
 
-  it('without a password lets nobody in by one', async () => {
+  it('without a password admits no password', async () => {
     const name = await newAccount(null)
     for (const password of ['', 'null', PASSWORD]) {
       expect(await statusOf(context, name, password)).toBe(401)
@@ -199,13 +199,13 @@ describe('a user of htpasswd', () => {
     expect(identity.rights.isAdministrator).toBe(false)
   })
 
-  it('gets in with the right password of a bcrypt hash alone', async () => {
+  it('is admitted only with the right password of a bcrypt hash', async () => {
     expect(await statusOf(context, 'frodo', 'bagginses')).toBe(401)
     expect(await statusOf(context, 'bilbo', '{SHA}x')).toBe(401)
     expect(await statusOf(contextOf(), 'frodo', 'baggins')).toBe(401)
   })
 
-  it('is who has the account, where there is one of this name', async () => {
+  it('is the account of this name, if there is one', async () => {
     const name = newName()
     const both = contextOf({ htpasswd: parseHtpasswd(`${name}:${await hash('baggins', 4)}`) })
     expect(await statusOf(both, name, 'baggins')).toBe(200)
@@ -219,7 +219,7 @@ describe('a user of htpasswd', () => {
 })
 
 describe('an access token', () => {
-  it('has the rights of its owner, and where it is limited, those that it was given', async () => {
+  it('has the rights of its owner, within its limits', async () => {
     const name = await newAccount()
     await grant('account', name, `${name}/*`, 'push', 'pull')
     const whole = await newToken(name)
@@ -236,14 +236,14 @@ describe('an access token', () => {
     expect(identity).toMatchObject({ kind: 'token', subject: `${name}/${whole.id}` })
   })
 
-  it('is for its owner alone', async () => {
+  it('is valid only with the name of its owner', async () => {
     const { secret } = await newToken(await newAccount())
     for (const user of [await newAccount(), newName(), 'admin', 'frodo', '']) {
       expect(await statusOf(context, user, secret)).toBe(401)
     }
   })
 
-  it('does not let in by its hash, or without its checksum', async () => {
+  it('is not accepted as its hash, or without its checksum', async () => {
     const name = await newAccount()
     const token = await newToken(name)
     for (const password of [token.hash, token.secret.slice(0, -1), `${token.secret}x`, token.id]) {
@@ -270,7 +270,7 @@ describe('an access token', () => {
     expect(await lastUse()).toBe(began + 60_000)
   })
 
-  it('lets in where its use cannot be noted', async () => {
+  it('is accepted even if its use cannot be noted', async () => {
     const name = await newAccount()
     const { id, secret } = await newToken(name)
     const error = vi.spyOn(console, 'error').mockImplementation(() => undefined)
@@ -287,7 +287,7 @@ describe('an access token', () => {
   })
 })
 
-describe('what a login costs', () => {
+describe('the cost of a login', () => {
   const db = countBindings(env).DB
 
   it.each<[string, number, (name: string) => Promise<[string, string]>]>([
@@ -304,7 +304,7 @@ describe('what a login costs', () => {
     expect(d1).toBe(queries)
   })
 
-  it('of one that is known: no hash, and no question to the guard', async () => {
+  it('with a known password: no hash, and no call of the guard', async () => {
     const name = await newAccount(await hashPassword(PASSWORD))
     for (const [user, password] of [
       [name, PASSWORD],
@@ -317,7 +317,7 @@ describe('what a login costs', () => {
     }
   })
 
-  it('of many at once with one right password: one hash', async () => {
+  it('many at once with one right password: one hash', async () => {
     const name = await newAccount(await hashPassword(PASSWORD))
     const statuses: number[] = []
     const hashes = await hashesDuring(async () => {
@@ -327,14 +327,14 @@ describe('what a login costs', () => {
     expect(hashes).toBe(1)
   })
 
-  it('of an access token: no hash, and no question to the guard', async () => {
+  it('with an access token: no hash, and no call of the guard', async () => {
     const name = await newAccount()
     const { secret } = await newToken(name)
     const hashes = await hashesDuring(() => login(unguarded(), { user: name, password: secret }))
     expect(hashes).toBe(0)
   })
 
-  it('of a wrong password, again and again: a hash each time', async () => {
+  it('with a wrong password, repeated: a hash each time', async () => {
     const name = await newAccount()
     const hashes = await hashesDuring(async () => {
       for (let times = 0; times < 3; times += 1) await statusOf(context, name, 'wrong password')
@@ -343,7 +343,7 @@ describe('what a login costs', () => {
   })
 })
 
-describe('what ends a credential acts on the next login, also where the isolate knows it', () => {
+describe('a login that the isolate knows follows a change:', () => {
   let name: string
   let token: { id: string; secret: string }
 
@@ -359,7 +359,7 @@ describe('what ends a credential acts on the next login, also where the isolate 
     ['the account is disabled', 'UPDATE accounts SET disabled = 1 WHERE name = ?1', 401, 401],
     ['the account is deleted', 'DELETE FROM accounts WHERE name = ?1', 401, 401],
     [
-      'the password is taken away',
+      'the password is removed',
       'UPDATE accounts SET password_hash = NULL WHERE name = ?1',
       401,
       200,
@@ -420,7 +420,7 @@ describe('what ends a credential acts on the next login, also where the isolate 
     expect(await identityOf(context, `${name}/${expiring.id}`)).toBeNull()
   })
 
-  it('a grant is taken away, from the account or from the token', async () => {
+  it('a grant of the account or the token is removed', async () => {
     const rights = async (password: string) =>
       rightsOn(await login(context, { user: name, password }), `${name}/app`)
     const limited = await newToken(name, { limited: true })
@@ -438,7 +438,7 @@ describe('what ends a credential acts on the next login, also where the isolate 
 })
 
 describe('the identity of a subject', () => {
-  it('is the one that it logs in with', async () => {
+  it('is the same as that of its login', async () => {
     const name = await newAccount(await hashPassword(PASSWORD))
     const token = await newToken(name)
     await grant('account', name, `${name}/app`, 'pull')
@@ -482,7 +482,7 @@ describe('failures', () => {
     }
   })
 
-  it('keep the right password waiting, too, but not one that the isolate knows, nor a token', async () => {
+  it('make the right password wait too, but not one that the isolate knows, or a token', async () => {
     const name = await newAccount(await hashPassword(PASSWORD))
     const { secret } = await newToken(name)
     pass(0)
@@ -503,7 +503,7 @@ describe('failures', () => {
     expect(await statusOf(contextOf(), name, PASSWORD)).toBe(200)
   })
 
-  it('from elsewhere do not keep a name waiting where it has logged in before', async () => {
+  it('from elsewhere do not delay a name where it has logged in before', async () => {
     const name = await newAccount(await hashPassword(PASSWORD))
     const home = contextOf()
     expect(await statusOf(home, name, PASSWORD)).toBe(200)
@@ -518,7 +518,7 @@ describe('failures', () => {
     expect(await statusOf(home, name, password)).toBe(200)
   })
 
-  it('of one stranger do not keep the first login of a name waiting', async () => {
+  it('of one stranger do not delay the first login of a name', async () => {
     const name = await newAccount(await hashPassword(PASSWORD))
     const stranger = contextOf()
     for (let times = 0; times < 3 * FAILURES_MAX; times += 1) {
@@ -527,7 +527,7 @@ describe('failures', () => {
     expect(await statusOf(contextOf(), name, PASSWORD)).toBe(200)
   })
 
-  it('of one account do not keep another one from the same address waiting', async () => {
+  it('of one account do not delay another one from the same address', async () => {
     const [locked, other] = [await newAccount(), await newAccount()]
     await lock(locked)
     for (let times = 0; times < 20; times += 1) await statusOf(context, locked, 'wrong password')
@@ -563,7 +563,7 @@ describe('a refusal', () => {
     }
   })
 
-  it('counts it in the audit log', async () => {
+  it('is counted in the audit log', async () => {
     const name = await newAccount()
     const counted = async () =>
       (await listAudit(env.DB, Number.MAX_SAFE_INTEGER, 10, { action: 'login.failed' }))
@@ -575,7 +575,7 @@ describe('a refusal', () => {
     expect(await counted()).toEqual([{ count: 2 }])
   })
 
-  it('shows the credential neither in the error nor in the log', async () => {
+  it('shows the credential in neither the error nor the log', async () => {
     const methods = ['log', 'info', 'warn', 'error', 'debug'] as const
     const spies = methods.map((method) => vi.spyOn(console, method))
     const name = await newAccount()
@@ -615,7 +615,7 @@ describe('known credentials', () => {
     expect(entries[0]).not.toBe(entries[1])
   })
 
-  it('beyond the capacity go, the least recently used first', () => {
+  it('beyond the capacity are dropped, the least recently used first', () => {
     const known = new KnownCredentials(3)
     for (const entry of ['a', 'b', 'c']) known.add(entry)
     known.has('a')

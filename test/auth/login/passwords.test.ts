@@ -26,7 +26,7 @@ describe('a stored password', () => {
     expect(stored).toMatch(/^pbkdf2-sha512\$100000\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=$/)
   })
 
-  it('is another one each time', async () => {
+  it('is different each time', async () => {
     expect(await hashPassword(PASSWORD)).not.toBe(await hashPassword(PASSWORD))
   })
 
@@ -45,7 +45,7 @@ describe('a stored password', () => {
     ['in another case', PASSWORD.toUpperCase(), false],
     ['and a NUL', `${PASSWORD}\0`, false],
     ['nothing', '', false],
-  ])('is of the password: %s', async (_, given, right) => {
+  ])('matches the password: %s', async (_, given, right) => {
     expect(await verifyPassword(given, await hashPassword(PASSWORD))).toBe(right)
   })
 
@@ -58,7 +58,7 @@ describe('a stored password', () => {
     ['a hash cut short', (stored) => stored.slice(0, -1)],
     ['more behind', (stored) => `${stored}$`],
     ['a bcrypt hash', () => `$2b$05$${'.'.repeat(53)}`],
-  ])('lets nobody in where it is %s, at the same cost', async (_, change) => {
+  ])('admits nobody if it is %s, at the same cost', async (_, change) => {
     const stored = change(await hashPassword(PASSWORD))
     const hashes = await hashesDuring(async () => {
       expect(await verifyPassword(PASSWORD, stored)).toBe(false)

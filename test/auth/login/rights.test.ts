@@ -61,7 +61,7 @@ describe('an administrator', () => {
   ])('%s', (_, rights, expected) => expect(rights.isAdministrator).toBe(expected))
 })
 
-describe('what may be pulled', () => {
+describe('the patterns that may be pulled', () => {
   it.each<[string, Rights, string[]]>([
     [
       'is every pattern with pull',

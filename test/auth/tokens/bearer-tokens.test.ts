@@ -34,7 +34,7 @@ afterEach(() => {
 })
 
 describe('issueToken', () => {
-  it('says all that is needed, and nothing else', async () => {
+  it('includes the required claims and no others', async () => {
     const db = isolate()
     const grant = { subject: 'me', access: ACCESS, visible: ['team/*'] }
     const { token, expiresIn, issuedAt } = await issueToken(db, settings, grant)
@@ -55,7 +55,7 @@ describe('issueToken', () => {
     expect(issuedAt).toEqual(new Date(1_795_000_000_000))
   })
 
-  it('never says the same twice', async () => {
+  it('never issues the same token twice', async () => {
     const db = isolate()
     const grant = { subject: 'me', access: ACCESS }
     const tokens = await Promise.all([1, 2, 3].map(() => issueToken(db, settings, grant)))
@@ -85,7 +85,7 @@ describe('a decision that does not fit', () => {
     expect(verified).toEqual({ subject: 'me', visible: [], ...expected })
   })
 
-  it('is cut where nothing can be looked up by the name', async () => {
+  it('is cut if the subject has no rights to look up', async () => {
     const db = isolate()
     const { token } = await issueToken(db, settings, { subject: 'oidc:ci.test:x', access, visible })
     expect(token.length).toBeLessThanOrEqual(4000)
@@ -106,20 +106,20 @@ describe('verifyToken', () => {
     expect(await verifyToken(db, settings, token)).toEqual(grant)
   })
 
-  it('shows no lists to a token that was not for them', async () => {
+  it('gives no lists to a token without that scope', async () => {
     const db = isolate()
     const { token } = await issueToken(db, settings, { subject: '', access: [] })
     expect(await verifyToken(db, settings, token)).toEqual({ subject: '', access: [], visible: [] })
   })
 
-  it('asks D1 nothing', async () => {
+  it('makes no query', async () => {
     const db = isolate()
     const { token } = await issueToken(db, settings, { subject: 'me', access: ACCESS })
     const { d1 } = await counted(() => verifyToken(db, settings, token))
     expect(d1).toBe(0)
   })
 
-  it('takes a token for its time and 30 s of leeway', async () => {
+  it('accepts a token for its lifetime and 30 s of leeway', async () => {
     const db = isolate()
     const { token } = await issueToken(db, settings, { subject: 'me', access: ACCESS })
     const valid = async () => (await verifyToken(db, settings, token)) !== null
@@ -133,7 +133,7 @@ describe('verifyToken', () => {
     expect(await valid()).toBe(false)
   })
 
-  it('takes no token of another service, and gives it none', async () => {
+  it('accepts no token of another service, and issues none for it', async () => {
     const db = isolate()
     const other = { ...settings, tokenService: 'other.test' }
     const { token } = await issueToken(db, other, { subject: 'me', access: ACCESS })
@@ -141,7 +141,7 @@ describe('verifyToken', () => {
     expect(await verifyToken(db, settings, token)).toBeNull()
   })
 
-  it('takes tokens of both keys around a rotation, in isolates that do and do not know of it', async () => {
+  it('accepts tokens of both keys around a rotation, in isolates that know of it and in others', async () => {
     const [before, after] = [isolate(), isolate()]
     const grant = { subject: 'me', access: ACCESS }
     const old = await issueToken(before, settings, grant)
@@ -181,7 +181,7 @@ describe('verifyToken', () => {
     },
   )
 
-  it('fails where D1 does, instead of calling the token invalid', async () => {
+  it('fails if D1 fails, instead of calling the token invalid', async () => {
     const { token } = await issueToken(isolate(), settings, { subject: 'me', access: ACCESS })
     const broken: D1Database = Object.assign(Object.create(env.DB), {
       prepare() {

@@ -34,13 +34,13 @@ afterEach(() => {
 })
 
 describe('a refresh token', () => {
-  it('stands for the administrator', async () => {
+  it('identifies the administrator', async () => {
     const token = await refreshTokenOf('admin')
     expect(await redeemed(token)).toBe('admin')
     expect((await redeemRefreshToken(context, token))?.rights.isAdministrator).toBe(true)
   })
 
-  it('stands for an account with the rights that it has by then', async () => {
+  it('identifies an account with its rights at the time of use', async () => {
     const name = await newAccount()
     const token = await refreshTokenOf(name)
     expect((await redeemRefreshToken(context, token))?.rights.on('team/app').size).toBe(0)
@@ -49,7 +49,7 @@ describe('a refresh token', () => {
     expect([...(rights?.on('team/app') ?? [])]).toEqual(['pull'])
   })
 
-  it('stands for an access token, no more than that', async () => {
+  it('identifies an access token, with no more than its rights', async () => {
     const owner = await newAccount()
     await grant('account', owner, '**', 'push')
     const { id } = await newToken(owner, { limited: true })
@@ -61,7 +61,7 @@ describe('a refresh token', () => {
     expect(identity?.rights.on('other/app').size).toBe(0)
   })
 
-  it('is not for those who have nothing to keep', async () => {
+  it('is not issued to callers without a lasting login', async () => {
     const trust: Identity = {
       kind: 'trust',
       subject: 'oidc:ci.test:job',
@@ -86,7 +86,7 @@ describe('a refresh token', () => {
     expect(await redeemed(token)).toBeNull()
   })
 
-  it('says nothing of the password', async () => {
+  it('contains nothing of the password', async () => {
     const name = await newAccount()
     const identity = await identityOf(context, name)
     const token = await refreshTokenOf(name)
@@ -121,7 +121,7 @@ describe('it ends with', () => {
     expect(await redeemed(token)).toBeNull()
   })
 
-  it('an account that is disabled, also when it is enabled again', async () => {
+  it('disabling the account, even if it is enabled again', async () => {
     const name = await newAccount()
     const [before, after] = [await refreshTokenOf(name), () => refreshTokenOf(name)]
     await execute('UPDATE accounts SET disabled = 1 WHERE name = ?', name)
@@ -130,7 +130,7 @@ describe('it ends with', () => {
     expect(await redeemed(await after())).toBe(name)
   })
 
-  it('a sign-out, those had with an access token too', async () => {
+  it('a sign-out, even if it came from an access token', async () => {
     const name = await newAccount()
     const { id } = await newToken(name)
     const tokens = [await refreshTokenOf(name), await refreshTokenOf(`${name}/${id}`)]
@@ -147,7 +147,7 @@ describe('it ends with', () => {
     expect(await redeemed(await refreshTokenOf('admin'))).toBe('admin')
   })
 
-  it('an account with the same password that came after it', async () => {
+  it('a new account of the same name with the same password', async () => {
     const name = await newAccount()
     const token = await refreshTokenOf(name)
     await execute('DELETE FROM accounts WHERE name = ?', name)
@@ -219,7 +219,7 @@ describe('it ends with', () => {
   })
 })
 
-describe('one is not the other', () => {
+describe('a token of one kind is not accepted as the other:', () => {
   it('a refresh token opens no route', async () => {
     expect(await verifyToken(db, settings, await refreshTokenOf('admin'))).toBeNull()
   })
@@ -229,13 +229,13 @@ describe('one is not the other', () => {
     expect(await redeemed(token)).toBeNull()
   })
 
-  it('nor does one of another service', async () => {
+  it('a refresh token of another service refreshes nothing', async () => {
     const token = await refreshTokenOf('admin', contextOf({ tokenService: 'other.test' }))
     expect(await redeemed(token)).toBeNull()
   })
 })
 
-describe('a forged one', () => {
+describe('a forged refresh token', () => {
   const now = Math.floor(Date.now() / 1000)
   const claims = async () => {
     const verifier = (await identityOf(context, 'admin'))?.verifier ?? ''

@@ -64,7 +64,7 @@ describe('parseScopes', () => {
     expect(read(text, 'repository:b:pull')).toBe('repository:b:pull')
   })
 
-  it('reads a hundred, and takes no time for more', () => {
+  it('reads a hundred scopes, and spends no time on more', () => {
     const many = Array.from({ length: 20_000 }, (_, index) => `repository:a${index}:pull`)
     expect(parseScopes([many.join(' ')])).toHaveLength(100)
     const began = performance.now()
@@ -128,7 +128,7 @@ describe('grantScopes', () => {
     )
   })
 
-  it('says what lists show, only where lists were asked for', () => {
+  it('includes the visible names only if lists were requested', () => {
     const rights = new Rights(GRANTS)
     const withLists = grantScopes(rights, parseScopes(['registry:catalog:*']))
     expect(withLists.visible).toEqual(['team/*', 'own/**'])

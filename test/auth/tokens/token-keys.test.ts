@@ -40,14 +40,14 @@ afterEach(() => {
 })
 
 describe('currentKey', () => {
-  it('is made once, however many ask for it first', async () => {
+  it('is created once, however many request it first', async () => {
     const isolates = Array.from({ length: 8 }, isolate)
     const keys = await Promise.all(isolates.map(currentKey))
     expect(new Set(keys.map(({ kid }) => kid)).size).toBe(1)
     expect(await count('token_keys')).toBe(1)
   })
 
-  it('has the id of its public key, and signs what that verifies', async () => {
+  it('has the id of its public key, which verifies its signatures', async () => {
     const { kid, signing } = await currentKey(isolate())
     const { verifying } = (await verificationKey(isolate(), kid, ACCESS)) ?? {}
     if (verifying === undefined) throw new Error('no key of this id')
@@ -66,7 +66,7 @@ describe('currentKey', () => {
     }
   })
 
-  it('cannot be taken out of the isolate', async () => {
+  it('cannot be exported from the isolate', async () => {
     const { signing, verifying } = await currentKey(isolate())
     expect([signing.extractable, verifying.extractable]).toEqual([false, false])
     expect([signing.usages, verifying.usages]).toEqual([['sign'], ['verify']])
@@ -86,7 +86,7 @@ describe('the isolate', () => {
     expect((await use()).d1).toBe(0)
   })
 
-  it('asks once in 10 seconds for ids that nobody gave out', async () => {
+  it('asks D1 once in 10 seconds for unknown ids', async () => {
     const db = isolate()
     await currentKey(db)
     const ask = (kid: string) => counted(() => verificationKey(db, kid, ACCESS))
@@ -99,7 +99,7 @@ describe('the isolate', () => {
     expect((await ask('a')).d1).toBe(0)
   })
 
-  it('finds a key that was made elsewhere right after it had read them all', async () => {
+  it('finds a key that another isolate created right after it had read all keys', async () => {
     await currentKey(isolate())
     const db = isolate()
     const old = await currentKey(db)
@@ -110,7 +110,7 @@ describe('the isolate', () => {
     expect(await currentKey(db)).toMatchObject({ kid })
   })
 
-  it('does not take a failure of D1 for an unknown key', async () => {
+  it('does not treat a failure of D1 as an unknown key', async () => {
     const broken: D1Database = Object.assign(Object.create(env.DB), {
       prepare() {
         throw new Error('D1 is away')
@@ -135,7 +135,7 @@ describe('rotation', () => {
     expect(await storedIds()).toEqual([second.kid, first.kid])
   })
 
-  it('comes at once when it is asked for, even twice in a millisecond', async () => {
+  it('happens at once on request, even twice in a millisecond', async () => {
     const db = isolate()
     const kids = [(await currentKey(db)).kid]
     for (let times = 0; times < 3; times += 1) {
@@ -146,7 +146,7 @@ describe('rotation', () => {
     expect(new Set(kids).size).toBe(4)
   })
 
-  it('makes one key, however many begin it at once', async () => {
+  it('creates one key, however many start it at once', async () => {
     await currentKey(isolate())
     later(31 * DAY)
     const isolates = Array.from({ length: 6 }, isolate)
@@ -157,7 +157,7 @@ describe('rotation', () => {
     expect(await count('token_keys')).toBe(2)
   })
 
-  it('lets two keys be valid, the old one as long as something can be alive that it signed', async () => {
+  it('leaves two keys valid, the old one as long as a token that it signed can be valid', async () => {
     const db = isolate()
     const old = await currentKey(db)
     later(30 * DAY)
@@ -182,7 +182,7 @@ describe('rotation', () => {
     expect(await accepted(TOKEN_LIFETIME_MAX_MS)).toEqual([false, true])
   })
 
-  it('that revokes leaves one key, and other isolates take the old ones for a minute at most', async () => {
+  it('with revocation leaves one key, and other isolates accept the old ones for at most a minute', async () => {
     const [here, there] = [isolate(), isolate()]
     const old = await currentKey(here)
     await rotateTokenKeys(here, Date.now(), 'now')
@@ -195,7 +195,7 @@ describe('rotation', () => {
     expect(await verificationKey(there, old.kid, ACCESS)).toBeNull()
   })
 
-  it('drops a key when nothing can be alive that it signed, and never the newest', async () => {
+  it('drops a key when no token that it signed can be valid, and never the newest', async () => {
     const db = isolate()
     const old = await currentKey(db)
     await rotateTokenKeys(db, Date.now(), 'now')

@@ -48,7 +48,7 @@ function letPass(milliseconds: number): void {
 }
 
 describe('announcements', () => {
-  it('are sent at once where nothing is under way', async () => {
+  it('are sent at once if no send is running', async () => {
     const { queue, kept, announce } = setUp()
     announce('a', 'b')
     expect(queue.batches).toEqual([['a', 'b']])
@@ -59,7 +59,7 @@ describe('announcements', () => {
     expect(kept).toHaveLength(2)
   })
 
-  it('wait for the batch that is under way, and go together', async () => {
+  it('wait for the running send, and then go in one batch', async () => {
     const { queue, kept, announce } = setUp()
     announce('a')
     announce('b')
@@ -72,7 +72,7 @@ describe('announcements', () => {
     await kept[0]
   })
 
-  it('that the queue refuses are left to the sweep, and those after them go on', async () => {
+  it('that the queue refuses are left to the sweep, and the next ones are sent', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue()
     const { queue, kept, announce } = setUp()
     announce('a')
@@ -102,7 +102,7 @@ describe('announcements', () => {
     expect(queue.batches.at(-1)).toEqual(['d'])
   })
 
-  it('go on without a request that was ended in the middle', async () => {
+  it('continue after a request that was ended in the middle', async () => {
     const { queue, kept, announce } = setUp()
     announce('a')
     announce('b')

@@ -39,11 +39,11 @@ describe('the breaker', () => {
     [59_999, 1],
     [60_000, 0],
     [90_000, 0],
-  ])('%i ms after it opened keeps the endpoint for %i more seconds', (elapsed, seconds) => {
+  ])('%i ms after it opened stays open for %i more seconds', (elapsed, seconds) => {
     expect(breakerDelaySeconds(failing(3, START), START + elapsed)).toBe(seconds)
   })
 
-  it('is closed where nothing failed', () => {
+  it('is closed if nothing failed', () => {
     expect(breakerDelaySeconds(CLOSED, START)).toBe(0)
     expect(CLOSED).toEqual({ consecutiveFailures: 0, openUntil: null })
   })

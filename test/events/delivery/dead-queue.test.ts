@@ -25,8 +25,8 @@ async function errors(name: string): Promise<string[]> {
   return letters.map(({ error }) => error)
 }
 
-describe('the queue of the dead', () => {
-  it('has events: a dead letter for each endpoint that wants it and has not got it', async () => {
+describe('the dead letter queue', () => {
+  it('turns an event into a dead letter for each endpoint that wants it and has not received it', async () => {
     const names = ['one', 'two', 'pulls'].map((name) => receiver(name))
     const [one, two, pulls] = names
     if (one === undefined || two === undefined || pulls === undefined) throw new Error()
@@ -38,14 +38,14 @@ describe('the queue of the dead', () => {
     const [event] = await recordedEvents(1)
     transport.send(DEAD, [{ event }, { event }, { eventId: event?.id }])
     await transport.deliver(DEAD)
-    expect(await errors('one')).toEqual(['the queue gave it up before it was tried'])
+    expect(await errors('one')).toEqual(['the queue gave up the delivery before any attempt'])
     expect(await errors('two')).toHaveLength(1)
     expect(await errors('pulls')).toEqual([])
     expect(await unsettled()).toBe(0)
     expect(transport.carried).toEqual([])
   })
 
-  it('has deliveries: a dead letter with the last error', async () => {
+  it('turns a delivery into a dead letter with the last error', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one)])
     const [event] = await recordedEvents(1)
@@ -59,7 +59,7 @@ describe('the queue of the dead', () => {
     expect(await standing('one')).toEqual({ dead: 1 })
   })
 
-  it('gets what the queue of retries gives up, and nothing of it is tried again', async () => {
+  it('receives what the retry queue gives up, and retries nothing of it', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one, { threshold: 1, backoff: '1h' })])
     const [event] = await recordedEvents(1)
@@ -71,7 +71,7 @@ describe('the queue of the dead', () => {
     expect(transport.carried).toEqual([])
   })
 
-  it('lets poison go, and blocks nothing', async () => {
+  it('drops an unreadable message, which blocks no others', async () => {
     const one = receiver('one')
     const transport = new Transport([endpointFor(one)])
     transport.send(DEAD, ['poison', null, {}, { event: anEvent() }])

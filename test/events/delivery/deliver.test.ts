@@ -66,7 +66,7 @@ describe('the request', () => {
     },
   )
 
-  it('has the headers of the endpoint, those twice that are so, and no signature without a secret', async () => {
+  it('has the headers of the endpoint, repeated ones too, and no signature without a secret', async () => {
     const headers: [string, string][] = [
       ['Authorization', 'Bearer x'],
       ['X-Many', 'a'],
@@ -106,7 +106,7 @@ describe('the answer', () => {
     },
   )
 
-  it('is kept as text of up to 1 KiB, without control characters or half ones', async () => {
+  it('is kept as text of up to 1 KiB, without control characters or half characters', async () => {
     const excerptOf = async (body: BodyInit) =>
       (await attemptAt(endpoint(), () => new Response(body))).attempt.excerpt
     expect(await excerptOf('a\tb\nc\u0000\u001b[31m\u007f\u0085\u202e\u200b\ufeffd')).toBe(
@@ -138,7 +138,7 @@ describe('the answer', () => {
     expect(given).toBeLessThanOrEqual(66 * 1024)
   })
 
-  it('that breaks off is a failure, also of 200', async () => {
+  it('that breaks off is a failure, even with 200', async () => {
     const broken = new ReadableStream<Uint8Array>({
       pull(controller) {
         controller.error(new Error('connection lost'))
@@ -148,7 +148,7 @@ describe('the answer', () => {
     expect(attempt).toMatchObject({ status: 200, error: 'connection lost' })
   })
 
-  it('that does not come is a failure with its error, in short', async () => {
+  it('that does not come is a failure with a shortened error', async () => {
     const { attempt } = await attemptAt(endpoint(), () =>
       Promise.reject(new TypeError(`refused\u0007${'x'.repeat(1000)}`)),
     )

@@ -52,7 +52,7 @@ describe('a batch', () => {
     expect(await unsettled()).toBe(0)
   })
 
-  it('keeps what an attempt was like', async () => {
+  it('records the details of each attempt', async () => {
     const one = receiver('one', () => new Response('took\u0000 it', { status: 202 }))
     const transport = new Transport([endpointFor(one)])
     const [event] = await recordedEvents(1)
@@ -72,14 +72,14 @@ describe('a batch', () => {
     })
   })
 
-  it('is settled where nobody wants it', async () => {
+  it('is settled if nobody wants it', async () => {
     const transport = new Transport([])
     transport.send(EVENTS, messagesOf(await recordedEvents(3)))
     await transport.deliver(EVENTS)
     expect(await unsettled()).toBe(0)
   })
 
-  it('goes to those only who want it', async () => {
+  it('goes only to the endpoints that want it', async () => {
     const all = receiver('all')
     const wanted: [string, Parameters<typeof endpointFor>[1]][] = [
       ['deletes', { actions: ['delete'] }],
@@ -125,7 +125,7 @@ describe('a batch', () => {
 })
 
 describe('isolation', () => {
-  it('of an endpoint that works from one that hangs and one that fails', async () => {
+  it('protects an endpoint that works from one that hangs and one that fails', async () => {
     const good = receiver('good')
     const failing = receiver('failing', FAIL)
     const hanging = receiver('hanging', HANG)
@@ -158,7 +158,7 @@ describe('isolation', () => {
     expect(await standing('hanging')).toEqual({ pending: 60 })
   })
 
-  it('asks at most five endpoints at the same time, and each for one thing at a time', async () => {
+  it('serves at most five endpoints at the same time, and each with one delivery at a time', async () => {
     const busy = new Map<string, number>()
     let most = 0
     const names = Array.from({ length: 9 }, (_, index) => `r${index}`)
@@ -182,7 +182,7 @@ describe('isolation', () => {
     expect(endpoints.map(({ received }) => received.length)).toEqual(names.map(() => 4))
   })
 
-  it('leaves what an endpoint is too slow for to the slow lane, where it is due at once', async () => {
+  it('leaves the deliveries that a slow endpoint has no time for to the slow lane, where they are due at once', async () => {
     const slow = receiver('slow', () => {
       passTime(6000)
       return new Response()
@@ -198,7 +198,7 @@ describe('isolation', () => {
 })
 
 describe('a batch that comes twice', () => {
-  it('is delivered once where the first run was written', async () => {
+  it('is delivered once if the first run was recorded', async () => {
     const [good, bad] = [receiver('good'), receiver('bad', FAIL)]
     const transport = new Transport([endpointFor(good), endpointFor(bad)])
     const events = await recordedEvents(5)
@@ -211,7 +211,7 @@ describe('a batch that comes twice', () => {
     expect(transport.bodies(RETRIES)).toHaveLength(5)
   })
 
-  it('is delivered once where no outbox has it, as pulls', async () => {
+  it('is delivered once even without the outbox, like pulls', async () => {
     const good = receiver('good')
     const transport = new Transport([endpointFor(good)])
     const events = [anEvent({}, 'pull')]
@@ -252,7 +252,7 @@ describe('a batch that comes twice', () => {
     },
   )
 
-  it('is not begun where D1 is away, and comes back later each time', async () => {
+  it('is not begun if D1 is unavailable, and comes back later each time', async () => {
     const good = receiver('good')
     const transport = new Transport([endpointFor(good)])
     transport.send(EVENTS, messagesOf(await recordedEvents(1)))
@@ -266,14 +266,14 @@ describe('a batch that comes twice', () => {
   })
 })
 
-describe('poison', () => {
+describe('an unreadable message', () => {
   it.each<[string, unknown]>([
     ['text', 'poison'],
     ['null', null],
     ['an event without an id', { event: { action: 'push', target: { repository: 'a' } } }],
     ['a message of an older version', anEvent()],
     ['an id that is none', { eventId: '' }],
-  ])('is let go, and blocks nothing: %s', async (_, body) => {
+  ])('is dropped, and blocks no others: %s', async (_, body) => {
     const good = receiver('good')
     const transport = new Transport([endpointFor(good)])
     const event = anEvent()
@@ -283,7 +283,7 @@ describe('poison', () => {
     expect(transport.carried).toEqual([])
   })
 
-  it('of an event that cannot be written down fails by itself', async () => {
+  it('with an event that cannot be serialized fails alone', async () => {
     const good = receiver('good')
     const transport = new Transport([endpointFor(good, { references: true })])
     const broken = { ...anEvent(), target: { repository: 'a', references: [null] } }
@@ -329,7 +329,7 @@ it('an endpoint of the API signs with two secrets while one is replaced, then wi
   ])
 })
 
-it('a webhook that is not valid is passed over, and the others get theirs', async () => {
+it('an invalid webhook is skipped, and the others get their events', async () => {
   const good = receiver('good')
   await createWebhook('bad', { url: 3 }, null)
   const transport = new Transport([endpointFor(good)])
@@ -338,7 +338,7 @@ it('a webhook that is not valid is passed over, and the others get theirs', asyn
   expect(good.received).toHaveLength(1)
 })
 
-it('what could not be handed to the slow lane stays pending', async () => {
+it('a delivery that could not be queued for the slow lane stays pending', async () => {
   const bad = receiver('bad', FAIL)
   const transport = new Transport([endpointFor(bad)])
   transport.context.retries.sendBatch = () => Promise.reject(new Error('the queue is away'))

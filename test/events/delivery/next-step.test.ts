@@ -114,7 +114,7 @@ describe('after an attempt', () => {
     expect(step({ attempt: FAILURE, attempts: 3, age }).kind === 'given up').toBe(isGivenUp)
   })
 
-  it('a delivery is tried for 24 to 25 hours, and within the 100 times that a queue allows', () => {
+  it('a delivery is tried for 24 to 25 hours, and at most the 100 times that a queue allows', () => {
     for (let seed = 0; seed < 500; seed += 1) {
       const random = new Random(seed)
       let [attempts, age] = [0, 0]
@@ -147,7 +147,7 @@ describe('without an attempt', () => {
     [
       'a delivery is given up where its time ends with the breaker open',
       { turn: OPEN, age: DAY_MS },
-      { kind: 'given up', error: 'the endpoint failed all the time' },
+      { kind: 'given up', error: 'the endpoint kept failing' },
     ],
     ['a delivery waits for the breaker', { turn: OPEN, age: DAY_MS - 1 }, again(61)],
     ['a delivery has its last attempt though its time is over', { age: 2 * DAY_MS }, again(1)],

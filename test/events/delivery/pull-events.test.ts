@@ -78,7 +78,7 @@ describe('pulls that an endpoint wants', () => {
     expect(await done()).toHaveLength(2)
   })
 
-  it('are sent by a later request where the one that promised it was ended', async () => {
+  it('are sent by a later request if the one that promised to was ended', async () => {
     const { note, transport } = isolate(endpointFor(ONE))
     const ended = vi.spyOn(globalThis, 'setTimeout').mockReturnValue(setTimeout(() => {}, 0))
     note(manifestPull())
@@ -96,7 +96,7 @@ describe('pulls that nobody wants', () => {
     ['blobs, unless an endpoint asks for them', blobPull(), {}],
     ['manifests where pulls are ignored', manifestPull(), { ignore: { actions: ['pull'] } }],
     ['manifests where the endpoint is disabled', manifestPull(), { disabled: true }],
-  ])('are not sent, and then not even made: %s', async (_, event, extra) => {
+  ])('are not sent, and after the first read not even made: %s', async (_, event, extra) => {
     const { note, done, made } = isolate(endpointFor(ONE, extra))
     note(event)
     expect(await done()).toEqual([])
@@ -106,14 +106,14 @@ describe('pulls that nobody wants', () => {
     expect(made.count).toBe(before)
   })
 
-  it('and blobs are where it asks for them', async () => {
+  it('that are of blobs are sent to an endpoint that asks for them', async () => {
     const { note, done } = isolate(endpointFor(ONE, { blobPulls: true }))
     note(blobPull())
     expect(await done()).toHaveLength(1)
   })
 })
 
-describe('the interest', () => {
+describe('the list of wanted pulls', () => {
   it('is read once a minute, in the background', async () => {
     const { note, done } = isolate(endpointFor(ONE))
     const calls = await recordCalls(async () => {
@@ -134,7 +134,7 @@ describe('the interest', () => {
 })
 
 describe('a pull', () => {
-  it('is not failed by D1', async () => {
+  it('does not fail if D1 fails', async () => {
     const { note, done } = isolate(endpointFor(ONE))
     const sent = await withFault({ call: 1, when: 'before' }, async () => {
       note(manifestPull())
@@ -144,7 +144,7 @@ describe('a pull', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('is not failed by the queue, nor by its own event', async () => {
+  it('does not fail if the queue, or its own event, fails', async () => {
     const { note, done, transport } = isolate(endpointFor(ONE))
     transport.context.events.sendBatch = () => Promise.reject(new Error('away'))
     note(manifestPull())

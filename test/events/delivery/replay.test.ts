@@ -36,7 +36,7 @@ async function dead(count: number) {
   return transport
 }
 
-it('queues the deliveries, which are due at once', async () => {
+it('a replay queues the deliveries, which are due at once', async () => {
   const transport = await dead(3)
   expect(await replay(ALL, transport.context)).toBe(3)
   expect(await transport.deliver(RETRIES)).toBe(3)
@@ -45,7 +45,7 @@ it('queues the deliveries, which are due at once', async () => {
   expect(transport.carried).toEqual([])
 })
 
-it('leaves them to the sweep while the queue is away', async () => {
+it('a replay leaves them to the sweep while the queue is unavailable', async () => {
   const transport = await dead(3)
   const { retries } = transport.context
   const away = Object.assign(Object.create(retries), {

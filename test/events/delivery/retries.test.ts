@@ -107,7 +107,7 @@ describe('a delivery that fails', () => {
     expect(transport.carried).toEqual([])
   })
 
-  it('is a dead letter where its event is not readable', async () => {
+  it('becomes a dead letter if its event is not readable', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one)])
     await failedFirst(transport, 1)
@@ -118,7 +118,7 @@ describe('a delivery that fails', () => {
     expect(await letters('one')).toMatchObject([{ error: reason, event: 'poison' }])
   })
 
-  it('has its pace from the setting: a hundredth of the time, and about as many attempts', async () => {
+  it('scales its waits with the setting: a hundredth of the time has about as many attempts', async () => {
     const one = receiver('one', FAIL)
     const settings = { webhookRetryMs: 0.24 * HOUR }
     const transport = new Transport([endpointFor(one, { threshold: 1000 })], settings)
@@ -134,7 +134,7 @@ describe('a delivery that fails', () => {
 })
 
 describe('the breaker', () => {
-  it('leaves an endpoint alone after so many failures, and tries it again after the backoff', async () => {
+  it('pauses an endpoint after `threshold` failures, and tries it again after the backoff', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one, { threshold: 5, backoff: '10m' })])
     await failedFirst(transport, 50)
@@ -147,7 +147,7 @@ describe('the breaker', () => {
     expect(await standing('one')).toEqual({ delivered: 50 })
   })
 
-  it('counts from nought after a success, and events come by the fast lane again', async () => {
+  it('counts from zero after a success, and events use the fast lane again', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one, { threshold: 2, backoff: '10m' })])
     await failedFirst(transport, 1)
@@ -190,7 +190,7 @@ describe('the breaker', () => {
     expect(bad.received).toHaveLength(1)
   })
 
-  it('being open when the time is over, makes dead letters without asking', async () => {
+  it('makes dead letters without an attempt if it is open when the time is over', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one, { threshold: 1, backoff: '1h' })])
     await failedFirst(transport, 200)
@@ -236,7 +236,7 @@ describe('an endpoint that hangs', () => {
 })
 
 describe('a message', () => {
-  it('that comes before its time is a double, and goes', async () => {
+  it('that comes before its time is a duplicate, and is dropped', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one, { threshold: 1, backoff: '1h' })])
     const [event] = await failedFirst(transport, 1)
@@ -257,7 +257,7 @@ describe('a message', () => {
     expect(transport.bodies(RETRIES)).toHaveLength(1)
   })
 
-  it('for what is delivered, or not known, goes', async () => {
+  it('for a delivered or unknown delivery is dropped', async () => {
     const one = receiver('one', failing(1))
     const transport = new Transport([endpointFor(one)])
     const [event] = await failedFirst(transport, 1)
@@ -277,7 +277,7 @@ describe('a message', () => {
     ['text', 'poison'],
     ['no endpoint', { eventId: 'e' }],
     ['null', null],
-  ])('that is poison goes, and blocks nothing: %s', async (_, body) => {
+  ])('that is unreadable is dropped, and blocks no others: %s', async (_, body) => {
     const one = receiver('one', failing(1))
     const transport = new Transport([endpointFor(one)])
     await failedFirst(transport, 1)
@@ -309,9 +309,9 @@ describe('a message', () => {
 
 describe('a delivery whose endpoint changed', () => {
   it.each<[string, { disabled?: boolean } | null, string]>([
-    ['is not there any more', null, 'the endpoint is not there any more'],
+    ['is not there any more', null, 'the endpoint was removed'],
     ['is disabled', { disabled: true }, 'the endpoint is disabled'],
-  ])('is a dead letter where it %s', async (_, extra, reason) => {
+  ])('becomes a dead letter if the endpoint %s', async (_, extra, reason) => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one)])
     await failedFirst(transport, 1)
@@ -323,7 +323,7 @@ describe('a delivery whose endpoint changed', () => {
     expect(letter?.error).toBe(`${reason}; before that: the answer is 500`)
   })
 
-  it('goes nowhere that the rules do not allow any more', async () => {
+  it('is not sent to an address that the rules no longer allow', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one)])
     await failedFirst(transport, 1)

@@ -33,7 +33,7 @@ describe('the delay after a failed attempt', () => {
     expect(delay(attempts, ALMOST_ONE)).toBe(bound)
   })
 
-  it('is random by itself', () => {
+  it('is random by default', () => {
     const own = Array.from({ length: 100 }, () => delaySeconds(10, RETRY_FOR_MS))
     expect(new Set(own).size).toBeGreaterThan(50)
     expect(own.every((seconds) => seconds >= 1 && seconds <= 3600)).toBe(true)

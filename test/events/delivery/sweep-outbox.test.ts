@@ -31,7 +31,7 @@ function allEvents(): Promise<number> {
 }
 
 describe('events whose messages are lost', () => {
-  it('are sent again after half a minute, in the form of a message, and then every two', async () => {
+  it('are sent again after half a minute, and then every two minutes', async () => {
     const one = receiver('one')
     const transport = new Transport([endpointFor(one)])
     const events = await recordedEvents(3)
@@ -51,7 +51,7 @@ describe('events whose messages are lost', () => {
     expect(await sweepOutbox(transport.context)).toEqual({ events: 0, deliveries: 0, forgotten: 0 })
   })
 
-  it('are not taken for sent where the queue is away', async () => {
+  it('do not count as sent while the queue is unavailable', async () => {
     const transport = new Transport([])
     await recordedEvents(3)
     passTime(MINUTE)
@@ -62,7 +62,7 @@ describe('events whose messages are lost', () => {
     expect(await sweepOutbox(transport.context)).toMatchObject({ events: 3 })
   })
 
-  it('and cannot be read are settled, not sent for ever', async () => {
+  it('are settled if they cannot be read, and not sent forever', async () => {
     const transport = new Transport([])
     await recordedEvents(1)
     await db.prepare(`UPDATE events SET event = '{"id":1}'`).run()
@@ -74,7 +74,7 @@ describe('events whose messages are lost', () => {
 })
 
 describe('deliveries whose messages are lost', () => {
-  it('are sent again when they are two minutes overdue, and as often', async () => {
+  it('are sent again when they are two minutes overdue, and then every two minutes', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one)])
     transport.send(
@@ -97,8 +97,8 @@ describe('deliveries whose messages are lost', () => {
   })
 })
 
-describe('what is old', () => {
-  it('goes, but not what is not settled', async () => {
+describe('old content of the outbox', () => {
+  it('is removed, except unsettled events', async () => {
     const one = receiver('one', FAIL)
     const transport = new Transport([endpointFor(one)], { webhookRetryMs: MINUTE })
     transport.send(
@@ -117,7 +117,7 @@ describe('what is old', () => {
     expect(await unsettled()).toBe(1)
   })
 
-  it('of an endpoint are all but its last 100 deliveries', async () => {
+  it('includes all but the last 100 deliveries of an endpoint', async () => {
     const one = receiver('one')
     const transport = new Transport([endpointFor(one)])
     for (const count of [100, 50]) {

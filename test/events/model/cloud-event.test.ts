@@ -51,14 +51,14 @@ describe('a CloudEvent', () => {
     )
   })
 
-  it('has references where the endpoint asks for them', () => {
+  it('has references if the endpoint asks for them', () => {
     const references = [{ mediaType: BLOB, digest: DIGEST, size: 1 }]
     const pushed = event('push', { repository: 'a', digest: DIGEST, references })
     expect(cloudEvent(pushed, { references: false }).data).not.toHaveProperty('target.references')
     expect(cloudEvent(pushed, { references: true }).data).toHaveProperty('target.references')
   })
 
-  it('names the host that was asked where no source is known', () => {
+  it('names the host of the request if the source is unknown', () => {
     const unsourced = { ...event('push', { repository: 'a' }), source: {} }
     expect(cloudEvent(unsourced, { references: false }).source).toBe('//other.example.com')
   })

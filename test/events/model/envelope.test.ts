@@ -48,13 +48,13 @@ function example(): RegistryEvent {
 }
 
 describe('an envelope', () => {
-  it.each(vectors.events)('is what Go writes: $name', ({ event, body }) => {
+  it.each(vectors.events)('is byte for byte what Go writes: $name', ({ event, body }) => {
     expect(serializeEnvelope(eventOf(event), ALL)).toBe(body)
     expect(deliveryBody('v1', eventOf(event), ALL)).toBe(body)
     expect(deliveryBody('v2', eventOf(event), ALL)).toBe(body)
   })
 
-  it('says where references are left out, to those who ask for them', () => {
+  it('says that references are left out, to endpoints that ask for them', () => {
     const read = example()
     const event = { ...read, target: { ...read.target, truncated: true as const } }
     expect(JSON.parse(serializeEnvelope(event, ALL))).toMatchObject({
@@ -79,7 +79,7 @@ describe('an envelope', () => {
     expect(serializeEnvelope({ ...example(), timestamp }, PLAIN)).toContain(`"${expected}"`)
   })
 
-  it('has references only where the endpoint asks for them, and never their content', () => {
+  it('has references only if the endpoint asks for them, and never their content', () => {
     const { target, ...rest } = example()
     const digest = 'sha256:00'
     const references = [{ mediaType: 'a/b', digest, size: 4, data: 'Y29udGVudA==' } as const]
@@ -93,7 +93,7 @@ describe('an envelope', () => {
     )
   })
 
-  it("keeps the registry's own fields to itself", () => {
+  it("does not contain the registry's internal fields", () => {
     const { target, ...rest } = example()
     const event: RegistryEvent = { ...rest, target: { ...target, kind: 'manifest' } }
     expect(serializeEnvelope(event, PLAIN, 0)).toBe(EXAMPLE)

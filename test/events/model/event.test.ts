@@ -21,7 +21,7 @@ describe('newEvent', () => {
     expect(Date.parse(one.timestamp)).toBeGreaterThanOrEqual(before)
   })
 
-  it('tells who did it, or nobody', () => {
+  it('names the caller, or nobody', () => {
     expect(newEvent('push', { repository: 'a' }, REQUEST, 'alice').actor).toEqual({ name: 'alice' })
     expect(newEvent('push', { repository: 'a' }, REQUEST, '').actor).toEqual({})
   })
@@ -35,7 +35,7 @@ describe('newEvent', () => {
     expect(newEvent('delete', { repository: 'a' }, REQUEST, '').target).toEqual({ repository: 'a' })
   })
 
-  it('tells which registry, and which instance of it, it is from', () => {
+  it('names its registry and instance', () => {
     const [one, other] = [1, 2].map(() => newEvent('push', { repository: 'a' }, REQUEST, ''))
     expect(one?.source.addr).toBe('registry.example.com:8443')
     expect(one?.source.instanceID).toMatch(UUID)
@@ -46,7 +46,7 @@ describe('newEvent', () => {
 describe('isRegistryEvent', () => {
   const event = newEvent('pull', { repository: 'a' }, REQUEST, '')
 
-  it('is true of an event, and of one that was JSON', () => {
+  it('is true of an event, and of one parsed from JSON', () => {
     expect(isRegistryEvent(event)).toBe(true)
     expect(isRegistryEvent(JSON.parse(JSON.stringify(event)))).toBe(true)
   })

@@ -22,7 +22,7 @@ function withReferences(count: number) {
 }
 
 describe('an event', () => {
-  it('is sent whole where it fits, else by its id', () => {
+  it('is sent whole if it fits, else as its id', () => {
     const small = anEvent()
     const large = withReferences(2000)
     expect(eventMessage(small)).toEqual({ event: small })
@@ -32,7 +32,7 @@ describe('an event', () => {
     expect(eventMessage(wide)).toEqual({ eventId: wide.id })
   })
 
-  it('that no outbox has is sent without its references where it is large, or not at all', () => {
+  it('that is not in the outbox is sent without its references if it is large, or not sent', () => {
     const large = withReferences(2000)
     const { references: _, ...target } = large.target
     expect(unrecordedMessage(large)).toEqual({
@@ -51,7 +51,7 @@ describe('an event', () => {
   })
 })
 
-describe('what is no message', () => {
+describe('an invalid message', () => {
   it.each([
     [null],
     ['text'],
@@ -66,7 +66,7 @@ describe('what is no message', () => {
     expect(parseRetryMessage(body)).toBe(null)
   })
 
-  it.each(['', '{', 'null', '{"id":"a"}'])('nor is the row %j an event', (json) => {
+  it.each(['', '{', 'null', '{"id":"a"}'])('as the row %j is not an event', (json) => {
     expect(storedEvent(json)).toBe(null)
   })
 })
@@ -101,7 +101,7 @@ describe('many messages', () => {
     }
   })
 
-  it('are none where there is none', async () => {
+  it('make no batch if there are none', async () => {
     expect(await batchesOf([])).toEqual([])
     expect(new Transport([]).bodies(EVENTS)).toEqual([])
   })

@@ -47,7 +47,7 @@ describe('parseEndpoints', () => {
     })
   })
 
-  it("reads the fields of Berth's own", () => {
+  it("reads Berth's own fields", () => {
     const written = {
       name: 'a',
       url: URL,
@@ -74,19 +74,19 @@ describe('parseEndpoints', () => {
     expect(endpointOf({ name: 'a', url: URL })).toEqual(parse({ name: 'a', url: URL })[0])
   })
 
-  it('takes durations in milliseconds, too', () => {
+  it('reads durations in milliseconds too', () => {
     expect(parse({ name: 'a', url: URL, timeout: 250, backoff: 3_600_000 })[0]).toMatchObject({
       timeoutMs: 250,
       backoffMs: 3_600_000,
     })
   })
 
-  it('takes none, and several', () => {
+  it('reads an empty list, and several endpoints', () => {
     expect(parse()).toEqual([])
     expect(parse({ name: 'a', url: URL }, { name: 'b', url: URL })).toHaveLength(2)
   })
 
-  it('lets only the local start call this machine', () => {
+  it('allows endpoints on this machine only with ALLOW_LOOPBACK', () => {
     const json = JSON.stringify([{ name: 'a', url: 'http://127.0.0.1:8080/' }])
     expect(() => parseEndpoints(json, OPTIONS)).toThrow('endpoint "a": url: ')
     expect(parseEndpoints(json, { allowLoopback: true, hosts: [] })).toHaveLength(1)
@@ -95,8 +95,8 @@ describe('parseEndpoints', () => {
 
 describe('parseEndpoints refuses', () => {
   it.each<[string, string]>([
-    ['', 'takes a JSON list of endpoints, and this is no JSON'],
-    ['{"secret":"hush"', 'takes a JSON list of endpoints, and this is no JSON'],
+    ['', 'takes a JSON list of endpoints, and this is not JSON'],
+    ['{"secret":"hush"', 'takes a JSON list of endpoints, and this is not JSON'],
     ['{}', 'takes a JSON list of endpoints'],
     ['null', 'takes a JSON list of endpoints'],
     ['[null]', 'endpoint 1: takes an object'],
@@ -111,12 +111,12 @@ describe('parseEndpoints refuses', () => {
   const ACTIONS = 'push, pull, mount, delete'
   const NAME =
     'name: takes 1 to 64 characters of A-Z, a-z, 0-9, ".", "_" and "-", the first a letter or a digit'
-  const TIMEOUT = 'timeout: takes a duration such as "500ms" or "5s", of 1ms to 30s'
-  const BACKOFF = 'backoff: takes a duration such as "1s" or "5m", of 1ms to 1h'
+  const TIMEOUT = 'timeout: takes a duration from 1ms to 30s, such as "500ms" or "5s"'
+  const BACKOFF = 'backoff: takes a duration from 1ms to 1h, such as "1s" or "5m"'
   const THRESHOLD = 'threshold: takes a whole number from 1 to 1000'
-  const HEADERS = 'headers: has what is no header name, or a header that the registry sets itself'
+  const HEADERS = 'headers: has an invalid header name, or a header that the registry sets itself'
   const SECRET_TAKES = 'takes "whsec_" and 24 to 64 random bytes in base64'
-  const SECRETS = 'secret: takes a secret, or a list of the current one and the one before'
+  const SECRETS = 'secret: takes a secret, or a list of the current and the previous secret'
 
   it.each<[Record<string, unknown>, string]>([
     [{ name: '' }, `endpoint "": ${NAME}`],
@@ -124,7 +124,7 @@ describe('parseEndpoints refuses', () => {
     [{ name: '.a' }, `endpoint ".a": ${NAME}`],
     [{ name: 'a'.repeat(65) }, `endpoint "${'a'.repeat(65)}": ${NAME}`],
     [{ url: 7 }, 'endpoint "a": url: takes a URL'],
-    [{ url: 'http://hooks.example.com/' }, 'endpoint "a": url: the URL has to begin with https://'],
+    [{ url: 'http://hooks.example.com/' }, 'endpoint "a": url: the URL must begin with https://'],
     [{ timeouts: '1s' }, 'endpoint "a": timeouts: there is no such field'],
     [{ Timeout: '1s' }, 'endpoint "a": Timeout: there is no such field'],
     [{ ignore: { media: [] } }, 'endpoint "a": ignore.media: there is no such field'],
@@ -193,12 +193,12 @@ describe('parseEndpoints refuses', () => {
   })
 
   it('a name that comes twice', () => {
-    const message = 'endpoint "b": name: another endpoint has it'
+    const message = 'endpoint "b": name: another endpoint has the same name'
     const [a, b] = ['a', 'b'].map((name) => ({ name, url: URL }))
     expect(() => parse(a, b, b)).toThrow(new Error(message))
   })
 
-  it('and names the endpoint that is wrong, not its neighbour', () => {
+  it('the wrong endpoint by its name, not its neighbour', () => {
     const wrong = { name: 'b', url: URL, format: 'x' }
     expect(() => parse({ name: 'a', url: URL }, wrong)).toThrow('endpoint "b": format: ')
     expect(() => parse({ name: 'a', url: URL }, { url: URL })).toThrow('endpoint 2: name: ')

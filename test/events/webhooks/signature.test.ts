@@ -51,7 +51,7 @@ describe('sign', () => {
     expect(deliveryProblem(secret, await headersOf([secret], body), body, SECONDS)).toBeNull()
   })
 
-  it('refuses what is no secret', async () => {
+  it('refuses an invalid secret', async () => {
     await expect(sign(['password'], 'e1', 1, '')).rejects.toThrow('not a webhook secret')
   })
 })
@@ -118,7 +118,7 @@ describe('secrets', () => {
     expect(isSecret(text)).toBe(expected)
   })
 
-  it('both sign while one replaces the other, then the new one alone', async () => {
+  it('both sign while one replaces the other, then only the new one', async () => {
     const [first, second] = [generateSecret(), generateSecret()]
     const secrets = rotateSecret({ current: first, previous: null }, second, NOW, 1000)
     expect(validSecrets(secrets, NOW + 999)).toEqual([second, first])
@@ -131,7 +131,7 @@ describe('secrets', () => {
     expect(deliveryProblem(first, after, '{}', SECONDS)).toBe('no signature fits')
   })
 
-  it('are two at most, and the one before stays for a day', () => {
+  it('are at most two, and the previous one stays valid for a day', () => {
     const rotated = rotateSecret({ current: 'a', previous: null }, 'b', NOW)
     const secrets = rotateSecret(rotated, 'c', NOW)
     expect(validSecrets(secrets, NOW + 24 * 3600_000 - 1)).toEqual(['c', 'b'])

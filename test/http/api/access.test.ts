@@ -9,7 +9,7 @@ function accessOf(path: RegExp): Record<string, string> {
 }
 
 describe('the access of an operation', () => {
-  it('names the repository, where the path does', () => {
+  it('is checked for the repository in the path', () => {
     expect(accessOf(/\{repository\}/)).toEqual({
       getRepository: 'repository-pull',
       listManifests: 'repository-pull',
@@ -27,7 +27,7 @@ describe('the access of an operation', () => {
     })
   })
 
-  it('is asked for once the request is valid, and before anything is done', async () => {
+  it('is checked after the request is valid, and before anything is done', async () => {
     const body = { visibility: 'hidden' }
     expect(await failure('PATCH', '/repositories/missing', { body })).toMatch(/^400 /)
     const valid = { visibility: 'public' }

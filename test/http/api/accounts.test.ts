@@ -47,25 +47,25 @@ describe('accounts', () => {
     expect(await failure('PATCH', '/accounts/robot', { body: { disabled: true } })).toMatch(/^404/)
   })
 
-  it('take no name twice, nor one that belongs to somebody else', async () => {
+  it('take no name twice, and no name of another login', async () => {
     await person('twice')
     const create = (name: string, env = environment) =>
       failure('POST', '/accounts', { body: { name }, environment: env })
     expect(await create('twice')).toBe(
-      '409 CONFLICT: the account twice was not made: the name is taken',
+      '409 CONFLICT: the account twice was not created: the name is taken',
     )
     expect(await create('admin')).toBe(
-      '409 CONFLICT: the account admin was not made: the name is reserved',
+      '409 CONFLICT: the account admin was not created: the name is reserved',
     )
     expect(await create('oidc')).toBe(
-      '409 CONFLICT: the account oidc was not made: the name is reserved',
+      '409 CONFLICT: the account oidc was not created: the name is reserved',
     )
     const HTPASSWD = `olga:$2y$05$${'a'.repeat(53)}`
     expect(await create('olga', { ...environment, HTPASSWD })).toMatch(/^409 .* HTPASSWD/)
     expect((await call('POST', '/accounts', { body: { name: 'olga' } })).status).toBe(201)
   })
 
-  it('are for administrators', async () => {
+  it('are managed by administrators', async () => {
     const as = await person('nobody')
     await person('somebody')
     for (const [method, path, body] of [
@@ -102,7 +102,7 @@ describe('accounts', () => {
     expect(again.status).toBe(200)
   })
 
-  it('may do nothing once disabled, and the operator goes on', async () => {
+  it('may do nothing once disabled, which does not affect the operator', async () => {
     const as = await person('gone')
     const { body } = await call<{ secret: string }>('POST', '/tokens', { as, body: { name: 't' } })
     const token = { user: 'gone', password: body.secret }

@@ -22,7 +22,7 @@ async function entries(query = '?n=1000'): Promise<Entry[]> {
 const PASSWORD = 'the password of mallory'
 
 describe('the audit log', () => {
-  it('has a row for each change, and none for what changed nothing', async () => {
+  it('has a row for each change, and none for a request that changed nothing', async () => {
     await storedManifest('app')
     await currentKey(db)
     const grant = { principal: 'account:mallory', pattern: 'app', actions: ['pull'] }
@@ -112,7 +112,7 @@ describe('the audit log', () => {
     expect(await entries(`?n=3&before=${all[2]?.id}`)).toEqual(all.slice(3, 6))
   })
 
-  it('can be of one subject, of one action, or of a time', async () => {
+  it('can be filtered by subject, action and time', async () => {
     const all = await entries()
     const [newest] = all
     const oldest = all.at(-1)
@@ -138,7 +138,7 @@ describe('the audit log', () => {
     expect(made?.detail).toMatchObject({ expiresAt: expect.stringMatching(/^20\d\d-.*T.*Z$/) })
   })
 
-  it('has no actor where the registry is open', async () => {
+  it('has no actor if the registry is open', async () => {
     const open = { ...environment, OPEN_ACCESS: 'true' }
     await call('POST', '/accounts', { as: null, environment: open, body: { name: 'by-anybody' } })
     expect(await entries('?n=1')).toMatchObject([{ actor: '', target: 'by-anybody' }])

@@ -92,7 +92,7 @@ async function read(query = '', as?: Credentials) {
 }
 
 describe('the feed', () => {
-  it('tells what happened, in order, as docker/distribution writes it', async () => {
+  it('lists events in order, in the form of docker/distribution', async () => {
     const event = anEvent('team/app', 'push', { references: [], url: 'https://r.test/x' })
     await record(event, anEvent('team/app', 'delete'))
     const { events, place } = await read()
@@ -140,7 +140,7 @@ describe('the feed', () => {
     expect(events).toHaveLength(3)
   })
 
-  it('goes on where it stopped', async () => {
+  it('continues where it stopped', async () => {
     for (const name of ['team/app', 'open', 'team/app', 'open', 'team/app']) {
       await record(anEvent(name))
     }
@@ -178,7 +178,7 @@ describe('the feed', () => {
     expect(kept).not.toContain('references')
   })
 
-  it('passes over what cannot be read', async () => {
+  it('skips unreadable events', async () => {
     await record(anEvent('team/app'))
     for (const event of ['no JSON', '{}', '{"id":"x"}']) {
       await db
@@ -193,7 +193,7 @@ describe('the feed', () => {
     expect(await read('', EVE)).toMatchObject({ repositories: ['team/app', 'open'], place: 5 })
   })
 
-  it('can be of one action, or of some repositories', async () => {
+  it('can be filtered by action and by repositories', async () => {
     await record(anEvent('team/app'), anEvent('open', 'delete'), anEvent('team/app', 'mount'))
     const found = async (query: string) =>
       (await read(query, EVE)).events.map(({ action, target }) => [action, target.repository])
@@ -228,7 +228,7 @@ describe('the feed', () => {
 })
 
 describe('a reader', () => {
-  it('is shown what it may pull, and administrators all', async () => {
+  it('sees the events of what it may pull; administrators see all', async () => {
     const names = ['hidden/app', 'team/app', 'team/own', 'team/blind', 'team/app/more', 'open']
     await record(...names.map((name) => anEvent(name)))
     expect((await read()).repositories).toEqual(names)
@@ -240,7 +240,7 @@ describe('a reader', () => {
     expect(everybody.body.events).toHaveLength(names.length)
   })
 
-  it('with a token is shown what the token may pull', async () => {
+  it('with a token sees the events of what the token may pull', async () => {
     await record(anEvent('team/app'), anEvent('open'))
     const grants = [{ pattern: 'open', actions: ['pull'] }]
     const body = { name: 'narrow', grants }
@@ -249,7 +249,7 @@ describe('a reader', () => {
     expect(repositories).toEqual(['open'])
   })
 
-  it('is not shown where a mounted blob came from, unless it may pull there', async () => {
+  it('does not see the source of a mounted blob unless it may pull from it', async () => {
     const mount = (fromRepository: string) => anEvent('team/app', 'mount', { fromRepository })
     await record(mount('hidden/app'), mount('open'))
     const froms = async (as?: Credentials) =>
@@ -261,7 +261,7 @@ describe('a reader', () => {
     expect(JSON.stringify(await read('', EVE))).not.toContain('hidden')
   })
 
-  it('is told who did it and from where only as an admin of the repository', async () => {
+  it('sees the actor and address only as an admin of the repository', async () => {
     await record(anEvent('team/app'), anEvent('team/own'))
     const [pulled, own] = (await read('', EVE)).events
     expect(pulled).toMatchObject({
@@ -274,7 +274,7 @@ describe('a reader', () => {
     }
   })
 
-  it('of few events passes over many in one request, and never turns in a circle', async () => {
+  it('of few events skips many hidden ones in one request, and always advances', async () => {
     await recordMany(2500, 'hidden/app')
     await record(anEvent('team/app'))
     const first = await read('', EVE)
@@ -285,7 +285,7 @@ describe('a reader', () => {
     expect(third).toMatchObject({ repositories: ['team/app'], place: 2501, link: null })
   })
 
-  it('is as far whatever it asks for, so that no filter tells of hidden events', async () => {
+  it('advances equally with any filter, so that no filter reveals hidden events', async () => {
     await recordMany(1500, 'hidden/app', 'delete')
     await record(anEvent('team/app'))
     const cursors = async () => {
@@ -311,7 +311,7 @@ describe('a reader', () => {
     expect(await cursors()).toEqual(seen)
   })
 
-  it('does not see by the cursor how many events others have, nor whether there were any', async () => {
+  it('cannot tell from the cursor how many events others have, or whether there are any', async () => {
     const cursors: string[] = []
     for (const hidden of [0, 0, 1, 300]) {
       if (hidden > 0) await recordMany(hidden, `hidden/app-${cursors.length}`)

@@ -17,7 +17,7 @@ async function list(query = ''): Promise<[string[], string | null]> {
 }
 
 describe('grants', () => {
-  it('are put, listed and withdrawn', async () => {
+  it('are put, listed and removed', async () => {
     await call('POST', '/accounts', { body: { name: 'dev' } })
     for (const [principal, pattern, actions] of [
       ['account:dev', 'team/**', ['push', 'pull', 'pull']],
@@ -65,8 +65,11 @@ describe('grants', () => {
     [{ principal: 'account:' }, /^principal: one of/],
     [{ principal: 'group:dev' }, /^principal: one of/],
     [{ principal: 'anonymous:x' }, /^principal: one of/],
-    [{ principal: 'anonymous', actions: ['admin'] }, /^actions: admin is not for anonymous/],
-    [{ principal: 'authenticated', actions: ['admin'] }, /^actions: admin is not for/],
+    [
+      { principal: 'anonymous', actions: ['admin'] },
+      /^actions: admin cannot be granted to anonymous/,
+    ],
+    [{ principal: 'authenticated', actions: ['admin'] }, /^actions: admin cannot be granted to/],
     [{ pattern: 'team*' }, /^pattern: not a repository pattern/],
     [{ pattern: '**/app' }, /^pattern: not a repository pattern/],
     [{ pattern: 'Team/app' }, /^pattern: not a repository pattern/],
@@ -111,7 +114,7 @@ describe('trust rules', () => {
     await call('POST', '/trust-rules', { body: first })
     const grants = [{ pattern: '**', actions: ['admin'] }]
     expect(await failure('POST', '/trust-rules', { body: { ...first, grants } })).toBe(
-      '409 CONFLICT: there is a trust rule first already',
+      '409 CONFLICT: a trust rule named first already exists',
     )
     expect((await call('GET', '/trust-rules/first')).body).toMatchObject(first)
   })
@@ -132,7 +135,7 @@ describe('trust rules', () => {
     expect(said.replace('400 REQUEST_INVALID: invalid request: ', '')).toMatch(problem)
   })
 
-  it('refuse a condition that would be passed over', async () => {
+  it('refuse a condition that would be ignored', async () => {
     const body = JSON.stringify({ ...RULE, name: 'bad' }).replace('"ref"', '"__proto__"')
     expect(await failure('POST', '/trust-rules', { body })).toMatch(/__proto__: unknown field$/)
   })

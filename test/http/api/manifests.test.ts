@@ -22,7 +22,7 @@ async function list(path: string): Promise<Listed['manifests']> {
 }
 
 describe('the manifests of a repository', () => {
-  it('are all that it has, with their tags, and whether a tag leads to them', async () => {
+  it('are all listed, with their tags, and whether a tag leads to them', async () => {
     const repository = 'list/all'
     const subject = anyDigest()
     const child = await storedManifest(repository)
@@ -82,7 +82,7 @@ describe('the manifests of a repository', () => {
     expect(pages).toEqual([2, 2, 1])
   })
 
-  it('show 20 tags at most', async () => {
+  it('show at most 20 tags each', async () => {
     const tags = Array.from({ length: 21 }, (_, n) => `t${n}`)
     await storedManifest('list/tags', { tags })
     const [one] = await list('/repositories/list/tags/manifests')
@@ -112,7 +112,7 @@ describe('the manifests of a repository', () => {
     expect(await failure('GET', `/repositories/list/all/manifests?${query}`)).toMatch(/^400 /)
   })
 
-  it('are unknown to who may not pull, whether the repository exists or not', async () => {
+  it('are unknown to callers who may not pull, whether the repository exists or not', async () => {
     await storedManifest('hidden')
     for (const name of ['hidden', 'missing', 'list/none']) {
       const refused = await failure('GET', `/repositories/${name}/manifests`, { as: DEV })

@@ -32,7 +32,7 @@ describe('the OpenAPI document', () => {
     expect(described).toHaveLength(35)
   })
 
-  it('refers to nothing that it does not have', async () => {
+  it('refers only to schemas that it has', async () => {
     const whole = await document()
     const text = JSON.stringify(whole)
     const references = [...text.matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference]) => reference)
@@ -65,7 +65,7 @@ describe('the OpenAPI document', () => {
     })
   })
 
-  it('is the same each time, and knows where the registry lies', async () => {
+  it('is the same each time, and has the registry’s path', async () => {
     expect(await document()).toEqual(await document())
     const below = { ...environment, PUBLIC_URL: 'https://example.com/berth' }
     const { servers } = await document(below, '/berth/api/v1/openapi.json')
@@ -91,7 +91,7 @@ describe('every operation', () => {
     },
   )
 
-  it('takes JSON of 64 KiB at most', async () => {
+  it('accepts at most 64 KiB of JSON', async () => {
     const post = (body: string, type: string) =>
       send(
         'POST',
@@ -129,7 +129,7 @@ describe('every operation', () => {
     expect(read.status).toBe(200)
   })
 
-  it('is known by its path as it stands, and by its method', async () => {
+  it('is found by its path as written, and by its method', async () => {
     const get = (path: string, method = 'GET') =>
       send(method, path, { headers: { Authorization: basic(ADMIN) } }, environment)
     for (const path of [

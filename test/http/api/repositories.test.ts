@@ -52,7 +52,7 @@ describe('repositories', () => {
     expect(headers.get('Link')).toBe('</api/v1/repositories?last=open%2Ftwo&n=1&q=t>; rel="next"')
   })
 
-  it('are all public where the registry is open', async () => {
+  it('are all public if the registry is open', async () => {
     const open = { as: null, environment: { ...environment, OPEN_ACCESS: 'true' } }
     const { body } = await call<Listed>('GET', '/repositories', open)
     expect(new Set(body.repositories.map(({ visibility }) => visibility))).toEqual(
@@ -62,7 +62,7 @@ describe('repositories', () => {
     expect(one.body).toMatchObject({ visibility: 'public' })
   })
 
-  it('are described to who may pull, and unknown to others whether they exist or not', async () => {
+  it('are shown to callers who may pull, and unknown to others whether they exist or not', async () => {
     expect((await call('GET', '/repositories/team/app', { as: DEV })).body).toMatchObject({
       name: 'team/app',
       visibility: 'private',
@@ -77,12 +77,12 @@ describe('repositories', () => {
     expect(await failure('GET', '/repositories/Team')).toMatch(/repository: not a repository name/)
   })
 
-  it('are made public and private by who has admin on them', async () => {
+  it('are made public and private by callers with admin on them', async () => {
     const set = (visibility: string, as: typeof DEV) => ({ as, body: { visibility } })
     const tags = () =>
       send('GET', '/v2/team/app/tags/list', {}, { ...environment, CHALLENGE: 'basic' })
     expect(await failure('PATCH', '/repositories/team/app', set('public', DEV))).toBe(
-      '403 DENIED: this takes the action admin on team/app',
+      '403 DENIED: this requires the action admin on team/app',
     )
     expect((await tags()).status).toBe(401)
     for (const visibility of ['public', 'public', 'private', 'private', 'public']) {
@@ -99,7 +99,7 @@ describe('repositories', () => {
     expect(await failure('PATCH', '/repositories/team/app', bad)).toMatch(/^400 .*visibility: /)
   })
 
-  it('stay public, and as they are, where a pattern makes them so', async () => {
+  it('stay public and unchanged if a pattern makes them public', async () => {
     await call('PATCH', '/repositories/open/one', { body: { visibility: 'public' } })
     await grant('anonymous', 'open/**', 'pull', 'push')
     await grant('anonymous', '**', 'push')
@@ -114,7 +114,7 @@ describe('repositories', () => {
     expect(found.grants).toHaveLength(1)
   })
 
-  it('keep what else anonymous may do on them when they become public', async () => {
+  it('keep the other grants of anonymous when they become public', async () => {
     await grant('anonymous', 'secret', 'create')
     expect((await call('GET', '/repositories/secret')).body).toMatchObject({
       visibility: 'private',
@@ -132,10 +132,10 @@ describe('a repository that is deleted', () => {
   const remove = (name: string, as?: typeof DEV) =>
     call('DELETE', `/repositories/${name}`, as && { as })
 
-  it('goes with everything in it, for who has admin on it', async () => {
+  it('is removed with everything in it by a caller with admin on it', async () => {
     await pushImage('team/app', 'v3')
     expect(await failure('DELETE', '/repositories/team/app', { as: DEV })).toBe(
-      '403 DENIED: this takes the action admin on team/app',
+      '403 DENIED: this requires the action admin on team/app',
     )
     expect((await remove('team/app', OWNER)).body).toEqual({
       manifests: 2,
@@ -156,12 +156,12 @@ describe('a repository that is deleted', () => {
     expect(feed.events.at(-1)).toMatchObject({ actor: { name: 'owner' } })
   })
 
-  it('is not known to who may not pull from it', async () => {
+  it('is unknown to callers who may not pull from it', async () => {
     expect(await failure('DELETE', '/repositories/team/deep/er', { as: DEV })).toMatch(/^404/)
     expect(await failure('DELETE', '/repositories/missing')).toMatch(/^404/)
   })
 
-  it('stays where deletes are switched off', async () => {
+  it('stays if deletes are disabled', async () => {
     const off = { ...environment, DELETE_ENABLED: 'false' }
     const refused = await failure('DELETE', '/repositories/team/web', { environment: off })
     expect(refused).toMatch(/^405 UNSUPPORTED: deleting is switched off/)

@@ -60,11 +60,11 @@ describe('access tokens', () => {
     expect(await list('', ALICE)).toEqual(['alice/ci'])
   })
 
-  it('may take the name of one that is revoked, and no other', async () => {
+  it('may reuse the name of a revoked token only', async () => {
     const first = await create({ name: 'again' })
     const grants = [{ pattern: 'x', actions: ['pull'] }]
     expect(await failure('POST', '/tokens', { as: ALICE, body: { name: 'again', grants } })).toBe(
-      '409 CONFLICT: alice has an access token of the name again',
+      '409 CONFLICT: alice already has an access token named again',
     )
     await call('DELETE', `/tokens/${first.id}`)
     const second = await create({ name: 'again' })
@@ -73,7 +73,7 @@ describe('access tokens', () => {
     expect(other.account).toBe('bob')
   })
 
-  it('are limited to their grants, once they are given any', async () => {
+  it('are limited to their grants, if they have any', async () => {
     const grants = [
       { pattern: 'team/**', actions: ['push'] },
       { pattern: 'team/**', actions: ['pull', 'push'] },
@@ -96,7 +96,7 @@ describe('access tokens', () => {
     expect(await pullable()).toMatchObject({ pullable: [] })
   })
 
-  it('make no others, nor change the password', async () => {
+  it('cannot create others or change the password', async () => {
     const { secret } = await create({ name: 'leaked' })
     const as = { user: 'alice', password: secret }
     for (const [method, path, body] of [
@@ -110,7 +110,7 @@ describe('access tokens', () => {
     }
   })
 
-  it('are nobody else’s, except for administrators', async () => {
+  it('are managed only by their owner and by administrators', async () => {
     const { id } = await create({ name: 'private' })
     expect(await failure('DELETE', `/tokens/${id}`, { as: BOB })).toBe(
       '404 NOT_FOUND: no such token',
@@ -130,7 +130,7 @@ describe('access tokens', () => {
       '404 NOT_FOUND: no such account',
     )
     expect(await failure('POST', '/tokens', { body: { name: 'x' } })).toMatch(
-      /^400 .*account: needed/,
+      /^400 .*account: required/,
     )
   })
 
@@ -165,8 +165,8 @@ describe('access tokens', () => {
   })
 
   it.each([
-    [{ expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt: to be in the future'],
-    [{ expiresAt: '2999-01-01T00:00:00Z' }, 'expiresAt: to be in the future'],
+    [{ expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt: must be in the future'],
+    [{ expiresAt: '2999-01-01T00:00:00Z' }, 'expiresAt: must be in the future'],
     [{ expiresAt: 'tomorrow' }, 'expiresAt: Invalid ISO datetime'],
     [{ expiresAt: '2999-01-01T00:00:00Z', expiresInDays: 1 }, 'expiresAt: given together'],
     [{ expiresInDays: 0 }, 'expiresInDays: Too small'],

@@ -16,7 +16,7 @@ describe('a page of another origin', () => {
     expect(headers.has('Access-Control-Allow-Origin')).toBe(false)
   })
 
-  it.each([LISTED, 'http://localhost:3000'])('may where it is listed: %s', async (origin) => {
+  it.each([LISTED, 'http://localhost:3000'])('may read it if it is listed: %s', async (origin) => {
     const { status, headers } = await preflight(origin, environment)
     expect(status).toBe(204)
     expect(headers.get('Access-Control-Allow-Origin')).toBe(origin)
@@ -26,7 +26,7 @@ describe('a page of another origin', () => {
     expect(answer.headers.get('Access-Control-Expose-Headers')).toContain('Docker-Content-Digest')
   })
 
-  it('may send a stored login, and ask as the UI of Joxit does, where it is listed', async () => {
+  it('may send a stored login and Joxit’s requests if it is listed', async () => {
     const { headers } = await preflight(LISTED, environment)
     const allowed = headers.get('Access-Control-Allow-Headers')?.toLowerCase().split(',')
     // https://github.com/Joxit/docker-registry-ui: what it asks of the registry's configuration.
@@ -45,7 +45,7 @@ describe('a page of another origin', () => {
     'https://example.com',
     'null',
     '*',
-  ])('may not where another is listed: %s', async (origin) => {
+  ])('may not read it if only another one is listed: %s', async (origin) => {
     for (const { headers } of [
       await preflight(origin, environment),
       await send('GET', '/v2/', { headers: { Origin: origin } }, environment),
@@ -55,7 +55,7 @@ describe('a page of another origin', () => {
     }
   })
 
-  it('reads errors, too, where it is listed', async () => {
+  it('may read errors too if it is listed', async () => {
     const headers = { Origin: LISTED }
     const answer = await send('GET', '/v2/a/manifests/none', { headers }, environment)
     expect(answer.status).toBe(404)
@@ -99,7 +99,7 @@ describe('a change', () => {
     }
   })
 
-  it.each(CHANGES)('is not refused for its page otherwise: %s %s', async (method, path) => {
+  it.each(CHANGES)('is not refused to other clients and pages: %s %s', async (method, path) => {
     const clients: Record<string, string>[] = [
       {},
       { Origin: ORIGIN },
@@ -122,7 +122,7 @@ describe('a change', () => {
     expect((await begin('https://r.example:8443')).status).toBe(403)
   })
 
-  it('is what is refused: pages of other origins may send what changes nothing', async () => {
+  it('is the only thing refused: pages of other origins may send requests that change nothing', async () => {
     const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' }
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
       expect((await send(method, '/v2/', { headers })).status).toBe(200)

@@ -51,7 +51,7 @@ describe('a request', () => {
     ])
   })
 
-  it('says whether the edge had the bytes, and what was asked', async () => {
+  it('says whether the edge had the bytes, and counts the calls', async () => {
     const { digest } = await pushBlob(REPOSITORY, randomBytes(100))
     const points = await pointsOf(bindings, async (bound) => {
       await send('GET', `/v2/${REPOSITORY}/blobs/${digest}`, {}, bound)
@@ -66,7 +66,7 @@ describe('a request', () => {
     )
   })
 
-  it('that is refused is one, too, and without a repository has no index', async () => {
+  it('that is refused is a point too, without an index if it has no repository', async () => {
     await administer('GET', '/account')
     const admin = { Authorization: basic('admin', closed.ADMIN_PASSWORD ?? '') }
     const points = await pointsOf(closed, async (bound) => {
@@ -81,7 +81,7 @@ describe('a request', () => {
     ])
   })
 
-  it('of a long name keeps within the limit of an index, and names it whole beside', async () => {
+  it('of a long name cuts the index at its limit, and has the whole name in a blob', async () => {
     const long = `points/${'x'.repeat(120)}`
     const [point] = await pointsOf(bindings, (bound) =>
       send('GET', `/v2/${long}/tags/list`, {}, bound),
@@ -90,14 +90,14 @@ describe('a request', () => {
     expect(point?.blobs).toContain(long)
   })
 
-  it('is a point though it is not logged, and no point where nothing is bound', async () => {
+  it('is a point even if it is not logged, and none without a dataset', async () => {
     const log = vi.spyOn(console, 'log').mockReturnValue(undefined)
     const quiet = { ...bindings, LOG_REQUESTS: 'false' }
     expect(await pointsOf(quiet, (bound) => send('GET', '/healthz', {}, bound))).toHaveLength(1)
     expect(log).not.toHaveBeenCalled()
   })
 
-  it('is answered though its point cannot be written', async () => {
+  it('is answered even if its point cannot be written', async () => {
     const error = vi.spyOn(console, 'error').mockReturnValue(undefined)
     const ANALYTICS = {
       writeDataPoint: () => {

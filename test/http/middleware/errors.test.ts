@@ -44,7 +44,7 @@ describe.each(ROUTES)('%s', (path, allowed, others) => {
     expect(await response.text()).toBe('')
   })
 
-  it('answers a method that nobody knows with 405', async () => {
+  it('answers an unknown method with 405', async () => {
     const response = await send('PROPFIND', path)
     expect(response.status).toBe(405)
     expect(response.headers.get('Allow')).toBe(allowed)
@@ -94,7 +94,7 @@ describe('every answer', () => {
     }
   })
 
-  it('to the probe of a load balancer is empty and not kept', async () => {
+  it('to the probe of a load balancer is empty and not cached', async () => {
     const response = await send('GET', '/')
     expect(response.headers.get('Cache-Control')).toBe('no-cache')
     expect(await response.text()).toBe('')
@@ -156,7 +156,7 @@ describe('a failure of the registry itself', () => {
     },
   )
 
-  it('is 500 where R2 fails', async () => {
+  it('is 500 if R2 fails', async () => {
     const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const { layer } = await pushImage('foo', 'latest')
     const environment: Env = { ...bindings, BUCKET: broken(new Error(secret)) }
@@ -190,7 +190,7 @@ describe('a failure of the registry itself', () => {
       'UNAVAILABLE',
       Object.assign(new Error(secret), { overloaded: true }),
     ],
-  ])('that passes tells a client to try again: %s %s is %i', async (...row) => {
+  ])('that is temporary tells a client to try again: %s %s is %i', async (...row) => {
     const [method, path, status, code, error] = row
     const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const body = method === 'PUT' ? bytesOf('{"schemaVersion":2,"manifests":[]}') : null
@@ -202,7 +202,7 @@ describe('a failure of the registry itself', () => {
     logged.mockRestore()
   })
 
-  it('that passes is 429 to HEAD, too', async () => {
+  it('that is temporary is 429 to HEAD too', async () => {
     const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const environment: Env = { ...bindings, DB: broken(lost) }
     const response = await send('HEAD', '/v2/foo/manifests/latest', {}, environment)

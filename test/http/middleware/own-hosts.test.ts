@@ -24,7 +24,7 @@ describe('an open registry', () => {
     'http://registry.lan.evil.example',
     'http://192.168.0.8:5000',
     'http://registry.test',
-  ])('does not answer to %s, whatever is asked', async (origin) => {
+  ])('does not answer to %s on any route', async (origin) => {
     for (const [method, path] of [
       ['GET', '/v2/'],
       ['GET', '/v2/_catalog'],
@@ -45,21 +45,21 @@ describe('an open registry', () => {
     expect((await send('GET', 'http://s.example/v2/', {}, environment)).status).toBe(403)
   })
 
-  it('does not take the word of a header that a page can set', async () => {
+  it('does not trust a header that a page can set', async () => {
     const environment = { ...open, TRUST_FORWARDED: 'true' }
     const headers = { 'X-Forwarded-Host': 'localhost' }
     const answer = await send('GET', 'http://evil.example/v2/', { headers }, environment)
     expect(answer.status).toBe(403)
   })
 
-  it('tells a load balancer that asks by address whether it is alive', async () => {
+  it('answers the probe of a load balancer that uses its address', async () => {
     for (const path of ['/healthz', '/readyz']) {
       expect((await send('GET', `http://10.0.0.7:8080${path}`, {}, open)).status).toBe(200)
     }
   })
 })
 
-describe('a registry that asks for logins', () => {
+describe('a registry that requires logins', () => {
   it('answers to any host', async () => {
     const answer = await ADMIN.at({ ...closed, ALLOWED_HOSTS: '' }).send(
       'GET',

@@ -203,7 +203,7 @@ describe('a client', () => {
     ['PUT', '/v2/manifests/latest'],
     ['POST', '/v2/blobs/uploads/'],
     ['POST', '/v2//blobs/uploads/?digest-algorithm=sha256'],
-  ])('%s %s makes no repository without a name', async (method, path) => {
+  ])('%s %s does not create a repository without a name', async (method, path) => {
     const response = await send(method, `${ORIGIN}${path}`)
     expect(response.status).toBe(400)
     expect(await errorCodes(response)).toEqual(['NAME_INVALID'])

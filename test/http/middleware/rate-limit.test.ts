@@ -21,7 +21,7 @@ describe('the request rate', () => {
     ['false', '203.0.113.7'],
     ['true', '198.51.100.2'],
   ])(
-    'is by the address that the proxy adds only where proxies are trusted (%s)',
+    'uses the address that a proxy adds only if proxies are trusted (%s)',
     async (trusted, address) => {
       const keys: string[] = []
       const RATE_LIMIT = {
@@ -40,7 +40,7 @@ describe('the request rate', () => {
     },
   )
 
-  it('is 429 with Retry-After where the binding says no, before anything else is done', async () => {
+  it('is 429 with Retry-After over the limit, before anything else is done', async () => {
     const RATE_LIMIT = { limit: async () => ({ success: false }) }
     for (const path of ['/v2/', '/v2/a/manifests/latest', '/token']) {
       const response = await send('GET', path, {}, { ...bindings, RATE_LIMIT })

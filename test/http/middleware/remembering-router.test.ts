@@ -19,7 +19,7 @@ describe('the router', () => {
     expect(router.match('GET', '/manifests')[0]).toEqual([])
   })
 
-  it('keeps no path of the administration API, and gives each its parameters', () => {
+  it('caches no path of the administration API, and passes its parameters', () => {
     const router = newRouter()
     const path = '/api/v1/tokens/one'
     expect(router.match('GET', path)).not.toBe(router.match('GET', path))

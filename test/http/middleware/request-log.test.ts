@@ -26,7 +26,7 @@ afterEach(() => {
 })
 
 describe('a request', () => {
-  it('leaves one line', async () => {
+  it('writes one line', async () => {
     const { bytes } = await pushImage('log/app', 'latest')
     await send('GET', '/v2/log/app/manifests/latest')
     const headers = { 'CF-Connecting-IP': '203.0.113.7' }
@@ -54,7 +54,7 @@ describe('a request', () => {
     ])
   })
 
-  it('that is refused says with which code, why, and who sent it', async () => {
+  it('that is refused has the code, the reason and the caller', async () => {
     const client = await newClient({ 'log/app': ['pull'] })
     const logging = client.at({ ...closed, LOG_REQUESTS: 'true' })
     const path = '/v2/log/app/manifests/latest'
@@ -71,7 +71,7 @@ describe('a request', () => {
     expect(unknown.at(-1)).toMatchObject({ status: 404, code: 'MANIFEST_UNKNOWN' })
   })
 
-  it('for headers alone sends no bytes', async () => {
+  it('for headers only has no bytes', async () => {
     await pushImage('log/app', 'latest')
     const lines = await linesOf(() => send('HEAD', '/v2/log/app/manifests/latest', {}, environment))
     expect(lines).toMatchObject([{ method: 'HEAD', status: 200, bytes: 0 }])
@@ -104,19 +104,19 @@ describe('a request', () => {
     ['/v2/Log/tags/list', 400, '/tags', 0],
     ['/api/v1/accounts/absent', 404, '/api/v1', 1],
     ['/api/v1/nothing', 404, '/api/v1', 0],
-  ])('that fails leaves one, too: %s', async (path, status, route, d1) => {
+  ])('that fails writes a line too: %s', async (path, status, route, d1) => {
     const lines = await linesOf(() => send('GET', path, {}, environment))
     expect(lines).toMatchObject([{ message: 'request', path, status, route, d1 }])
   })
 
-  it('that the settings shut out leaves one', async () => {
+  it('that invalid settings refuse writes a line', async () => {
     const lines = await linesOf(() =>
       send('GET', '/v2/', {}, { ...environment, PUBLIC_URL: 'no URL' }),
     )
     expect(lines).toMatchObject([{ route: '/unknown', path: '/v2/', status: 503, d1: 0 }])
   })
 
-  it('that breaks the registry leaves one, with what was asked until then', async () => {
+  it('that fails in the registry writes a line with the calls until then', async () => {
     vi.spyOn(console, 'error').mockReturnValue(undefined)
     const failing = { prepare: () => bindings.DB.prepare('SELECT * FROM nothing') }
     const DB = new Proxy(bindings.DB, {
@@ -126,7 +126,7 @@ describe('a request', () => {
     expect(lines).toMatchObject([{ route: '/tags', status: 500, d1: 1 }])
   })
 
-  it('that streams tells what was asked when its answer began, and all its bytes', async () => {
+  it('that streams has the calls until its answer began, and all its bytes', async () => {
     const { digest } = await pushBlob('log/app', randomBytes(1000))
     const path = `/v2/log/app/blobs/${digest}`
     const lines = await linesOf(async () => {
@@ -141,7 +141,7 @@ describe('a request', () => {
     ])
   })
 
-  it('that pushes tells the writes, and the calls of the upload session', async () => {
+  it('that pushes has the writes, and the calls of the upload session', async () => {
     const bytes = randomBytes(100)
     const digest = await digestOf(bytes)
     const lines = await linesOf(async () => {
@@ -162,7 +162,7 @@ describe('a request', () => {
     ])
   })
 
-  it('leaves none where LOG_REQUESTS is off', async () => {
+  it('writes no line if LOG_REQUESTS is off', async () => {
     const quiet = { ...environment, LOG_REQUESTS: 'false' }
     expect(await linesOf(() => send('GET', '/v2/', {}, quiet))).toEqual([])
   })

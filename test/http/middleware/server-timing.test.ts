@@ -55,24 +55,24 @@ describe('the header', () => {
     ['HEAD', 'HEAD', () => `/v2/${REPOSITORY}/manifests/latest`, ['d1;desc="1 call"']],
     ['an upload', 'POST', () => `/v2/${REPOSITORY}/blobs/uploads/`, []],
     ['an API call', 'GET', () => '/api/v1/account', []],
-  ])('tells what was asked, and the whole: %s', async (_, method, path, expected) => {
+  ])('has the calls to each service, and the total: %s', async (_, method, path, expected) => {
     expect(await ask(method, path())).toEqual([...expected, 'total'])
   })
 
-  it('tells the calls of upload sessions', async () => {
+  it('has the calls of upload sessions', async () => {
     const location = await beginUpload(REPOSITORY)
     const metrics = await ask('PATCH', location, bindings, '', randomBytes(10))
     expect(metrics).toEqual(['uploads;desc="1 call"', 'total'])
   })
 
-  it('adds up what was asked of the bucket', async () => {
+  it('adds up the calls to the bucket', async () => {
     const bytes = randomBytes(100)
     const path = `/v2/${REPOSITORY}/blobs/uploads/?digest=${await digestOf(bytes)}`
     const metrics = await ask('POST', path, bindings, '', bytes)
     expect(metrics).toEqual(['d1;desc="1 call"', 'r2;desc="1 call"', 'total'])
   })
 
-  it('tells whether the edge had the bytes', async () => {
+  it('says whether the edge had the bytes', async () => {
     const { digest } = await pushBlob(REPOSITORY, randomBytes(100))
     const path = `/v2/${REPOSITORY}/blobs/${digest}`
     const missed = ['d1;desc="1 call"', 'r2;desc="1 call"', 'cache;desc="miss"', 'total']
@@ -80,7 +80,7 @@ describe('the header', () => {
     expect(await ask('GET', path)).toEqual(['d1;desc="1 call"', 'cache;desc="hit"', 'total'])
   })
 
-  it('has durations that are not the sum of nothing', async () => {
+  it('has durations above zero', async () => {
     const slow: Env = {
       ...bindings,
       DB: new Proxy(bindings.DB, {
@@ -103,7 +103,7 @@ describe('the header', () => {
     expect(total).toBeGreaterThanOrEqual(d1)
   })
 
-  it('is there where the registry itself fails', async () => {
+  it('is sent even if the registry itself fails', async () => {
     vi.spyOn(console, 'error').mockReturnValue(undefined)
     const broken = { ...bindings, DB: new Proxy(bindings.DB, { get: () => fail }) }
     expect(await ask('GET', `/v2/${REPOSITORY}/tags/list`, broken)).toEqual(['total'])
@@ -114,7 +114,7 @@ function fail(): never {
   throw new Error('D1 is away')
 }
 
-describe('who reads it', () => {
+describe('the reader of the header', () => {
   const admin = basic('admin', closed.ADMIN_PASSWORD ?? '')
   const viewer = basic('viewer', PASSWORD)
 
@@ -130,14 +130,14 @@ describe('who reads it', () => {
     ['without the right', `/v2/${REPOSITORY}/manifests/latest`, viewer, 403],
     ['in vain', '/v2/own/app/manifests/absent', viewer, 404],
     ['with a name that is not valid', '/v2/Own/manifests/absent', viewer, 400],
-  ])('is nobody who asks %s', async (_, path, authorization, status) => {
+  ])('gets none from %s', async (_, path, authorization, status) => {
     const headers: HeadersInit = authorization === '' ? {} : { Authorization: authorization }
     const response = await send('GET', path, { headers }, closed)
     expect(response.status).toBe(status)
     expect(metricsOf(response)).toBeNull()
   })
 
-  it('learns nothing of the bucket and its cache unless it is an administrator', async () => {
+  it('learns nothing about the bucket and its cache unless it is an administrator', async () => {
     const bytes = randomBytes(100)
     const { digest } = await pushBlob('secret/app', bytes)
     await send('GET', `/v2/secret/app/blobs/${digest}`)
@@ -156,7 +156,7 @@ describe('who reads it', () => {
     expect(seen).toContain('cache;desc="hit"')
   })
 
-  it('sees the same when it mounts what is there and what is not', async () => {
+  it('sees the same for a mount of an existing blob and of a missing one', async () => {
     const { digest } = await pushBlob('secret/app', randomBytes(100))
     const unknown = `sha256:${'f'.repeat(64)}`
     for (const from of ['', '&from=secret/app']) {

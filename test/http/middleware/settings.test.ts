@@ -73,11 +73,11 @@ const VARIABLES = [
 ] as const
 
 describe('a valid setting', () => {
-  it('is none at all: closed, with deletes', () => {
+  it('may be missing: the registry is closed, with deletes', () => {
     expect(readSettings({})).toEqual(DEFAULTS)
   })
 
-  it.each(VARIABLES)('is an empty %s, which means the default', (variable) => {
+  it.each(VARIABLES)('may be an empty %s, which means the default', (variable) => {
     expect(readSettings({ [variable]: '' })).toEqual(DEFAULTS)
   })
 
@@ -229,18 +229,18 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['TAG_HOLD_SECONDS', '61', 'from 0 to 60'],
   ['LOG_REQUESTS', 'all', '"true" or "false"'],
   ['METRICS_TOKEN', 'fifteen-letters', 'at least 16 characters'],
-  ['METRICS_TOKEN', 'sixteen letters!', 'none of them a space'],
+  ['METRICS_TOKEN', 'sixteen letters!', 'without spaces'],
   ['BLOB_REDIRECT', 'http://blobs.example.com', 'an https URL'],
   ['BLOB_REDIRECT', 'blobs.example.com', 'an https URL'],
   ['BLOB_REDIRECT', 'https://user@blobs.example.com', 'an https URL'],
   ['BLOB_REDIRECT', 'https://blobs.example.com/?a=b', 'an https URL'],
   ['BLOB_REDIRECT', 'https://blobs.example.com/#a', 'an https URL'],
-  ['BLOB_REDIRECT', 'https://account.r2.cloudflarestorage.com/bucket', 'its credentials'],
+  ['BLOB_REDIRECT', 'https://account.r2.cloudflarestorage.com/bucket', 'credentials in'],
   ['BLOB_REDIRECT_MIN_MIB', '10001', 'from 0 to 10000'],
 ]
 
 describe('an invalid setting', () => {
-  it.each(INVALID)('%s = %s is named, with what it takes', (variable, value, takes) => {
+  it.each(INVALID)('%s = %s is named, with accepted values', (variable, value, takes) => {
     const read = () => readSettings({ [variable]: value })
     expect(read).toThrow(SettingError)
     expect(read).toThrow(variable)
@@ -292,7 +292,7 @@ describe('a misspelt setting', () => {
     },
   )
 
-  it('is no other binding, whatever its name', () => {
+  it('is never another binding, whatever its name', () => {
     const variables: object = { WEBHOOK: {} }
     expect(readSettings(variables)).toEqual(DEFAULTS)
   })
@@ -302,14 +302,14 @@ describe('BLOB_REDIRECT', () => {
   it.each<[string, SettingVariables]>([
     ['a key without its secret', { BLOB_REDIRECT_KEY_ID: 'id' }],
     ['a secret without its key', { BLOB_REDIRECT_SECRET: 'secret' }],
-  ])('does not take %s', (_, variables) => {
+  ])('refuses %s', (_, variables) => {
     const read = () =>
       readSettings({ BLOB_REDIRECT: 'https://s3.example.com/bucket', ...variables })
     expect(read).toThrow('the setting BLOB_REDIRECT is not valid')
-    expect(read).toThrow('both or neither')
+    expect(read).toThrow('together, or neither')
   })
 
-  it("does not take R2's endpoint without a bucket", () => {
+  it("refuses R2's endpoint without a bucket", () => {
     const variables = { BLOB_REDIRECT_KEY_ID: 'id', BLOB_REDIRECT_SECRET: 'secret' }
     const endpoint = 'https://account.r2.cloudflarestorage.com/'
     expect(() => readSettings({ BLOB_REDIRECT: endpoint, ...variables })).toThrow('the bucket')
@@ -317,7 +317,7 @@ describe('BLOB_REDIRECT', () => {
 })
 
 describe('what a setting does', () => {
-  it('PUBLIC_URL with a path serves everything under that path alone', async () => {
+  it('PUBLIC_URL with a path serves everything only under that path', async () => {
     const environment = { ...bindings, PUBLIC_URL: 'https://r.example/some/prefix' }
     for (const [path, status] of [
       ['/some/prefix/v2/', 200],
@@ -334,7 +334,7 @@ describe('what a setting does', () => {
     )
   })
 
-  it('RESPONSE_HEADERS stand on every answer, errors included', async () => {
+  it('RESPONSE_HEADERS are in every answer, errors included', async () => {
     const environment = {
       ...bindings,
       RESPONSE_HEADERS: '{"Strict-Transport-Security":"max-age=9"}',
@@ -345,7 +345,7 @@ describe('what a setting does', () => {
     }
   })
 
-  it('TRUST_FORWARDED reads the headers of a proxy, and what is no host is ignored', async () => {
+  it('TRUST_FORWARDED reads the headers of a proxy, and ignores an invalid host', async () => {
     const environment = { ...bindings, TRUST_FORWARDED: 'true' }
     for (const [headers, origin] of [
       [{ 'X-Forwarded-Proto': 'https' }, 'https://registry.test'],

@@ -76,7 +76,7 @@ describe('a large blob', () => {
   it.each<[string, Env]>([
     ['signed', SIGNED],
     ['public', PUBLIC],
-  ])('has a redirect that nobody may keep: %s', async (_, environment) => {
+  ])('has a redirect that must not be cached: %s', async (_, environment) => {
     expect((await get(large, environment)).headers.get('Cache-Control')).toBe('no-store')
   })
 
@@ -90,26 +90,26 @@ describe('a large blob', () => {
     expect({ d1, r2Reads }).toEqual({ d1: 1, r2Reads: 0 })
   })
 
-  it('is sent by the registry itself where nothing is set', async () => {
+  it('is sent by the registry itself if no redirect is set', async () => {
     expect((await get(large, bindings)).status).toBe(200)
   })
 
-  it('that the client has already is 304', async () => {
+  it('that the client already has is 304', async () => {
     const headers = { 'If-None-Match': `"${large.digest}"` }
     expect((await get(large, PUBLIC, { headers })).status).toBe(304)
   })
 })
 
-describe('what is not redirected', () => {
-  it('is a blob below the least size', async () => {
+describe('a request that is not redirected', () => {
+  it('is one for a blob below the limit', async () => {
     expect((await get(small, PUBLIC)).status).toBe(200)
   })
 
-  it('is below 16 MiB unless something else is set', async () => {
+  it('is one below 16 MiB by default', async () => {
     expect((await get(large, { ...PUBLIC, BLOB_REDIRECT_MIN_MIB: '' })).status).toBe(200)
   })
 
-  it('are several ranges, to which R2 would send the whole', async () => {
+  it('is one for several ranges, to which R2 would send the whole', async () => {
     const headers = { Range: 'bytes=0-4,10-14' }
     for (const environment of [PUBLIC, SIGNED]) {
       const response = await get(large, environment, { headers })
@@ -119,23 +119,23 @@ describe('what is not redirected', () => {
     }
   })
 
-  it('is a range that there is not', async () => {
+  it('is one for a range that does not exist', async () => {
     const response = await get(large, PUBLIC, { headers: { Range: `bytes=${MIB}-` } })
     expect(response.status).toBe(416)
     expect(response.headers.get('Content-Range')).toBe(`bytes */${MIB}`)
   })
 
-  it('is HEAD, which docker and containerd ask sizes with', async () => {
+  it('is a HEAD, with which docker and containerd ask for sizes', async () => {
     const response = await get(large, PUBLIC, {}, 'HEAD')
     expect(response.status).toBe(200)
     expect(response.headers.get('Content-Length')).toBe(String(MIB))
   })
 })
 
-describe('nobody is told where the bytes are', () => {
+describe('the address of the bytes is not revealed', () => {
   const closed: Env = { ...PUBLIC, OPEN_ACCESS: 'false', ADMIN_PASSWORD: 'a redirected one' }
 
-  it('who may not pull', async () => {
+  it('to a caller who may not pull', async () => {
     const response = await get(large, closed)
     expect(response.status).toBe(401)
     expect(response.headers.has('Location')).toBe(false)

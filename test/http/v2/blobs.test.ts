@@ -185,7 +185,7 @@ describe('one range', () => {
     expect(response.headers.has('Content-Range')).toBe(false)
   })
 
-  it('comes after If-None-Match', async () => {
+  it('is evaluated after If-None-Match', async () => {
     const response = await get({ Range: 'bytes=0-1', 'If-None-Match': `"${blob.digest}"` })
     expect(response.status).toBe(304)
   })
@@ -267,7 +267,7 @@ describe('several ranges', () => {
     )
   })
 
-  it('1,024, small and large, near each other and not', async () => {
+  it('may be 1,024, small and large, near each other and not', async () => {
     const size = 2 * 1024 * 1024
     const content = randomBytes(size)
     const { digest } = await pushBlob(REPOSITORY, content)
@@ -328,14 +328,14 @@ describe('several ranges', () => {
 })
 
 describe('visibility', () => {
-  it('is of a repository: the same digest does not exist in another one', async () => {
+  it('is per repository: the same digest does not exist in another one', async () => {
     for (const method of ['GET', 'HEAD', 'DELETE']) {
       const response = await send(method, `/v2/blobs/other/blobs/${blob.digest}`)
       expect(response.status).toBe(404)
     }
   })
 
-  it('ends with the delete, also after another repository read the blob (CVE-2026-35172)', async () => {
+  it('ends with the delete, even after another repository read the blob (CVE-2026-35172)', async () => {
     const content = randomBytes(100)
     const { digest } = await pushBlob('blobs/a', content)
     await pushBlob('blobs/b', content)
@@ -348,7 +348,7 @@ describe('visibility', () => {
 })
 
 describe('DELETE', () => {
-  it('takes the blob away, once', async () => {
+  it('removes the blob, once', async () => {
     const { digest } = await pushBlob(REPOSITORY, randomBytes(100))
     const deleted = await send('DELETE', `/v2/${REPOSITORY}/blobs/${digest}`)
     expect(deleted.status).toBe(202)
@@ -381,7 +381,7 @@ describe('DELETE', () => {
     expect(deleted.status).toBe(202)
   })
 
-  it.each(['present', 'unknown'])('is 405 where deletes are off, %s or not', async (which) => {
+  it.each(['present', 'unknown'])('is 405 if deletes are disabled, %s or not', async (which) => {
     const { digest } = await pushBlob(REPOSITORY, bytesOf('kept'))
     const target = which === 'present' ? digest : UNKNOWN
     const response = await send(

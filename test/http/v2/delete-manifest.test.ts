@@ -44,8 +44,8 @@ async function errorOf(response: Response): Promise<ErrorBody['errors'][number] 
   return errors[0]
 }
 
-describe('the delete of a manifest that only an index without a tag holds', () => {
-  it('is refused with the way out, and with it deletes both', async () => {
+describe('the delete of a manifest that only an untagged index holds', () => {
+  it('is refused with a hint at the cascade, which deletes both', async () => {
     const repository = 'cascade/app'
     const { child, index } = await abandoned(repository)
     const path = `/v2/${repository}/manifests/${child.digest}`
@@ -71,7 +71,7 @@ describe('the delete of a manifest that only an index without a tag holds', () =
     expect((await send('DELETE', `${path}?cascade=unreachable`)).status).toBe(404)
   })
 
-  it('brings nothing back from a replica that has not heard of it', async () => {
+  it('is not undone by a replica that lags', async () => {
     const { child, index } = await abandoned('cascade/replica')
     await catchUp()
     const path = `/v2/cascade/replica/manifests/${child.digest}?cascade=unreachable`
@@ -98,7 +98,7 @@ describe('the delete of a manifest that only an index without a tag holds', () =
     expect((await send('GET', path)).status).toBe(200)
   })
 
-  it('is refused where a tag reaches another index of it, by its name', async () => {
+  it('is refused if a tag reaches another index of it, and names that index', async () => {
     const repository = 'cascade/tagged'
     const { child } = await abandoned(repository)
     const tagged = await pushIndex(repository, 'stable', child)
@@ -119,7 +119,7 @@ describe('the delete of a manifest that only an index without a tag holds', () =
   })
 })
 
-describe('what holds a manifest or a blob', () => {
+describe('the list of holders of a manifest or a blob', () => {
   const REPOSITORY = 'cascade/closed'
 
   async function refusals(client: Client, child: PushedImage): Promise<unknown[]> {
@@ -136,7 +136,7 @@ describe('what holds a manifest or a blob', () => {
     return Promise.all(answers)
   }
 
-  it('is told to who may pull, and to nobody else', async () => {
+  it('is shown only to callers who may pull', async () => {
     const child = await pushImage(REPOSITORY, 'child')
     const digest = await pushIndex(REPOSITORY, 'secret-tag', child)
     const index = { digest, tags: ['secret-tag'], tagged: true }

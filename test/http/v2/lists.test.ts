@@ -120,7 +120,7 @@ describe('the catalog', () => {
       },
     )
 
-    it('has pages of 100 where the client names no number', async () => {
+    it('has pages of 100 if the client names no number', async () => {
       expect((await page('/v2/_catalog')).link).toBeNull()
       const more = Array.from({ length: 95 }, (_, i) => `many/${String(i).padStart(2, '0')}`)
       for (const name of more) await tagEmpty(name, 'latest')
@@ -129,7 +129,7 @@ describe('the catalog', () => {
       expect(link).toBe('</v2/_catalog?last=many%2F93&n=100>; rel="next"')
     })
 
-    it('lists names that begin like others, each once, in byte order', async () => {
+    it('lists names with common prefixes once each, in byte order', async () => {
       const prefixes = ['p', 'p-b', 'p-b/c', 'p.b', 'p/a', 'p/a-b', 'p/a/b', 'p0', 'p_b', 'pa']
       for (const name of prefixes.toReversed()) await tagEmpty(name, 'latest')
       const listed: string[] = []
@@ -191,7 +191,7 @@ describe('the tags', () => {
     },
   )
 
-  it('come in pages of TAGS_PAGE_MAX at most (TestTagsAPIMaxTagsClamp)', async () => {
+  it('come in pages of at most TAGS_PAGE_MAX (TestTagsAPIMaxTagsClamp)', async () => {
     const two = { ...bindings, TAGS_PAGE_MAX: '2' }
     for (const query of ['?n=100', '']) {
       expect(await page(`${path}${query}`, two)).toEqual({
@@ -227,7 +227,7 @@ describe('the tags', () => {
     }
   })
 
-  it('that begin like others are listed each once, in byte order', async () => {
+  it('with common prefixes are listed once each, in byte order', async () => {
     const prefixes = ['A', 'Z', '_', 'a', 'a-', 'a-b', 'a.', 'a.b', 'a0', 'aA', 'a_', 'aa', 'b']
     for (const tag of prefixes.toReversed()) await tagEmpty('test/prefixes', tag)
     const listed: string[] = []

@@ -48,7 +48,7 @@ describe('a large manifest', () => {
     },
   )
 
-  it('costs a herd on its tag one read', async () => {
+  it('costs one read if many clients pull its tag at once', async () => {
     const bytes = await pushLarge('herd', 100)
     const { r2Reads } = await counted(async () => {
       const herd = await Promise.all(Array.from({ length: HERD }, () => pulled('herd')))
@@ -57,13 +57,13 @@ describe('a large manifest', () => {
     expect(r2Reads).toBe(1)
   })
 
-  it('costs HEAD nothing of R2', async () => {
+  it('costs a HEAD no read of R2', async () => {
     await pushLarge('head', 100)
     const { r2Reads } = await counted(() => send('HEAD', `/v2/${REPOSITORY}/manifests/head`))
     expect(r2Reads).toBe(0)
   })
 
-  it('is gone when it is deleted, though its bytes are cached', async () => {
+  it('is gone when it is deleted, even if its bytes are cached', async () => {
     await pushLarge('deleted', 100)
     const first = await send('GET', `/v2/${REPOSITORY}/manifests/deleted`)
     const digest = first.headers.get('Docker-Content-Digest') ?? ''
@@ -74,7 +74,7 @@ describe('a large manifest', () => {
     }
   })
 
-  it('is another one where the same tag is pushed again', async () => {
+  it('is replaced when the same tag is pushed again', async () => {
     await pushLarge('moved', 100)
     await pulled('moved')
     const bytes = await pushLarge('moved', 100)

@@ -107,7 +107,7 @@ describe('GET and HEAD', () => {
     expect(await head.text()).toBe('')
   })
 
-  it('are of a repository', async () => {
+  it('are limited to a repository', async () => {
     const response = await send('GET', `/v2/manifests/other/manifests/${image.digest}`)
     expect(response.status).toBe(404)
   })
@@ -232,7 +232,7 @@ describe('negotiation by tag', () => {
     }
   })
 
-  it('answers the child with its own type', async () => {
+  it('answers with the child and its own type', async () => {
     const response = await send('GET', `/v2/${REPOSITORY}/manifests/list`)
     expect(response.headers.get('Content-Type')).toBe(MEDIA_TYPE_DOCKER_MANIFEST)
     expect(Buffer.compare(await bodyOf(response), amd64.bytes)).toBe(0)
@@ -243,7 +243,7 @@ describe('negotiation by tag', () => {
     expect(response.headers.get('Content-Type')).toBe(MEDIA_TYPE_DOCKER_MANIFEST_LIST)
   })
 
-  it('is 404 where there is no image for linux/amd64', async () => {
+  it('is 404 if there is no image for linux/amd64', async () => {
     const response = await send('GET', `/v2/${REPOSITORY}/manifests/arm-list`)
     expect(response.status).toBe(404)
     expect(await errorCodes(response)).toEqual(['MANIFEST_UNKNOWN'])
@@ -255,7 +255,7 @@ describe('negotiation by tag', () => {
     ['the list, while no Accept selects the image', 'list', undefined, 200],
     ['the list, which Accept selects', 'list', MEDIA_TYPE_DOCKER_MANIFEST_LIST, 304],
     ['the image, while Accept selects the list', 'amd64', MEDIA_TYPE_DOCKER_MANIFEST_LIST, 200],
-  ])('comes before If-None-Match of %s', async (_, held, accept, status) => {
+  ])('is done before If-None-Match of %s', async (_, held, accept, status) => {
     const selected = accept === MEDIA_TYPE_DOCKER_MANIFEST_LIST ? digests.list : digests.amd64
     const headers = new Headers({ 'If-None-Match': `"${digests[held]}"` })
     if (accept !== undefined) headers.set('Accept', accept)
@@ -267,7 +267,7 @@ describe('negotiation by tag', () => {
     }
   })
 
-  it('answers If-None-Match with 404 where no image can be selected', async () => {
+  it('answers If-None-Match with 404 if no image can be selected', async () => {
     const response = await send('GET', `/v2/${REPOSITORY}/manifests/arm-list`, {
       headers: { 'If-None-Match': '*' },
     })
@@ -279,7 +279,7 @@ describe('negotiation by tag', () => {
 describe('DELETE', () => {
   const repository = 'manifests/deleted'
 
-  it('by digest takes the manifest and its tags away, once', async () => {
+  it('by digest removes the manifest and its tags, once', async () => {
     const { digest, bytes } = await pushImage(repository, 'one')
     await putManifest(repository, 'two', bytes)
     const other = await pushImage(repository, 'other')
@@ -361,7 +361,7 @@ describe('DELETE', () => {
     expect(deleted.status).toBe(202)
   })
 
-  it('takes a subject away under its referrers, which stay', async () => {
+  it('removes a subject, and its referrers stay', async () => {
     const subject = await pushImage(repository, 'subject')
     const referrer = await pushImage(repository, 'referrer', {
       subject: {
@@ -393,7 +393,7 @@ describe('DELETE', () => {
     ['an unknown tag', () => 'none'],
     ['an unknown digest', () => UNKNOWN],
     ['what is neither', () => '.x'],
-  ])('of %s is 405 where deletes are off', async (_, reference) => {
+  ])('of %s is 405 if deletes are disabled', async (_, reference) => {
     const path = `/v2/${REPOSITORY}/manifests/${reference()}`
     const response = await send('DELETE', path, {}, { ...bindings, DELETE_ENABLED: 'false' })
     expect(response.status).toBe(405)

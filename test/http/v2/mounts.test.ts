@@ -72,7 +72,7 @@ describe('a mount', () => {
     ['from an unknown repository', () => `mount=${blob.digest}&from=mounts/nowhere`],
     ['from what is no repository name', () => `mount=${blob.digest}&from=../${SOURCE}`],
     ['from a pattern', () => `mount=${blob.digest}&from=%25`],
-  ])('%s begins an upload, and makes no repository', async (_, query) => {
+  ])('%s begins an upload, and creates no repository', async (_, query) => {
     const { target, response } = mount(query())
     const { status, headers } = await response
     expect(status).toBe(202)

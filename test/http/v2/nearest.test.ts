@@ -56,7 +56,7 @@ describe.each<[string, (image: Image) => string]>([
     expect(calls).toEqual({ primary: 0, replica: 1 })
   })
 
-  it.each(['GET', 'HEAD'])('that the replica lacks is had from the primary: %s', async (method) => {
+  it.each(['GET', 'HEAD'])('that the replica lacks comes from the primary: %s', async (method) => {
     const image = await new Image().push()
     const calls = await asked(async () => {
       expect((await near(method, path(image))).status).toBe(200)
@@ -64,14 +64,14 @@ describe.each<[string, (image: Image) => string]>([
     expect(calls).toEqual({ primary: 1, replica: 1 })
   })
 
-  it('that nobody has is 404 when the primary has said so', async () => {
+  it('that nobody has is 404 after the primary was asked', async () => {
     const calls = await asked(async () => {
       expect((await near('GET', path(new Image()))).status).toBe(404)
     })
     expect(calls).toEqual({ primary: 1, replica: 1 })
   })
 
-  it('costs one query where the primary is the nearest, there or not', async () => {
+  it('costs one query if the primary is the nearest, found or not', async () => {
     const image = await new Image().push()
     for (const [of, status] of [
       [image, 200],
@@ -94,7 +94,7 @@ describe.each<[string, (image: Image) => string]>([
     }
   })
 
-  it('that was deleted here and pushed again is there', async () => {
+  it('that was deleted here and pushed again is found', async () => {
     const image = await new Image().push()
     await catchUp()
     await image.remove()
@@ -105,7 +105,7 @@ describe.each<[string, (image: Image) => string]>([
     expect(calls).toEqual({ primary: 1, replica: 1 })
   })
 
-  it('is of its repository, in the replica too', async () => {
+  it('is limited to its repository, in the replica too', async () => {
     const image = await new Image().push()
     await catchUp()
     const response = await send('GET', `/v2/near/other/${path(image)}`, {}, nearReplica)

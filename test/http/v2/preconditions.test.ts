@@ -67,26 +67,26 @@ describe('PUT by tag', () => {
     }
   })
 
-  it('makes a tag that is written once', async () => {
+  it('makes a write-once tag', async () => {
     expect((await put('once', { 'If-None-Match': '*' })).status).toBe(201)
     await expectRefused(await put('once', { 'If-None-Match': '*' }), { Tag: 'once' })
   })
 
-  it('is refused for a large manifest, too', async () => {
+  it('is also checked for a large manifest', async () => {
     const annotations = { padding: 'x'.repeat(70_000) }
     const large = imageManifest(image.config, [image.layer], { annotations })
     await expectRefused(await put('latest', { 'If-Match': OTHER }, large), { Tag: 'latest' })
     expect((await put('latest', { 'If-Match': image.digest }, large)).status).toBe(201)
   })
 
-  it('costs no round trip more', async () => {
+  it('costs no extra round trip', async () => {
     const headers = { 'If-Match': image.digest }
     expect(await counted(() => put('latest', headers))).toMatchObject({ d1: 1 })
   })
 })
 
 describe('PUT by digest', () => {
-  it('asks about the manifest in the path, whatever tags it sets', async () => {
+  it('applies to the manifest in the path, whatever tags it sets', async () => {
     const digest = await digestOf(next)
     const path = `${digest}?tag=latest`
     await expectRefused(await put(path, { 'If-Match': '*' }), { Digest: digest })
@@ -106,7 +106,7 @@ describe('DELETE', () => {
     expect((await remove('latest', { 'If-Match': `"${digest}"` })).status).toBe(404)
   })
 
-  it('of a manifest asks about it', async () => {
+  it('of a manifest applies to the manifest', async () => {
     const { digest } = image
     await expectRefused(await remove(digest, { 'If-Match': OTHER }), { Digest: digest })
     expect((await remove(digest, { 'If-Match': digest })).status).toBe(202)

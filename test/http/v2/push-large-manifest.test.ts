@@ -74,7 +74,7 @@ async function expectStoredAgain(): Promise<void> {
 }
 
 describe('a manifest of more than 64 KiB', () => {
-  it('is written again under its key where the bucket does not answer', async () => {
+  it('is written again under its key if the bucket does not answer', async () => {
     const BUCKET = bucket((n) => (n === 1 ? Promise.reject(LOST) : Promise.resolve()))
     expect((await put({ ...bindings, BUCKET })).status).toBe(201)
     expect(written).toHaveLength(2)
@@ -83,7 +83,7 @@ describe('a manifest of more than 64 KiB', () => {
     await expectStoredAgain()
   })
 
-  it('is buried where the bucket never answers', async () => {
+  it('is buried if the bucket never answers', async () => {
     const BUCKET = bucket(() => Promise.reject(LOST))
     await expectTryAgain(await put({ ...bindings, BUCKET }))
     expect(written).toHaveLength(3)
@@ -91,7 +91,7 @@ describe('a manifest of more than 64 KiB', () => {
     await expectStoredAgain()
   })
 
-  it('is buried where its row cannot be written', async () => {
+  it('is buried if its row cannot be written', async () => {
     const DB = new Proxy(env.DB, {
       get(target, name) {
         if (name === 'batch') return () => Promise.reject(LOST)
@@ -105,7 +105,7 @@ describe('a manifest of more than 64 KiB', () => {
     await expectStoredAgain()
   })
 
-  it('is refused, to be pushed again, where its bytes were buried meanwhile', async () => {
+  it('must be pushed again if its bytes were buried meanwhile', async () => {
     const BUCKET = bucket((_, key) =>
       env.DB.prepare('INSERT INTO tombstones (storage_key, delete_after) VALUES (?1, 0)')
         .bind(key)
@@ -116,7 +116,7 @@ describe('a manifest of more than 64 KiB', () => {
   })
 })
 
-describe('the event of a manifest that refers to very much', () => {
+describe('the event of a manifest with very many references', () => {
   const digest = `sha256:${'a'.repeat(64)}`
   const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar'
 
@@ -136,7 +136,7 @@ describe('the event of a manifest that refers to very much', () => {
     expect(target.references?.length).toBe(truncated ? undefined : count + 1)
   })
 
-  it('would be too large with 2,000 of the shortest that there are', () => {
+  it('would be too large with 2,000 of the shortest references', () => {
     const shortest = { mediaType: '', digest, size: 1 }
     expect(JSON.stringify(Array(2000).fill(shortest)).length).toBeGreaterThan(200_000)
   })

@@ -408,7 +408,7 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
     expect((await send('HEAD', `/v2/${REPOSITORY}/manifests/refused`)).status).toBe(404)
   })
 
-  it('bytes that are no UTF-8', async () => {
+  it('bytes that are not UTF-8', async () => {
     const bytes = imageManifest(image.config, [image.layer], { annotations: { a: 'XX' } })
     bytes.set([0xc3, 0x28], bytes.lastIndexOf(0x58) - 1)
     const response = await putManifest(REPOSITORY, 'refused', bytes)
@@ -417,10 +417,10 @@ describe('what is refused as MANIFEST_INVALID, and the field that the message na
   })
 })
 
-describe('what a manifest refers to', () => {
+describe('a reference of a manifest', () => {
   const bytes = ['config', 'layer 1', 'layer 2'].map((text) => bytesOf(`refers ${text}`))
 
-  it('is listed where it is missing, each once', async () => {
+  it('is named in the error if it is missing, once each', async () => {
     const repository = 'push/missing'
     const blobs = await Promise.all(
       bytes.map(async (content) => ({ digest: await digestOf(content), size: content.length })),
@@ -450,7 +450,7 @@ describe('what a manifest refers to', () => {
     expect(await errorCodes(response)).toEqual(['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN'])
   })
 
-  it('may be blobs of an index, which are protected as layers are', async () => {
+  it('may be a blob in an index, which is protected like a layer', async () => {
     const repository = 'push/cache'
     const layer = await pushBlob(repository, bytesOf('a layer of the cache'))
     const config = await pushBlob(repository, bytesOf('{"layers":[],"records":[]}'))
@@ -488,7 +488,7 @@ describe('what a manifest refers to', () => {
     expect((await send('DELETE', `/v2/${REPOSITORY}/blobs/${asBlob.digest}`)).status).toBe(405)
   })
 
-  it('may be a manifest in a layer, which is protected as a child is', async () => {
+  it('may be a manifest in a layer, which is protected like a child', async () => {
     const held = await pushImage('push/held', 'held')
     const layers = [descriptor(MEDIA_TYPE_OCI_MANIFEST, { ...held, size: held.bytes.length })]
     const config = descriptor(MEDIA_TYPE_OCI_CONFIG, held.config)
@@ -617,7 +617,7 @@ describe('the limit of 4 MiB', () => {
       : { body: bytes, headers: { ...type, 'Content-Length': String(bytes.length) } }
   }
 
-  it.each([false, true])('takes exactly as much; chunked: %s', async (isChunked) => {
+  it.each([false, true])('accepts exactly 4 MiB; chunked: %s', async (isChunked) => {
     const bytes = ofSize(LIMIT)
     const response = await send('PUT', `/v2/${REPOSITORY}/manifests/max`, init(bytes, isChunked))
     expect(response.status).toBe(201)
@@ -633,7 +633,7 @@ describe('the limit of 4 MiB', () => {
     expect((await send('HEAD', `/v2/${REPOSITORY}/manifests/more`)).status).toBe(404)
   })
 
-  it('holds for a body that lies about its length', async () => {
+  it('holds for a body with a false length', async () => {
     const response = await send('PUT', `/v2/${REPOSITORY}/manifests/more`, {
       body: chunked(ofSize(LIMIT + 1)),
       headers: { 'Content-Type': MEDIA_TYPE_OCI_MANIFEST, 'Content-Length': '10' },
@@ -641,7 +641,7 @@ describe('the limit of 4 MiB', () => {
     expect(response.status).toBe(413)
   })
 
-  it('refuses a body without an end as soon as it is over', async () => {
+  it('refuses an endless body as soon as it exceeds the limit', async () => {
     let sent = 0
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -742,7 +742,7 @@ describe('a subject', () => {
     expect(response.headers.get('OCI-Subject')).toBe(UNKNOWN)
   })
 
-  it('limits the annotations, which the referrers list repeats', async () => {
+  it('limits the annotations, which the list of referrers repeats', async () => {
     const annotations = (length: number) => ({ subject, annotations: { a: 'x'.repeat(length) } })
     const most = 256 * 1024 - '{"a":""}'.length
     expect((await put({ ...valid(), ...annotations(most) }, null)).status).toBe(201)

@@ -106,7 +106,7 @@ describe('the referrers of a digest', () => {
     expect(filters).toBeNull()
   })
 
-  it('are also of a subject that is not there', async () => {
+  it('are listed even if the subject does not exist', async () => {
     expect((await list(pathOf(UNKNOWN))).manifests).toHaveLength(1)
   })
 
@@ -127,7 +127,7 @@ describe('the referrers of a digest', () => {
     },
   )
 
-  it('go with the manifest', async () => {
+  it('are removed with the manifest', async () => {
     const to = { ...descriptorOf(subject, MEDIA_TYPE_OCI_MANIFEST), digest: UNKNOWN }
     const gone = await refer({ ...to, digest: `sha256:${'2'.repeat(64)}` }, {})
     const path = pathOf(`sha256:${'2'.repeat(64)}`)
@@ -271,7 +271,7 @@ describe('the tag of the referrers tag schema', () => {
     expect((await putFallback(tagged.digest, [old, worse])).status).toBe(201)
   })
 
-  it('is merged with what the registry knows, which wins', async () => {
+  it('is merged with the stored referrers, which win', async () => {
     expect((await list(pathOf(tagged.digest))).manifests).toEqual(sorted([old, own]))
   })
 
@@ -287,7 +287,7 @@ describe('the tag of the referrers tag schema', () => {
     expect(two.link).toBeNull()
   })
 
-  it('that is no index is nothing', async () => {
+  it('that is not an index adds nothing', async () => {
     const other = await pushImage(REPOSITORY, 'other')
     await putManifest(REPOSITORY, `sha256-${hexOf(other.digest)}`, other.bytes)
     expect((await list(pathOf(other.digest))).manifests).toEqual([])
@@ -335,7 +335,7 @@ describe('the tag of the referrers tag schema', () => {
       expect(counts).toMatchObject({ d1: 1, r2Reads: 0 })
     })
 
-    it('as it is moved, and until it is deleted', async () => {
+    it('when it is moved, and until it is deleted', async () => {
       await putFallback(target, [anyEntry(1), anyEntry(2), anyEntry(3)])
       const moved = [anyEntry(2), anyEntry(3, { artifactType: SBOM }), anyEntry(4)]
       await putFallback(target, moved)
@@ -351,7 +351,7 @@ describe('the tag of the referrers tag schema', () => {
       expect(await left.bind(`sha256-${hexOf(target)}`).first()).toBeNull()
     })
 
-    it('of a tag from before, as soon as it is asked for', async () => {
+    it('of an older tag, at the first request', async () => {
       await putFallback(target, [anyEntry(1), anyEntry(2)])
       const tag = `sha256-${hexOf(target)}`
       await env.DB.batch([
@@ -364,7 +364,7 @@ describe('the tag of the referrers tag schema', () => {
       expect(counts.d1).toBe(1)
     })
 
-    it('of a tag that an older version of the registry has moved, too', async () => {
+    it('of a tag that an older version of the registry has moved', async () => {
       await putFallback(target, [anyEntry(1)])
       await putFallback(target, [anyEntry(2)])
       const tag = `sha256-${hexOf(target)}`
@@ -387,7 +387,7 @@ describe('the tag of the referrers tag schema', () => {
       expect(found).toEqual([last, ...entries.slice(1)])
     })
 
-    it('but not what makes one large; and a page ends before they take more than 2 MiB', async () => {
+    it('without large annotations, and a page ends before they take more than 2 MiB', async () => {
       const padding = 'x'.repeat(250_000)
       const entries = Array.from({ length: 11 }, (_, n) =>
         anyEntry(n, { annotations: { padding } }),

@@ -60,7 +60,7 @@ async function remove(reference: string, environment: Env): Promise<void> {
 }
 
 describe('a tag', () => {
-  it('is what the primary says, although a replica is nearer', async () => {
+  it('is read from the primary, although a replica is nearer', async () => {
     await move('fresh')
     await catchUp()
     const now = await move('fresh')
@@ -70,7 +70,7 @@ describe('a tag', () => {
     expect(calls).toEqual({ primary: 1, replica: 0 })
   })
 
-  it('is held by nobody', async () => {
+  it('is not held', async () => {
     await move('free')
     for (const _ of [1, 2]) {
       const { d1 } = await counted(() => digestAt('free'))
@@ -80,7 +80,7 @@ describe('a tag', () => {
 })
 
 describe('TAG_READS=replica', () => {
-  it('answers what the replica has, the previous manifest too, for one query', async () => {
+  it('answers what the replica has, even a previous manifest, with one query', async () => {
     const previous = await move('lagging')
     await catchUp()
     const now = await move('lagging')
@@ -111,14 +111,14 @@ describe('TAG_READS=replica', () => {
     expect(await digestAt('deleted', replicaReads)).toBeNull()
   })
 
-  it('does not bring back a manifest that was deleted here, by none of its tags', async () => {
+  it('does not bring back a manifest that was deleted here by any of its tags', async () => {
     const digest = await move('with-manifest')
     await catchUp()
     await remove(digest, replicaReads)
     expect(await digestAt('with-manifest', replicaReads)).toBeNull()
   })
 
-  it('leaves the list of tags to the primary', async () => {
+  it('still reads the list of tags from the primary', async () => {
     await move('listed')
     const calls = await asked(async () => {
       const response = await request('GET', 'tags/list', replicaReads)
@@ -130,7 +130,7 @@ describe('TAG_READS=replica', () => {
 })
 
 describe('TAG_HOLD_SECONDS', () => {
-  it('answers from what is held, without a query', async () => {
+  it('answers from held tags, without a query', async () => {
     const digest = await move('popular', holding)
     const pulls = async () => {
       expect(await digestAt('popular', holding)).toBe(digest)
@@ -149,7 +149,7 @@ describe('TAG_HOLD_SECONDS', () => {
     expect(d1).toBe(1)
   })
 
-  it('hides for so long what is changed elsewhere, and nothing that is changed here', async () => {
+  it('delays changes from elsewhere for that time, and none from here', async () => {
     const first = await move('moved', holding)
     expect(await digestAt('moved', holding)).toBe(first)
     await move('moved', holdingElsewhere)
@@ -180,13 +180,13 @@ describe('TAG_HOLD_SECONDS', () => {
     expect(await digestAt('unsure', holding)).toBeNull()
   })
 
-  it('does not hold that there is no such tag', async () => {
+  it('does not hold the absence of a tag', async () => {
     expect(await digestAt('awaited', holding)).toBeNull()
     const digest = await move('awaited', holdingElsewhere)
     expect(await digestAt('awaited', holding)).toBe(digest)
   })
 
-  it('is no word on who may pull', async () => {
+  it('does not affect who may pull', async () => {
     const password = 'nobody holds this'
     const closed: Env = { ...holding, OPEN_ACCESS: 'false', ADMIN_PASSWORD: password }
     await move('private', holding)
@@ -221,7 +221,7 @@ describe('TAG_READS=replica with TAG_HOLD_SECONDS', () => {
     expect(await digestAt('both', both)).toBe(second)
   })
 
-  it('reads the replica again when it has had time to catch up', async () => {
+  it('reads the replica again after it had time to catch up', async () => {
     const digest = await move('later', both)
     await catchUp()
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })

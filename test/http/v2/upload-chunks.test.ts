@@ -109,7 +109,7 @@ describe('PATCH', () => {
     await expectBlob(digest, bytes)
   })
 
-  it('out of order is told the true Range, with the 416', async () => {
+  it('out of order gets 416 with the exact Range', async () => {
     const location = await beginUpload(REPOSITORY)
     await send('PATCH', location, ofLength(randomBytes(10)))
     const response = await send('PATCH', location, ranged(randomBytes(5), '20-24'))
@@ -141,7 +141,7 @@ describe('PATCH', () => {
     },
   )
 
-  it('at the same time as the same one is taken once', async () => {
+  it('sent twice at the same time is stored once', async () => {
     const bytes = randomBytes(10)
     const location = await beginUpload(REPOSITORY)
     const answers = await Promise.all(

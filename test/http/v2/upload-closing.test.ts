@@ -52,7 +52,7 @@ describe('PUT', () => {
     }
   })
 
-  it('takes a sha512 that the POST announced', async () => {
+  it('accepts a sha512 that the POST announced', async () => {
     const bytes = randomBytes(PART + 100)
     const digest = await digestOf(bytes, 'sha512')
     const begun = await send('POST', `${UPLOADS}?digest-algorithm=sha512`)
@@ -62,7 +62,7 @@ describe('PUT', () => {
     await expectBlob(digest, bytes)
   })
 
-  it('takes a digest with an escaped colon', async () => {
+  it('accepts a digest with an escaped colon', async () => {
     const bytes = randomBytes(10)
     const digest = await digestOf(bytes)
     const location = await beginUpload(REPOSITORY)
@@ -86,7 +86,7 @@ describe('PUT', () => {
     }
   })
 
-  it('ends an upload in chunks: nothing but the same PUT is answered', async () => {
+  it('ends an upload in chunks: afterwards only the same PUT succeeds', async () => {
     const bytes = randomBytes(10)
     const digest = await digestOf(bytes)
     const location = await beginUpload(REPOSITORY)
@@ -96,7 +96,7 @@ describe('PUT', () => {
     expect((await put(location, digest)).status).toBe(201)
   })
 
-  it('takes a streamed body with Content-Range', async () => {
+  it('accepts a streamed body with Content-Range', async () => {
     const bytes = randomBytes(10)
     const digest = await digestOf(bytes)
     const location = await beginUpload(REPOSITORY)

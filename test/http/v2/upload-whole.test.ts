@@ -94,7 +94,7 @@ describe('PUT with the whole blob, straight after POST', () => {
     return send('PUT', `${url}?digest=${digest}`, ofLength(bytes))
   }
 
-  it('may be repeated, and tells one event', async () => {
+  it('may be repeated, and makes one event', async () => {
     const url = await beginUpload(REPOSITORY)
     const bytes = randomBytes(1000)
     const digest = await digestOf(bytes)
@@ -105,7 +105,7 @@ describe('PUT with the whole blob, straight after POST', () => {
     expect(await eventsOf(digest)).toBe(1)
   })
 
-  it('asks no session: the upload is where it was', async () => {
+  it('calls no session: the upload does not change', async () => {
     const url = await beginUpload(REPOSITORY)
     const [bytes, others] = [randomBytes(1000), randomBytes(1000)]
     await send('PATCH', url, ofLength(others))

@@ -121,7 +121,7 @@ describe('DELETE', () => {
     expect(await storedObjects()).toBe(objects)
   })
 
-  it('is no delete of content: it works where those are off', async () => {
+  it('is not a delete of content: it works if deletes are disabled', async () => {
     const location = await beginUpload(REPOSITORY)
     const environment = { ...bindings, DELETE_ENABLED: 'false' }
     expect((await send('DELETE', location, {}, environment)).status).toBe(204)
@@ -150,7 +150,7 @@ describe('an upload id', () => {
     await expectOffset(location, '0-9')
   })
 
-  it('belongs to who began it (CVE-2026-32589)', async () => {
+  it('belongs to the caller that began it (CVE-2026-32589)', async () => {
     const environment = {
       ...bindings,
       OPEN_ACCESS: 'false',
@@ -187,7 +187,7 @@ describe('an upload id', () => {
     '..%2Fuploads',
     "'--",
     '__proto__',
-  ])('that was never given out is unknown: %.60s', async (id) => {
+  ])('that was never issued is unknown: %.60s', async (id) => {
     for (const [method, query] of requests) {
       expect((await send(method, `${UPLOADS}${id}${query}`)).status).toBe(404)
     }

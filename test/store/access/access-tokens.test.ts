@@ -38,7 +38,7 @@ beforeAll(async () => {
 })
 
 describe('access tokens', () => {
-  it('are found as they were made, and once revoked stay so', async () => {
+  it('are found as they were created, and stay revoked', async () => {
     const grants = [{ pattern: 'team/*', actions: ['pull', 'push'] as const }]
     const token = await create('a', 'one', 1000, { grants, expiresAt: 5000 })
     if (typeof token === 'string') throw new Error(token)
@@ -62,7 +62,7 @@ describe('access tokens', () => {
     expect(await count('grants')).toBe(grants + 1)
   })
 
-  it('give their name to another when they have expired', async () => {
+  it('free their name when they have expired', async () => {
     await create('b', 'short', 1000, {
       expiresAt: 2000,
       grants: [{ pattern: 'gone', actions: ['pull'] }],
@@ -73,7 +73,7 @@ describe('access tokens', () => {
     expect(results).toEqual([])
   })
 
-  it('are forgotten 90 days after their end, with the next one that the account makes', async () => {
+  it('are removed 90 days after their end, when the account creates the next one', async () => {
     const token = await create('c', 'revoked', 1000)
     if (typeof token === 'string') throw new Error(token)
     await revokeAccessToken(db, by(2000), token)
@@ -87,7 +87,7 @@ describe('access tokens', () => {
     expect(await names('c')).toEqual(['alive', 'x', 'y', 'z'])
   })
 
-  it('are so many for an account at most', async () => {
+  it('are limited in number for each account', async () => {
     await db
       .prepare(
         `INSERT INTO access_tokens (id, account_id, name, secret_hash, limited, created_at)
@@ -101,7 +101,7 @@ describe('access tokens', () => {
     expect(await create('b', 'more')).toMatchObject({ name: 'more' })
   })
 
-  it('are listed by account and name, after any of them', async () => {
+  it('are listed by account and name, from any of them on', async () => {
     const keys = async (wanted: Parameters<typeof listAccessTokens>[1]) =>
       (await listAccessTokens(db, wanted)).map(({ account, name }) => `${account}/${name}`)
     const all = await keys({ account: null, last: null, limit: 13 })

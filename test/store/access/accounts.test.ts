@@ -15,7 +15,7 @@ import { count, db } from '../support.ts'
 const BY: ChangedBy = { actor: 'admin', address: '', requestId: 'r', at: 1000 }
 
 describe('accounts', () => {
-  it('are what they were made and changed to', async () => {
+  it('are found as they were created and changed', async () => {
     const robot = { name: 'robot', hasPassword: false, disabled: false, createdAt: 1000 }
     expect(await createAccount(db, BY, { name: 'robot', passwordHash: null })).toEqual(robot)
     expect(await findAccount(db, 'robot')).toEqual(robot)
@@ -30,7 +30,7 @@ describe('accounts', () => {
     expect(await findAccount(db, 'missing')).toBeNull()
   })
 
-  it('are listed in the order of bytes', async () => {
+  it('are listed in byte order', async () => {
     const names = ['0', 'a', 'a-b', 'a.b', 'a0', 'a_b', 'ab']
     for (const name of names.toReversed()) await createAccount(db, BY, { name, passwordHash: null })
     const listed = async (last: string, limit: number) =>
@@ -39,7 +39,7 @@ describe('accounts', () => {
     expect(await listed('a', 3)).toEqual(['a-b', 'a.b', 'a0'])
   })
 
-  it('have one maker, however many try at once', async () => {
+  it('are created once, however many try at the same time', async () => {
     const before = await count('audit')
     const made = await Promise.all(
       Array.from({ length: 8 }, () => createAccount(db, BY, { name: 'raced', passwordHash: 'h' })),
@@ -48,7 +48,7 @@ describe('accounts', () => {
     expect(await count('audit')).toBe(before + 1)
   })
 
-  it('take their tokens and all grants with them', async () => {
+  it('are deleted with their tokens and all grants', async () => {
     const grants = [{ pattern: 'a', actions: ['pull'] as const }]
     const principal = { kind: 'account', name: 'leaver' } as const
     await createAccount(db, BY, { name: 'leaver', passwordHash: null })
@@ -69,7 +69,7 @@ describe('accounts', () => {
     expect(await count('audit')).toBe(before)
   })
 
-  it('leave no grant behind when one is given while they are deleted', async () => {
+  it('leave no grant behind if one is added while they are deleted', async () => {
     const principal = { kind: 'account', name: 'fleeting' } as const
     for (let round = 0; round < 20; round += 1) {
       await createAccount(db, BY, { name: 'fleeting', passwordHash: null })

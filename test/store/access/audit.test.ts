@@ -16,7 +16,7 @@ describe('noteChange', () => {
     expect(rows).toEqual([{ id: 1, ...BY, ...CHANGE }])
   })
 
-  it('notes none that changed nothing, or failed, or was undone', async () => {
+  it('notes no change that changed nothing, failed, or was undone', async () => {
     const before = await count('audit')
     const note = noteChange(db, BY, CHANGE)
     const update = db.prepare(`UPDATE accounts SET disabled = 1 WHERE name = 'nobody'`)
@@ -29,7 +29,7 @@ describe('noteChange', () => {
 })
 
 describe('listAudit', () => {
-  it('has the newest first, before any of them', async () => {
+  it('lists the newest first, from any entry on', async () => {
     for (const target of ['x', 'y', 'z']) await noteMade(db, BY, { ...CHANGE, target })
     const targets = async (before: number, limit: number) =>
       (await listAudit(db, before, limit)).map(({ target }) => target)

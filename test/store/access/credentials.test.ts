@@ -53,7 +53,7 @@ describe('an account', () => {
     expect(account?.grants).toEqual(expect.arrayContaining([grantTo('a', 'pull'), ...TO_EVERYBODY]))
   })
 
-  it('is found where it is disabled, and said to be', async () => {
+  it('is found if it is disabled, and marked as such', async () => {
     expect(await findAccount(watched, 'two')).toMatchObject({ passwordHash: null, disabled: true })
   })
 
@@ -88,7 +88,7 @@ describe('a token', () => {
     expect(token).toMatchObject({ id: 't2', ownerDisabled: true, limit: null })
   })
 
-  it('is found for its owner alone', async () => {
+  it('is found only with the name of its owner', async () => {
     expect(await findTokenBySecret(watched, 'two', 's1')).toBeNull()
     expect(await findTokenBySecret(watched, 'three', 's1')).toBeNull()
     expect(await findTokenByName(watched, 'one', 't1')).toBeNull()
@@ -105,7 +105,7 @@ it('everybody has what anonymous was granted', async () => {
   expect(await anonymousGrants(watched)).toEqual([grantTo('g', 'pull')])
 })
 
-it('no query goes through a whole table', async () => {
+it('no query scans a whole table', async () => {
   expect(prepared.size).toBe(6)
   for (const sql of prepared) {
     const { results } = await db

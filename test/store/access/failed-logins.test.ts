@@ -32,7 +32,7 @@ describe('noteFailedLogin', () => {
     ])
   })
 
-  it('writes down no name that is no account name: it may be a password', async () => {
+  it('stores only valid account names, because another text may be a password', async () => {
     for (const name of ['Tr0ub4dor&3', 'a'.repeat(65), '', 'ä'])
       await failed(name, '192.0.2.1', NOON)
     expect(await rows()).toEqual([
@@ -40,14 +40,14 @@ describe('noteFailedLogin', () => {
     ])
   })
 
-  it('has one row an hour where no address is known, whatever the names', async () => {
+  it('has one row per hour if the address is unknown, whatever the names', async () => {
     for (const name of ['alice', 'bob', 'carol']) await failed(name, '', NOON)
     expect(await rows()).toEqual([{ at: NOON, address: '', target: '', detail: { count: 3 } }])
   })
 })
 
 describe('forgetFailedLogins', () => {
-  it('removes what is over 90 days old, a number at a time, and nothing else', async () => {
+  it('removes rows over 90 days old, a limited number at a time', async () => {
     const now = NOON + 90 * 24 * HOUR + 1
     const by = { actor: 'admin', address: '', requestId: 'r', at: 0 }
     await noteMade(db, by, { action: 'account.create', target: 'x', detail: {} })

@@ -32,7 +32,7 @@ beforeAll(async () => {
 })
 
 describe('grants', () => {
-  it('are listed in every page as in one', async () => {
+  it('are listed in pages as in one list', async () => {
     const list = async (wanted: Partial<GrantsWanted>) => {
       const all = { principal: null, pattern: null, last: null, limit: 100 }
       return (await listGrants(db, { ...all, ...wanted })).map(
@@ -73,7 +73,7 @@ describe('grants', () => {
     expect(await count('audit')).toBe(audit + 2)
   })
 
-  it('are for no principal that does not exist', async () => {
+  it('are refused for a principal that does not exist', async () => {
     const before = [await count('grants'), await count('audit')]
     for (const principal of [
       { kind: 'account', name: 'c' },

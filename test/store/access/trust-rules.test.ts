@@ -21,7 +21,7 @@ const RULE = {
 }
 
 describe('trust rules', () => {
-  it('are what they were made, to those who manage them and to those who judge tokens', async () => {
+  it('are read as they were created, for management and for logins', async () => {
     const stored = { ...RULE, createdAt: 1000 }
     expect(await createTrustRule(db, BY, RULE)).toEqual(stored)
     expect(await findTrustRule(db, 'ci')).toEqual(stored)
@@ -34,7 +34,7 @@ describe('trust rules', () => {
     expect((await findTrustRule(db, 'ci'))?.grants).toHaveLength(2)
   })
 
-  it('have one maker, whose grants they keep', async () => {
+  it('are created once, and keep those grants', async () => {
     const audit = await count('audit')
     const made = await Promise.all(
       ['one', 'two', 'three'].map((pattern) =>
@@ -50,7 +50,7 @@ describe('trust rules', () => {
     expect(await count('audit')).toBe(audit + 1)
   })
 
-  it('are listed by name, and take their grants with them', async () => {
+  it('are listed by name, and deleted with their grants', async () => {
     await createTrustRule(db, BY, { ...RULE, name: 'a', grants: [] })
     const names = async (last: string, limit: number) =>
       (await listTrustRules(db, last, limit)).map(({ name }) => name)

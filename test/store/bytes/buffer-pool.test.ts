@@ -38,7 +38,7 @@ afterEach(() => {
 })
 
 describe('the budget', () => {
-  it('is less than half of the 128 MB that an isolate has, views counted', () => {
+  it('is less than half of the 128 MB of an isolate, including views', () => {
     const { pool, lent } = emptied('piece')
     expect(lent).toHaveLength(PIECES_AT_MOST)
     const all = [...lent, ...takeAll(pool, 'part')]
@@ -63,7 +63,7 @@ describe('the budget', () => {
     expect(takeAll(pool, 'part').length).toBeGreaterThan(4)
   })
 
-  it('lends a buffer again that was given back', () => {
+  it('lends a returned buffer again', () => {
     const pool = new BufferPool()
     const first = pool.tryAcquire('part')
     if (first === undefined) throw new Error('no buffer')
@@ -72,8 +72,8 @@ describe('the budget', () => {
   })
 })
 
-describe('those who wait', () => {
-  it('ask the more seldom, the more wait before them', async () => {
+describe('waiting uploads', () => {
+  it('ask less often, the more wait before them', async () => {
     const { pool, lent } = emptied('piece')
     const wait = vi.spyOn(scheduler, 'wait')
     const waiting = Array.from({ length: 400 }, () => pool.acquire('piece', 300))
@@ -85,7 +85,7 @@ describe('those who wait', () => {
     expect((await Promise.all(waiting)).filter((piece) => piece !== undefined)).not.toEqual([])
   })
 
-  it('are served in the order in which they asked, and before anybody who asks later', async () => {
+  it('are served in the order in which they asked, and before later ones', async () => {
     const { pool, lent } = emptied('part')
     // Whoever waits looks every 10 ms: at some of these moments another one than the first looks next.
     for (let moment = 0; moment < 10; moment++) {
@@ -112,7 +112,7 @@ describe('those who wait', () => {
     expect(pool.tryAcquire('part')).toBe(last)
   })
 
-  it('wait for a bounded time, and then hold up nobody', async () => {
+  it('wait for a bounded time, and then do not block others', async () => {
     const { pool, lent } = emptied('piece')
     const start = Date.now()
     expect(await pool.acquire('piece', 100)).toBeUndefined()
@@ -123,7 +123,7 @@ describe('those who wait', () => {
     expect(pool.tryAcquire('piece')).toBe(first)
   })
 
-  it('are passed over when they stop asking', async () => {
+  it('are skipped when they stop asking', async () => {
     const { pool, lent } = emptied('part')
     const abandoned = pool.acquire('part', 60_000)
     // The waiter's clock stands still, as that of an object that was torn down.
@@ -139,7 +139,7 @@ describe('those who wait', () => {
 })
 
 describe('buffers whose holder is gone', () => {
-  it('are replaced, those that were renewed are not, and none is lent twice', () => {
+  it('are replaced unless they were renewed, and none is lent twice', () => {
     const start = Date.UTC(2026, 0, 1)
     vi.useFakeTimers({ now: start, toFake: ['Date'] })
     const { pool, lent } = emptied('part')
@@ -159,7 +159,7 @@ describe('buffers whose holder is gone', () => {
   })
 })
 
-it('a view is lent again when it was given back, and made anew where a read lost it', () => {
+it('a view is lent again after it was returned, and created again if a read lost it', () => {
   const pool = new BufferPool()
   const buffer = pool.tryAcquire('piece')
   const view = pool.takeView('piece')

@@ -17,8 +17,8 @@ function later(ms: number): void {
   vi.setSystemTime(Date.now() + ms)
 }
 
-describe('digests that were asked for', () => {
-  it('are asked for by others with the second time', () => {
+describe('requested digests', () => {
+  it('count as popular with the second request', () => {
     const [a, b] = [anyDigest(), anyDigest()]
     fills.ask(a)
     expect(fills.askedByOthers(a)).toBe(false)
@@ -27,7 +27,7 @@ describe('digests that were asked for', () => {
     expect(fills.askedByOthers(b)).toBe(false)
   })
 
-  it('are forgotten when a thousand others were asked for since', () => {
+  it('are forgotten after requests for a thousand others', () => {
     const [old, used] = [anyDigest(), anyDigest()]
     for (const digest of [old, old, used, used]) fills.ask(digest)
     for (let index = 0; index < 998; index++) fills.ask(anyDigest())
@@ -40,7 +40,7 @@ describe('digests that were asked for', () => {
 })
 
 describe('a fill', () => {
-  it('runs until it is ended, and is not begun twice', async () => {
+  it('runs until it ends, and is not started twice', async () => {
     const end = fills.begin('a')
     const running = fills.running('a')
     expect(fills.mayBegin('a')).toBe(false)
@@ -64,8 +64,8 @@ describe('a fill', () => {
   })
 })
 
-describe('a cache that takes nothing', () => {
-  it('is left alone for ten minutes after two failures in a row', () => {
+describe('a cache that stores nothing', () => {
+  it('is not used for ten minutes after two failures in a row', () => {
     fills.begin('a')('failed')
     expect(fills.mayBegin('b')).toBe(true)
     fills.begin('b')('failed')
@@ -76,7 +76,7 @@ describe('a cache that takes nothing', () => {
     expect(fills.mayBegin('c')).toBe(true)
   })
 
-  it.each(['filled', 'not tried'] as const)('is judged by what was tried: %s', (outcome) => {
+  it.each(['filled', 'not tried'] as const)('is judged by the attempts: %s', (outcome) => {
     fills.begin('a')('failed')
     fills.begin('b')(outcome)
     fills.begin('c')('failed')

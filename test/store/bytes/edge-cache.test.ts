@@ -152,7 +152,7 @@ describe('a small object', () => {
 })
 
 describe('a large object', () => {
-  it('goes straight to the first who asks, fills the cache for the second, and is cached for the third', async () => {
+  it('goes straight to the first client, fills the cache for the second, and is cached for the third', async () => {
     const here = await place(LARGE)
     for (const [reads, cache] of [
       [1, 'miss'],
@@ -171,7 +171,7 @@ describe('a large object', () => {
     expect(await here.isCached()).toBe(false)
   })
 
-  it('is known at the location, whichever isolate the second comes to', async () => {
+  it('is remembered at the location, whichever isolate the second request reaches', async () => {
     const here = await place(LARGE)
     await here.take()
     here.moveIsolate()
@@ -198,8 +198,8 @@ describe('an object over the limit of a cached response', () => {
 describe.each([
   ['a small object', SMALL],
   ['a large one', LARGE],
-])('a herd that asks for %s at once', (_, bytes) => {
-  it('costs one read', async () => {
+])('many clients that request %s at once', (_, bytes) => {
+  it('cost one read', async () => {
     const here = await place(bytes)
     const taken = await Promise.all(Array.from({ length: HERD }, () => here.take()))
     expect(here.reads).toBe(1)
@@ -212,7 +212,7 @@ describe.each([
     ).toBe(HERD - 1)
   })
 
-  it('is held up by none of it that does not read', async () => {
+  it('are not held up by one of them that does not read', async () => {
     const here = await place(bytes)
     const bodies = await Promise.all(Array.from({ length: HERD }, () => here.read()))
     const [, ...others] = bodies
@@ -222,7 +222,7 @@ describe.each([
   })
 })
 
-describe('one who asks while the first is still looked up', () => {
+describe('a request during the lookup of the first one', () => {
   it('is known to the first, though it does not read yet', async () => {
     const here = await place(LARGE)
     const reading = here.take()
@@ -232,8 +232,8 @@ describe('one who asks while the first is still looked up', () => {
   })
 })
 
-describe('a herd that comes after the first who asked for a large object', () => {
-  it('costs one more read, and the slow first one holds up nobody', async () => {
+describe('many clients after the first request for a large object', () => {
+  it('cost one more read, and the slow first one holds up nobody', async () => {
     const here = await place(LARGE)
     const first = await here.read()
     const herd = await Promise.all(Array.from({ length: HERD }, () => here.take()))
@@ -247,7 +247,7 @@ describe('a range', () => {
   const range = { offset: 1000, length: 200 }
   const part = LARGE.slice(1000, 1200)
 
-  it('of what is not cached is read by itself', async () => {
+  it('of an uncached object is read alone', async () => {
     const here = await place(LARGE)
     expect(await here.take(range)).toEqual({ bytes: part, cache: 'miss' })
     expect(here.reads).toBe(1)
@@ -282,7 +282,7 @@ describe('a range', () => {
   })
 })
 
-describe('nothing half-cached is served', () => {
+describe('no incomplete cache entry is served', () => {
   it.each(['short', 'failed'] as const)('of a read of R2 that was %s', async (how) => {
     const here = await place(SMALL)
     here.instead.push(broken(SMALL, how))
@@ -383,7 +383,7 @@ describe('a cache that fails', () => {
 })
 
 describe('an object that is not there', () => {
-  it('is null for all who ask', async () => {
+  it('is null for every caller', async () => {
     const here = new Place(100)
     const taken = await Promise.all([here.read(), here.read(), here.read()])
     expect(taken.map(({ body }) => body)).toEqual([null, null, null])
@@ -402,7 +402,7 @@ describe('the bytes of a pull', () => {
     ['bytes=-5', 206, SMALL.subarray(-5)],
     ['bytes=299999-', 206, SMALL.subarray(299_999)],
     ['bytes=0-', 206, SMALL],
-  ])('that ask for %s come from the cache', async (range, status, expected) => {
+  ])('for a request of %s come from the cache', async (range, status, expected) => {
     const blob = await pushBlob('cache/range', SMALL)
     await pull('cache/range', blob)
     const { r2Reads } = await counted(async () => {
@@ -427,7 +427,7 @@ describe('the bytes of a pull', () => {
     expect(r2Reads).toBe(0)
   })
 
-  it('of a herd are read once', async () => {
+  it('for many clients are read once', async () => {
     const blob = await pushBlob('cache/herd', LARGE)
     const { r2Reads } = await counted(async () => {
       const herd = Array.from({ length: HERD }, () => pull('cache/herd', blob))
@@ -439,7 +439,7 @@ describe('the bytes of a pull', () => {
     expect(r2Reads).toBe(1)
   })
 
-  it('are gone where they were deleted, also after another repository filled the cache (CVE-2026-35172)', async () => {
+  it('are gone after the delete, even if another repository filled the cache (CVE-2026-35172)', async () => {
     const blob = await pushBlob('cache/a', randomBytes(1000))
     await pushBlob('cache/b', randomBytes(10))
     const mount = `/v2/cache/b/blobs/uploads/?mount=${blob.digest}&from=cache/a`

@@ -40,13 +40,13 @@ describe('R2BlobStore', () => {
     },
   )
 
-  it('reads nothing where there is nothing', async () => {
+  it('reads null if there is no object', async () => {
     expect(await store.read('none')).toBeNull()
     expect(await store.size('none')).toBeNull()
     await store.remove(['none'])
   })
 
-  it('completes parts in order, and once more without harm', async () => {
+  it('completes parts in order, and may repeat it', async () => {
     const key = newStorageKey(REGISTRY, 'blobs')
     const bytes = randomBytes(PART_BYTES + 10)
     const id = await store.beginParts(key)
@@ -61,7 +61,7 @@ describe('R2BlobStore', () => {
     expect(Buffer.compare(stored ?? Buffer.alloc(0), bytes)).toBe(0)
   })
 
-  it('aborts parts, and once more without harm; then they cannot be completed', async () => {
+  it('aborts parts, and may repeat it; then they cannot be completed', async () => {
     const key = newStorageKey(REGISTRY, 'blobs')
     const id = await store.beginParts(key)
     const part = await store.writePart(key, id, 1, randomBytes(10))

@@ -43,7 +43,7 @@ describe('buryUnlessTaken', () => {
 })
 
 describe('buryOnError', () => {
-  it('buries the key where the work throws, and throws the same', async () => {
+  it('buries the key if the work throws, and throws the same error', async () => {
     const [kept, lost] = [newStorageKey(REGISTRY, 'blobs'), newStorageKey(REGISTRY, 'blobs')]
     expect(await buryOnError(db, kept, async () => 'done')).toBe('done')
     const failing = buryOnError(db, lost, () => Promise.reject(new Error('R2 is away')))
@@ -51,7 +51,7 @@ describe('buryOnError', () => {
     expect(await buried()).toEqual([lost])
   })
 
-  it('spares the key where the work took effect and only its answer was lost', async () => {
+  it('does not bury the key if the work took effect and only its answer was lost', async () => {
     const blob = anyBlob()
     const failing = buryOnError(db, blob.storageKey, async () => {
       await commitBlob(db, 'tombs', blob, anyEvent())
@@ -61,7 +61,7 @@ describe('buryOnError', () => {
     expect(await buried()).toEqual([])
   })
 
-  it('throws what the work threw where the key cannot be buried', async () => {
+  it('throws the error of the work if the key cannot be buried', async () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const away = { ...db, prepare: () => db.prepare('no statement'), batch: db.batch }
     const failing = buryOnError(away, 'key', () => Promise.reject(new Error('R2 is away')))
@@ -83,7 +83,7 @@ describe('claimTombstones', () => {
     expect((await claimTombstones(db, TOMBSTONE_GRACE_MS + 99, 2)).sort()).toEqual(['a', 'b'])
   })
 
-  it('gives those that were claimed and not removed again, and those that were removed no more', async () => {
+  it('claims unremoved ones again, and removed ones no more', async () => {
     await bury('a', 0)
     expect(await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)).toEqual(['a'])
     expect(await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)).toEqual(['a'])
@@ -91,7 +91,7 @@ describe('claimTombstones', () => {
     expect(await claimTombstones(db, TOMBSTONE_GRACE_MS, 10)).toEqual([])
   })
 
-  it('does not claim what a row names after all', async () => {
+  it('does not claim a key that a row names', async () => {
     const blob = await committedBlob('tombs')
     const storageKey = newStorageKey(REGISTRY, 'manifests')
     await storedManifest('tombs', { content: { storageKey } })
@@ -106,7 +106,7 @@ describe('claimTombstones', () => {
 })
 
 describe('a tombstone', () => {
-  it('keeps its key from coming back, also when the bytes are gone, until it is forgotten', async () => {
+  it('keeps its key from coming back, even after the bytes are gone, until it is removed', async () => {
     const blob = anyBlob()
     const manifest = anyManifest({ content: { storageKey: newStorageKey(REGISTRY, 'manifests') } })
     const manifestKey = 'storageKey' in manifest.content ? manifest.content.storageKey : ''

@@ -105,7 +105,7 @@ const CHANGES: Record<
 }
 
 describe.each(Object.entries(CHANGES))('%s', (_, prepare) => {
-  it('is one round trip where nothing fails', async () => {
+  it('is one round trip if nothing fails', async () => {
     const [, change, success] = await prepare()
     expect(await change(losing(0, 'before'))).toEqual(success)
     // Each change prepares the look for its event, which goes with the batch.
@@ -141,7 +141,7 @@ describe.each(Object.entries(CHANGES))('%s', (_, prepare) => {
     expect(batches).toBe(1)
   })
 
-  it('succeeds where the last try took effect and its answer was lost', async () => {
+  it('succeeds if the last try took effect and its answer was lost', async () => {
     const [id, change, success] = await prepare()
     const on = faulty(async (n, run) => {
       if (n === 3) await run()
@@ -151,7 +151,7 @@ describe.each(Object.entries(CHANGES))('%s', (_, prepare) => {
     expect(await eventsOf(id)).toBe(1)
   })
 
-  it('succeeds where an earlier try takes effect between the look for it and the next', async () => {
+  it('succeeds if an earlier try takes effect between the check and the next try', async () => {
     const [id, change, success] = await prepare()
     let first: (() => ReturnType<Batch>) | undefined
     const on = faulty(async (n, run) => {
@@ -226,7 +226,7 @@ describe('a change that comes late', () => {
 })
 
 describe('an operation that was done before', () => {
-  it('is repeated where a blob comes again, and what comes with it is buried', async () => {
+  it('is repeated if a blob comes again, and the new object is buried', async () => {
     const [first, event] = [anyBlob(), anyEvent()]
     expect(await commitBlob(db, 'again', first, event)).toBe('committed')
     const second = anyBlob(first.digest)
@@ -239,7 +239,7 @@ describe('an operation that was done before', () => {
     expect(await eventsOf(event.id)).toBe(1)
   })
 
-  it('is repeated, not buried, where its blob was deleted since', async () => {
+  it('is repeated, not buried, if its blob was deleted since', async () => {
     const [blob, event] = [anyBlob(), anyEvent()]
     await commitBlob(db, 'again', blob, event)
     await unlinkBlob(db, 'again', blob.digest, anyEvent())
@@ -247,7 +247,7 @@ describe('an operation that was done before', () => {
     expect(await findBlob(db, 'again', blob.digest)).toBeNull()
   })
 
-  it('is stored, not refused, where a tag was moved since that may not be moved', async () => {
+  it('is stored, not refused, if a protected tag was moved since', async () => {
     const manifest = anyManifest({ tags: ['once'], mayMoveTags: false })
     expect(await putManifest(db, 'again', manifest)).toBe('stored')
     const { digest } = await storedManifest('again', { tags: ['once'] })

@@ -12,7 +12,7 @@ afterEach(() => {
 })
 
 describe('a memory', () => {
-  it('is one for all requests to the same database', async () => {
+  it('is shared by all requests to the same database', async () => {
     const memory = new Memory<number>(1000)
     expect(memory.get(request())).toBeUndefined()
     memory.set(request(), 1)

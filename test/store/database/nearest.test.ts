@@ -6,7 +6,7 @@ import { nearestDatabase } from '../../../src/store/database/nearest.ts'
 import { answering } from '../../support/replica.ts'
 
 describe('the nearest database', () => {
-  it('answers what D1 has, and counts what it was asked', async () => {
+  it('answers what D1 has, and counts the queries', async () => {
     const usage = new Usage()
     const { db, isCurrent } = nearestDatabase(env.DB, usage)
     expect(await db.prepare('SELECT ?1 AS x').bind(7).first()).toEqual({ x: 7 })
@@ -35,7 +35,7 @@ describe('the nearest database', () => {
     ['the first of a replica', [false, true], false],
     ['the last of a replica', [true, false], false],
     ['one of nobody knows whom', [true, undefined], false],
-  ])('is current where its answers are %s: %j', async (_, origins, expected) => {
+  ])('is current if its answers are %s: %j', async (_, origins, expected) => {
     for (const ask of ['first', 'all', 'run', 'batch'] as const) {
       const left = [...origins]
       const withSession = () => answering(env.DB, () => left.shift())

@@ -75,7 +75,7 @@ describe('the query plans', () => {
     expect(files.toSorted()).toEqual([...nouns].toSorted())
   })
 
-  it('go by an index', async () => {
+  it('use an index', async () => {
     const slow: Record<string, string[]> = {}
     for (const [name, sql] of STATEMENTS) {
       const steps = (await planOf(sql)).filter(isSlow)

@@ -111,7 +111,7 @@ describe('the totals', () => {
     expect(await totals()).toEqual(await counts())
   })
 
-  it('are the counts of a registry that is older than they', async () => {
+  it('are the counts of a registry that is older than the totals', async () => {
     await changes(5, 50)
     const before = await totals()
     const { results } = await db
@@ -136,13 +136,13 @@ describe('the totals', () => {
   })
 })
 
-describe('what waits', () => {
+describe('waiting work', () => {
   beforeEach(async () => {
     const tables = ['events', 'deliveries', 'dead_letters', 'tombstones', 'sweeps']
     await db.batch(tables.map((table) => db.prepare(`DELETE FROM ${table}`)))
   })
 
-  it('is nothing, and nothing ran', async () => {
+  it('is zero at first, and no sweep has run', async () => {
     expect(await readRegistryState(db)).toMatchObject({
       events: 0,
       oldestEvent: null,
@@ -223,7 +223,7 @@ describe('what waits', () => {
 })
 
 describe('the query', () => {
-  it('goes through what waits alone', async () => {
+  it('reads only waiting rows', async () => {
     const asked: string[] = []
     const watched: Database = {
       prepare: (sql) => {

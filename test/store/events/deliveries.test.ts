@@ -68,7 +68,7 @@ describe('a delivery', () => {
     expect(row).toMatchObject({ firstAt: 100, attempts: 2, updatedAt: 2 })
   })
 
-  it('that is delivered or dead is not pending again by a late double', async () => {
+  it('that is delivered or dead does not become pending again through a late duplicate', async () => {
     await db.batch(putDeliveries(db, [delivered('e'), pending('f')], 1))
     await db.batch(buryDeliveries(db, [{ endpoint: 'var:a', eventId: 'f' }], 2))
     await db.batch(putDeliveries(db, [pending('e'), pending('f')], 3))
@@ -79,7 +79,7 @@ describe('a delivery', () => {
     ])
   })
 
-  it('can be one of more than a statement takes', async () => {
+  it('can be one of more than fit in a statement', async () => {
     const large = JSON.stringify({ text: 'ü"'.repeat(50_000) })
     const many = Array.from({ length: 20 }, (_, index) => pending(`e${index}`, { event: large }))
     const statements = putDeliveries(db, many, 1)
@@ -88,7 +88,7 @@ describe('a delivery', () => {
     expect(await count('deliveries')).toBe(20)
   })
 
-  it('is overdue when its time is over, and no more when it is put off', async () => {
+  it('is overdue when its time is over, until it is postponed', async () => {
     const deliveries = [300, 100, 200].map((nextAt) => pending(`at ${nextAt}`, { nextAt }))
     await db.batch(putDeliveries(db, [...deliveries, delivered('done')], 1))
     const due = await overdueDeliveries(db, 200, 10)
@@ -98,7 +98,7 @@ describe('a delivery', () => {
     expect(await overdueDeliveries(db, 249, 10)).toEqual([])
   })
 
-  it('has to have its event for as long as it is pending', async () => {
+  it('must have its event while it is pending', async () => {
     for (const wrong of [pending('e', { event: null }), pending('e', { nextAt: null })]) {
       await expect(db.batch(putDeliveries(db, [wrong], 1))).rejects.toThrow('CHECK')
     }
@@ -126,14 +126,14 @@ describe('a dead letter', () => {
     ])
   })
 
-  it('says otherwise why, where nothing was tried', async () => {
+  it('has another reason if nothing was tried', async () => {
     await db.batch(putDeliveries(db, [pending('e', { error: null, attempts: 0 })], 1))
     await db.batch(buryDeliveries(db, [key], 2, 'the queue gave it up'))
     const [letter] = await listDeadLetters(db, 'var:a', 1e9, 10)
     expect(letter?.error).toBe('the queue gave it up')
   })
 
-  it('that is replayed is pending from the beginning, with all its time', async () => {
+  it('that is replayed is pending again, with its full time', async () => {
     await db.batch(putDeliveries(db, [pending('e', { attempts: 60 })], 1))
     await db.batch(buryDeliveries(db, [key], 2))
     expect(await replayDeadLetters(db, { endpoint: 'var:a', since: 0, limit: 9 }, 5000)).toEqual([
@@ -165,7 +165,7 @@ describe('a dead letter', () => {
     expect(await listDeliveries(db, 'var:a', ['pending'], 10)).toHaveLength(4)
   })
 
-  it('is forgotten with time', async () => {
+  it('is removed after a time', async () => {
     await db.batch(putDeliveries(db, [pending('e'), pending('f')], 1))
     await db.batch(buryDeliveries(db, [key], 10))
     await db.batch(buryDeliveries(db, [{ ...key, eventId: 'f' }], 20))

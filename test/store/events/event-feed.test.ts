@@ -19,7 +19,7 @@ async function idsAfter(since: number, limit: number): Promise<{ ids: string[]; 
 }
 
 describe('the feed', () => {
-  it('goes on after the last event that was read, also when others are forgotten', async () => {
+  it('continues after the last event that was read, even if others were removed', async () => {
     const events = Array.from({ length: 5 }, () => anyEvent())
     await db.batch(events.map((event) => recordEvent(db, event)))
     const first = await idsAfter(0, 2)

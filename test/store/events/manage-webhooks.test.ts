@@ -52,7 +52,7 @@ describe('a webhook', () => {
     expect(await stored()).toEqual([{ ...one, createdAt: 1000, updatedAt: 1000 }])
   })
 
-  it('has a name that no other has, and is one of so many', async () => {
+  it('has a unique name, and is limited in number', async () => {
     await create()
     expect(await createManagedWebhook(db, BY, ONE, 10, {})).toBe('name taken')
     const two = { ...ONE, name: 'two' }
@@ -61,7 +61,7 @@ describe('a webhook', () => {
     expect(await actions()).toEqual(['webhook.create'])
   })
 
-  it('is changed where it is still as it was read', async () => {
+  it('is changed only if it is still as it was read', async () => {
     const id = await create()
     const change = { before: ONE.config, after: '{"name":"one"}', disabled: true }
     expect(await configureWebhook(db, LATER, id, change, {})).toBe(true)
@@ -75,7 +75,7 @@ describe('a webhook', () => {
     expect(await actions()).toEqual(['webhook.rotate-secret', 'webhook.update', 'webhook.create'])
   })
 
-  it('goes with what was kept of it, and of no other', async () => {
+  it('is deleted with its own rows, and no others', async () => {
     const id = await create()
     const [live, dead] = [anEvent(), anEvent()]
     for (const endpoint of [id, 'var:one']) {

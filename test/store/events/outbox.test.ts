@@ -39,7 +39,7 @@ describe('an event', () => {
     expect(await written()).toEqual([event])
   })
 
-  it('is not written where the change fails', async () => {
+  it('is not written if the change fails', async () => {
     const failing = db.prepare(
       `INSERT INTO repository_blobs (repository_id, digest, linked_at) VALUES (999, 'x', 1)`,
     )
@@ -47,7 +47,7 @@ describe('an event', () => {
     expect(await written()).toEqual([])
   })
 
-  it('loses its references where it is too large for a row, and says so', () => {
+  it('loses its references if it is too large for a row, and says so', () => {
     const event = anyEvent('a')
     const target = { ...event.target, tag: 't', references: ['x'.repeat(199_000)] }
     expect(JSON.parse(eventJson({ ...event, target }))).toEqual({ ...event, target })
@@ -60,7 +60,7 @@ describe('an event', () => {
 })
 
 describe('an event with a witness', () => {
-  it('is written where that is there, and not where it is elsewhere or nowhere', async () => {
+  it('is written only if the witness is in the repository', async () => {
     const blob = await committedBlob('outbox/a')
     const manifest = await storedManifest('outbox/a', { blobs: [blob], tags: ['t'] })
     await db.prepare('DELETE FROM events').run()
@@ -104,7 +104,7 @@ describe('the events of tags that go with a manifest', () => {
     expect(found.map((json) => JSON.parse(json))).toEqual(ofTags.slice(0, 2))
   })
 
-  it('are none where the delete is refused', async () => {
+  it('are none if the delete is refused', async () => {
     const child = await storedManifest('outbox/a', { tags: ['child'] })
     await storedManifest('outbox/a', { children: [child] })
     await db.prepare('DELETE FROM events').run()
@@ -113,8 +113,8 @@ describe('the events of tags that go with a manifest', () => {
   })
 })
 
-describe('what is not settled', () => {
-  it('is told from half a minute on, until it is settled', async () => {
+describe('an unsettled event', () => {
+  it('is listed from half a minute on, until it is settled', async () => {
     const [one, two] = [anyEvent(), anyEvent()]
     await db.batch([recordEvent(db, one), recordEvent(db, two)])
     const due = Math.max(at(one), at(two)) + 30_000
@@ -128,7 +128,7 @@ describe('what is not settled', () => {
     expect(await unsettledEvents(db, due + 1000, 10)).toHaveLength(1)
   })
 
-  it('is told without what is large', async () => {
+  it('is listed without its JSON if it is large', async () => {
     // They come in the order of their times: made the other way round, a millisecond between them would turn it.
     const small = anyEvent()
     const large = anyEvent()
@@ -146,7 +146,7 @@ describe('what is not settled', () => {
     )
   })
 
-  it('is never forgotten; the rest is, the oldest first', async () => {
+  it('is never removed; settled ones are, the oldest first', async () => {
     const events = Array.from({ length: 4 }, (_, index) => ({
       ...anyEvent(),
       timestamp: new Date(1000 * index).toISOString(),

@@ -69,7 +69,7 @@ describe('commitBlob', () => {
 })
 
 describe('unlinkBlob', () => {
-  it('buries the object when the last repository lets it go', async () => {
+  it('buries the object when the last repository removes it', async () => {
     const blob = await committedBlob('a')
     await mountBlob(db, 'b', blob.digest, 'a', anyEvent())
     expect(await unlinkBlob(db, 'a', blob.digest, anyEvent())).toBe('deleted')
@@ -80,7 +80,7 @@ describe('unlinkBlob', () => {
     expect(await count('blobs')).toBe(0)
   })
 
-  it('knows what is not there', async () => {
+  it('reports a missing blob', async () => {
     const blob = await committedBlob('a')
     expect(await unlinkBlob(db, 'a', anyDigest(), anyEvent())).toBe('unknown')
     expect(await unlinkBlob(db, 'none', blob.digest, anyEvent())).toBe('unknown')
@@ -141,7 +141,7 @@ describe('mountBlob', () => {
 })
 
 describe('repositoryWithBlob', () => {
-  it('finds the one that may be pulled from behind any number that may not', async () => {
+  it('finds the only readable one among any number of others', async () => {
     const blob = await committedBlob('hidden/first')
     await db.batch([
       db

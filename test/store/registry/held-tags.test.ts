@@ -26,7 +26,7 @@ function aRead() {
 const fails = () => Promise.reject(new Error('it was read'))
 
 describe('a held tag', () => {
-  it('is answered without a read for as long as it is held, from the begin of the read', async () => {
+  it('is answered without a read while it is held, counted from the start of the read', async () => {
     const tags = new HeldTags()
     const manifest = aManifest()
     const slow = aRead()
@@ -41,21 +41,21 @@ describe('a held tag', () => {
     expect(await tags.resolve('a', 't', HOLD_MS, async () => newer)).toBe(newer)
   })
 
-  it('is of one tag of one repository', async () => {
+  it('belongs to one tag of one repository', async () => {
     const tags = new HeldTags()
     await tags.resolve('a', 't', HOLD_MS, async () => aManifest())
     await expect(tags.resolve('a', 'u', HOLD_MS, fails)).rejects.toThrow('it was read')
     await expect(tags.resolve('a/b', 't', HOLD_MS, fails)).rejects.toThrow('it was read')
   })
 
-  it('is not held where there is none', async () => {
+  it('is not held if the tag does not exist', async () => {
     const tags = new HeldTags()
     expect(await tags.resolve('a', 't', HOLD_MS, async () => null)).toBeNull()
     const manifest = aManifest()
     expect(await tags.resolve('a', 't', HOLD_MS, async () => manifest)).toBe(manifest)
   })
 
-  it('is let go of with its repository, not with others', async () => {
+  it('is dropped with its repository, not with others', async () => {
     const tags = new HeldTags()
     const kept = aManifest()
     await tags.resolve('a', 't', HOLD_MS, async () => aManifest())
@@ -94,7 +94,7 @@ describe('requests at the same time', () => {
     expect(read).toHaveBeenCalledTimes(1)
   })
 
-  it('share that there is none, and the next asks again', async () => {
+  it('share the absence of a tag, and the next request asks again', async () => {
     const tags = new HeldTags()
     const { read, resolve } = aRead()
     const both = [tags.resolve('a', 't', HOLD_MS, read), tags.resolve('a', 't', HOLD_MS, fails)]
@@ -103,7 +103,7 @@ describe('requests at the same time', () => {
     await expect(tags.resolve('a', 't', HOLD_MS, fails)).rejects.toThrow('it was read')
   })
 
-  it('read for themselves where the shared read fails', async () => {
+  it('read for themselves if the shared read fails', async () => {
     const tags = new HeldTags()
     const broken = aRead()
     const first = tags.resolve('a', 't', HOLD_MS, broken.read)
@@ -114,7 +114,7 @@ describe('requests at the same time', () => {
     expect(await second).toBe(manifest)
   })
 
-  it('read for themselves where the shared read does not come in time, and those after them share the next', async () => {
+  it('read for themselves if the shared read is late, and later ones share the next read', async () => {
     const tags = new HeldTags()
     const lost = aRead()
     void tags.resolve('a', 't', HOLD_MS, lost.read)
@@ -132,8 +132,8 @@ describe('requests at the same time', () => {
   })
 })
 
-describe('what is held', () => {
-  it('is a thousand tags at most: the one that was not asked for longest goes', async () => {
+describe('the memory of held tags', () => {
+  it('holds at most a thousand tags: the least recently requested is dropped', async () => {
     const tags = new HeldTags()
     const hold = (tag: string) => tags.resolve('a', tag, HOLD_MS, async () => aManifest())
     for (let tag = 0; tag < 1000; tag++) await hold(`t${tag}`)
@@ -144,7 +144,7 @@ describe('what is held', () => {
     await expect(tags.resolve('a', 't1', HOLD_MS, fails)).rejects.toThrow('it was read')
   })
 
-  it('is 4 MiB at most, with a character counted as two bytes', async () => {
+  it('holds at most 4 MiB, with a character counted as two bytes', async () => {
     const tags = new HeldTags()
     const payload = 'x'.repeat(64 * 1024 - 256)
     for (let tag = 0; tag < 33; tag++) {

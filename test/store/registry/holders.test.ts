@@ -22,7 +22,7 @@ describe('findHolders', () => {
     expect(await findHolders(db, 'elsewhere', 'blob', blob.digest)).toEqual([])
   })
 
-  it('names 20 at most', async () => {
+  it('names at most 20', async () => {
     const child = await storedManifest('held/often')
     for (let n = 0; n < 21; n++) await storedManifest('held/often', { children: [child] })
     expect(await findHolders(db, 'held/often', 'manifest', child.digest)).toHaveLength(20)

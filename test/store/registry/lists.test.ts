@@ -5,7 +5,7 @@ import { listReferrers, type ReferrersQuery } from '../../../src/store/registry/
 import { anyDigest, count, db, storedManifest } from '../support.ts'
 
 describe('listReferrers', () => {
-  it('is of a subject, a type and a repository, with the entries of the fallback tag', async () => {
+  it('lists by subject, type and repository, with the entries of the fallback tag', async () => {
     const subject = anyDigest()
     const one = await storedManifest('refer', {
       subject,
@@ -54,7 +54,7 @@ describe('listReferrers', () => {
 })
 
 describe('signingKey', () => {
-  it('is made once, however many ask for it first, and stays', async () => {
+  it('is created once, however many request it first, and stays', async () => {
     const keys = await Promise.all(Array.from({ length: 8 }, () => signingKey(db, 'raced')))
     const again = await signingKey(db, 'raced')
     const other = await signingKey(db, 'other')

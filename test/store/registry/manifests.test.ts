@@ -66,7 +66,7 @@ describe('putManifest', () => {
       'a child is larger',
       async () => ({ children: [smaller(await storedManifest('put/refused'))] }),
     ],
-  ])('is refused by the schema where %s, and changes nothing', async (_, missing) => {
+  ])('is refused by the schema if %s, and changes nothing', async (_, missing) => {
     const storageKey = newStorageKey(REGISTRY, 'manifests')
     const extra = { ...(await missing()), content: { storageKey }, tags: ['refused'] }
     const manifest = anyManifest(extra)
@@ -79,7 +79,7 @@ describe('putManifest', () => {
     expect(await buried()).toContain(storageKey)
   })
 
-  it('buries the object where the batch fails otherwise, too', async () => {
+  it('also buries the object if the batch fails in another way', async () => {
     const storageKey = newStorageKey(REGISTRY, 'manifests')
     const manifest = anyManifest({ content: { storageKey } })
     const away: Database = {
@@ -90,7 +90,7 @@ describe('putManifest', () => {
     expect(await buried()).toContain(storageKey)
   })
 
-  it('is not stored with an object that is buried, and nothing is changed', async () => {
+  it('is not stored with a buried object, and changes nothing', async () => {
     const storageKey = newStorageKey(REGISTRY, 'manifests')
     await buryUnlessTaken(db, storageKey, 0).run()
     const manifest = anyManifest({ content: { storageKey }, tags: ['buried'] })
@@ -110,7 +110,7 @@ describe('putManifest', () => {
     expect(await removeManifest(db, 'put', child.digest, anyEvent())).toBe('in use')
   })
 
-  it('is refused where the blob is in another repository', async () => {
+  it('is refused if the blob is in another repository', async () => {
     const blob = await committedBlob('put/with-blob')
     expect(await putManifest(db, 'put/without', anyManifest({ blobs: [blob] }))).toBe('missing')
   })
@@ -118,7 +118,7 @@ describe('putManifest', () => {
   it.each<[string, (child: NewManifest) => Partial<ManifestReference>]>([
     ['of another type', () => ({ mediaType: 'application/vnd.oci.image.index.v1+json' })],
     ['of another size', (child) => smaller(child)],
-  ])('is refused where a child is %s than its descriptor says', async (_, wrong) => {
+  ])('is refused if a child is %s than its descriptor says', async (_, wrong) => {
     const child = await storedManifest('put/typed')
     const children = [{ ...child, ...wrong(child) }]
     expect(await putManifest(db, 'put/typed', anyManifest({ children }))).toBe('missing')
@@ -159,7 +159,7 @@ describe('putManifest', () => {
     expect(Math.max(...lengths)).toBeLessThan(2_000_000)
   })
 
-  it('against the delete of its blob: one of the two wins', async () => {
+  it('competes with the delete of its blob, and one of the two wins', async () => {
     for (let round = 0; round < 10; round += 1) {
       const blob = await committedBlob('race')
       const manifest = anyManifest({ blobs: [blob] })
@@ -188,7 +188,7 @@ describe('putManifest', () => {
 })
 
 describe('removeManifest', () => {
-  it('takes references and tags with it, and buries its object', async () => {
+  it('removes references and tags too, and buries its object', async () => {
     const blob = await committedBlob('remove')
     const storageKey = newStorageKey(REGISTRY, 'manifests')
     const manifest = await storedManifest('remove', {
@@ -214,7 +214,7 @@ describe('removeManifest', () => {
     expect(await removeManifest(db, 'remove', child.digest, anyEvent())).toBe('deleted')
   })
 
-  it('is of one repository', async () => {
+  it('is limited to one repository', async () => {
     const manifest = await storedManifest('remove/a')
     await putManifest(db, 'remove/b', putAgain(manifest))
     expect(await removeManifest(db, 'remove/a', manifest.digest, anyEvent())).toBe('deleted')
@@ -223,7 +223,7 @@ describe('removeManifest', () => {
 })
 
 describe('content', () => {
-  it('is what the repository has, however much is asked for', async () => {
+  it('is found in the repository, however much is requested', async () => {
     const blob = await committedBlob('sizes')
     const manifest = await storedManifest('sizes')
     const elsewhere = await committedBlob('sizes/other')

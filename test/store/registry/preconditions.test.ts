@@ -61,8 +61,8 @@ const CASES: Case[] = [
   ],
 ]
 
-describe.each(CASES)('asked for %s', (name, of, whereThere, whereMissing) => {
-  it('a push of a tag that is there, and of one that is not', async () => {
+describe.each(CASES)('with the precondition "%s"', (name, of, whereThere, whereMissing) => {
+  it('a push checks a tag that exists, and one that does not', async () => {
     const there = await storedManifest(REPOSITORY, { tags: [`push ${name}`] })
     const next = push(`push ${name}`, of(there.digest))
     expect(await putManifest(db, REPOSITORY, next)).toBe(
@@ -77,7 +77,7 @@ describe.each(CASES)('asked for %s', (name, of, whereThere, whereMissing) => {
     expect(await digestOf(`fresh ${name}`)).toBe(whereMissing ? fresh.digest : undefined)
   })
 
-  it('a delete of what is there; what is not there is unknown all the same', async () => {
+  it('a delete checks existing content; missing content is unknown', async () => {
     const expected = whereThere ? 'deleted' : 'precondition failed'
     const { digest } = await storedManifest(REPOSITORY, { tags: [`delete ${name}`] })
     const event = () => anyEvent(REPOSITORY)

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { listReferrers } from '../../../src/store/registry/referrers.ts'
 import { db, storedManifest } from '../support.ts'
 
-it('a page of referrers takes no longer for annotations beyond its end', async () => {
+it('a page of referrers is not slower because of annotations beyond its end', async () => {
   const { digest: subject } = await storedManifest('refer/large', {})
   await db
     .prepare(`

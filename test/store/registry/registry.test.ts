@@ -16,7 +16,7 @@ function fresh(): D1Database {
 }
 
 describe('registryId', () => {
-  it('is random, and asked for once', async () => {
+  it('is random, and read once', async () => {
     const isolate = fresh()
     const id = await registryId(isolate)
     expect(id).toMatch(/^[0-9a-f]{16}$/)

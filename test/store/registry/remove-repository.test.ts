@@ -63,7 +63,7 @@ async function fill(repository: string, manifests: number): Promise<void> {
 }
 
 describe('a repository that is removed', () => {
-  it('goes with all that is in it, and leaves others as they are', async () => {
+  it('is removed with everything in it, and leaves others unchanged', async () => {
     const shared = await committedBlob('going')
     const own = await committedBlob('going')
     await mountBlob(db, 'staying', shared.digest, 'going', anyEvent())
@@ -102,7 +102,7 @@ describe('a repository that is removed', () => {
     expect(rows.results).not.toEqual([{ n: 0 }])
   })
 
-  it('goes in steps of 1,000 manifests, and in several requests where they are many', async () => {
+  it('is removed in steps of 1,000 manifests, and in several requests if there are many', async () => {
     await fill('large', 2 * STEP_ENTRIES + 1)
     expect(await remove('large', 1)).toEqual({ manifests: 1000, blobs: 0, complete: false })
     expect(await remove('large', 1)).toEqual({ manifests: 1000, blobs: 0, complete: false })
@@ -112,7 +112,7 @@ describe('a repository that is removed', () => {
     expect(await remove('large')).toEqual({ manifests: 0, blobs: 0, complete: true })
   })
 
-  it('is made anew by a push that follows', async () => {
+  it('is created again by a later push', async () => {
     const digest = anyDigest()
     await storedManifest('again', { digest, tags: ['latest'] })
     await remove('again')
@@ -123,7 +123,7 @@ describe('a repository that is removed', () => {
     expect(await told('again')).toHaveLength(4)
   })
 
-  it('does not stumble over what was deleted before', async () => {
+  it('is not affected by earlier deletes', async () => {
     const { digest } = await storedManifest('emptied', { tags: ['latest'] })
     await removeManifest(db, 'emptied', digest, anyEvent())
     expect(await remove('emptied')).toEqual({ manifests: 0, blobs: 0, complete: true })

@@ -74,7 +74,7 @@ function between(before: () => Promise<unknown>, tries = 1): Database {
 }
 
 describe('a manifest that no tag reaches', () => {
-  it('goes with all indexes that lead to it, each with its event, and nothing else goes', async () => {
+  it('is deleted with all indexes that lead to it, each with its event, and nothing else', async () => {
     const repository = 'unreachable/whole'
     const storageKey = newStorageKey(REGISTRY, 'manifests')
     const child = await storedManifest(repository, { tags: ['own'] })
@@ -110,7 +110,7 @@ describe('a manifest that no tag reaches', () => {
     )
   })
 
-  it('is one that nothing holds, too; what is not there is unknown', async () => {
+  it('may also be one that nothing holds; a missing one is unknown', async () => {
     const repository = 'unreachable/alone'
     const alone = await storedManifest(repository)
     expect(await remove(repository, alone)).toBe('deleted')
@@ -119,7 +119,7 @@ describe('a manifest that no tag reaches', () => {
     expect(await told(repository)).toHaveLength(1)
   })
 
-  it('stays where a precondition is not met', async () => {
+  it('stays if a precondition is not met', async () => {
     const repository = 'unreachable/conditional'
     const child = await storedManifest(repository)
     const index = await storedManifest(repository, { children: [child] })
@@ -131,7 +131,7 @@ describe('a manifest that no tag reaches', () => {
     expect(await remove(repository, child, { preconditions: met })).toBe('deleted')
   })
 
-  it('goes with 999 indexes, and not with 1,000', async () => {
+  it('is deleted with 999 indexes, and not with 1,000', async () => {
     const repository = 'unreachable/many'
     const child = await storedManifest(repository)
     const numbers = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)'
@@ -172,7 +172,7 @@ describe('a manifest that a tag reaches through an index', () => {
     expect(await told(repository)).toEqual([])
   })
 
-  it('stays where the tag came after the look', async () => {
+  it('stays if the tag came after the check', async () => {
     const repository = 'unreachable/late-tag'
     const child = await storedManifest(repository)
     const index = await storedManifest(repository, { children: [child] })
@@ -184,8 +184,8 @@ describe('a manifest that a tag reaches through an index', () => {
   })
 })
 
-describe('an index that is pushed after the look', () => {
-  it('goes, too, where no tag reaches it', async () => {
+describe('an index that is pushed after the check', () => {
+  it('is deleted too if no tag reaches it', async () => {
     const repository = 'unreachable/late-index'
     const child = await storedManifest(repository)
     const first = await storedManifest(repository, { children: [child] })
@@ -194,7 +194,7 @@ describe('an index that is pushed after the look', () => {
     expect(await digestsIn(repository)).toEqual([])
   })
 
-  it('is not chased for ever', async () => {
+  it('does not make the delete try forever', async () => {
     const repository = 'unreachable/busy'
     const child = await storedManifest(repository)
     const watched = between(() => storedManifest(repository, { children: [child] }), 10)

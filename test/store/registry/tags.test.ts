@@ -18,7 +18,7 @@ async function history(repository: string, tag: string): Promise<(string | null)
 }
 
 describe("a tag's history", () => {
-  it('has every value, in order, and every end', async () => {
+  it('has every value and every deletion, in order', async () => {
     const one = await storedManifest('history', { tags: ['latest'] })
     const two = await storedManifest('history', { tags: ['latest', 'other'] })
     // The same value again is no change.
@@ -38,7 +38,7 @@ describe("a tag's history", () => {
     expect(await history('history', 'other')).toEqual([two.digest, null])
   })
 
-  it('has as many changes as there were, however many came at once, and ends with the value', async () => {
+  it('has every change, however many came at once, and ends with the current value', async () => {
     const manifests = Array.from({ length: 10 }, () => anyManifest({ tags: ['raced'] }))
     await Promise.all(manifests.map((manifest) => putManifest(db, 'history', manifest)))
     const values = await history('history', 'raced')
@@ -76,7 +76,7 @@ describe("a tag's history", () => {
     expect((await times()).at(-1)?.[1]).toBeGreaterThanOrEqual(before)
   })
 
-  it('has nothing of a push that failed', async () => {
+  it('has no entry for a failed push', async () => {
     const missing = anyManifest()
     const manifest = anyManifest({ blobs: [missing], tags: ['no'] })
     expect(await putManifest(db, 'history', manifest)).toBe('missing')
@@ -93,7 +93,7 @@ describe('a push that may not move tags', () => {
     expect(await history('once', 'v1')).toEqual([manifest.digest])
   })
 
-  it('is refused whole where one of its tags names another manifest', async () => {
+  it('is refused as a whole if one of its tags names another manifest', async () => {
     const { digest } = await storedManifest('once', { tags: ['v3'] })
     const other = anyManifest({ tags: ['new', 'v3'], mayMoveTags: false })
     expect(await putManifest(db, 'once', other)).toBe('tag taken')
@@ -102,7 +102,7 @@ describe('a push that may not move tags', () => {
     expect(await findManifestByDigest(db, 'once', other.digest)).toBeNull()
   })
 
-  it('against another one for the same new tag: one of the two wins', async () => {
+  it('competes with another one for the same new tag, and one of the two wins', async () => {
     for (let round = 0; round < 10; round += 1) {
       const tags = [`race-${round}`]
       const pushes = [1, 2].map(() =>
@@ -115,7 +115,7 @@ describe('a push that may not move tags', () => {
 })
 
 describe('listTags', () => {
-  it('is null for no repository, and empty for one without tags', async () => {
+  it('is null for a missing repository, and empty for one without tags', async () => {
     expect(await listTags(db, 'none', '', 10)).toBeNull()
     await committedBlob('untagged')
     for (const limit of [0, 1, 10]) expect(await listTags(db, 'untagged', '', limit)).toEqual([])
@@ -134,7 +134,7 @@ describe('listTags', () => {
 })
 
 describe('removeTag', () => {
-  it('tells whether there was one', async () => {
+  it('says whether there was one', async () => {
     await storedManifest('removed', { tags: ['a'] })
     expect(await removeTag(db, 'removed', 'b', anyEvent())).toBe('unknown')
     expect(await removeTag(db, 'none', 'a', anyEvent())).toBe('unknown')

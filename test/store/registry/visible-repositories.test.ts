@@ -84,11 +84,11 @@ describe('listVisibleRepositories', () => {
     expect(await list(['empty/*', 'empty/b/*'])).toEqual([])
   })
 
-  it('has all where the patterns are null', async () => {
+  it('has all if the patterns are null', async () => {
     expect(await listVisibleRepositories(db, null, { last: '', limit: 1000 })).toEqual(STORED)
   })
 
-  it('does not read what lies between the names that it lists', async () => {
+  it('does not read the names between those that it lists', async () => {
     const deep = Array.from({ length: 3000 }, (_, n) => `mono/part/n${n}`)
     await store([...deep, 'mono', 'mono/x', 'n'])
     let rows = 0

@@ -1,4 +1,4 @@
-/** The dead letters of a webhook: deliveries that were given up, listed and replayed. */
+/** The dead letters of a webhook (deliveries that were given up): lists and replays them. */
 import * as v from 'valibot'
 import { replay } from '../../../events/delivery/replay.ts'
 import { storedEvent } from '../../../events/model/messages.ts'
@@ -14,10 +14,10 @@ import { formatTime, formatTimeOrNull, named, wholeNumber } from '../schemas.ts'
 import { findWebhook } from './webhook-lookup.ts'
 import { byId } from './webhook-schemas.ts'
 
-/** Entries on a page. */
+/** The most entries on a page. */
 const LISTED_MAX = 100
 
-/** Dead letters that a request replays at most. */
+/** The most dead letters that one request replays. */
 const REPLAYED_MAX = 1000
 
 const deadLetter = named(
@@ -42,7 +42,7 @@ export const deadLetters = [
     method: 'get',
     path: '/webhooks/{id}/dead-letters',
     summary: 'List the deliveries of a webhook that were given up, the newest first',
-    description: 'They are kept for as long as events are: EVENT_DAYS days.',
+    description: 'Dead letters are kept for EVENT_DAYS days, like events.',
     access: 'admin',
     request: v.object({
       params: byId,
@@ -52,11 +52,11 @@ export const deadLetters = [
             wholeNumber,
             v.minValue(1),
             v.maxValue(LISTED_MAX),
-            v.description('100 by default'),
+            v.description('Entries on a page; 100 by default'),
           ),
         ),
         before: v.optional(
-          v.pipe(wholeNumber, v.minValue(1), v.description('The id of a dead letter')),
+          v.pipe(wholeNumber, v.minValue(1), v.description('Only dead letters before this id')),
         ),
       }),
     }),
@@ -79,11 +79,11 @@ export const deadLetters = [
     id: 'replayWebhook',
     method: 'post',
     path: '/webhooks/{id}/replay',
-    summary: 'Deliver again what was given up: one dead letter, or all since a time',
+    summary: 'Deliver dead letters again: one, or all since a time',
     description:
-      `Of those since a time the oldest ${REPLAYED_MAX} that were not replayed yet; \`more\` says that ` +
-      'there may be others, for another such request. They are queued as new deliveries of the same ' +
-      'events, with the same ids.',
+      `With \`since\`, replays the oldest ${REPLAYED_MAX} that were not replayed yet. If \`more\` is true, ` +
+      'send the request again: there may be others. Each becomes a new delivery of the same ' +
+      'event, with the same id.',
     access: 'admin',
     request: v.object({
       params: byId,
@@ -122,7 +122,7 @@ function wantedOf(
 function refuseDisabled({ id, name, disabled }: KnownEndpoint): void {
   if (!disabled) return
   throw new RegistryError('CONFLICT', {
-    message: `${name} is disabled: all that is sent to it is given up at once`,
+    message: `${name} is disabled: its deliveries would be given up at once`,
     detail: { id },
   })
 }

@@ -1,4 +1,4 @@
-/** The deliveries of a webhook: a test delivery now, and the list of the last ones. */
+/** The deliveries of a webhook: sends a test delivery, and lists the last ones. */
 import * as v from 'valibot'
 import { deliver } from '../../../events/delivery/deliver.ts'
 import { addressOptions } from '../../../events/model/event-settings.ts'
@@ -14,10 +14,10 @@ import { formatTime, formatTimeOrNull, named } from '../schemas.ts'
 import { findWebhook } from './webhook-lookup.ts'
 import { byId, showExcerpt } from './webhook-schemas.ts'
 
-/** So many deliveries are kept of each state. */
+/** This many deliveries of each state are kept. */
 const LISTED_MAX = 100
 
-/** OCI image spec, "Guidance for an Empty Descriptor": what every registry can be said to have. */
+/** OCI image spec, "Guidance for an Empty Descriptor": a blob that can exist in every registry. */
 const EMPTY = {
   mediaType: 'application/vnd.oci.empty.v1+json',
   size: 2,
@@ -25,13 +25,10 @@ const EMPTY = {
 } as const
 
 const attempt = {
-  status: v.pipe(v.nullable(integer), v.description('Null where no answer came')),
+  status: v.pipe(v.nullable(integer), v.description('Null if there was no answer')),
   ms: v.nullable(v.number()),
   error: v.pipe(v.nullable(v.string()), v.description('Null for a success')),
-  excerpt: v.pipe(
-    v.nullable(v.string()),
-    v.description('The beginning of the answer, up to 1 KiB'),
-  ),
+  excerpt: v.pipe(v.nullable(v.string()), v.description('The first 1 KiB of the answer')),
 }
 
 const pong = named('WebhookPing', v.object({ eventId: v.string(), ...attempt }))
@@ -48,7 +45,7 @@ const delivery = named(
     attempts: integer,
     ...attempt,
     firstAt: time,
-    nextAt: v.pipe(v.nullable(time), v.description('When it is tried again')),
+    nextAt: v.pipe(v.nullable(time), v.description('The time of the next attempt')),
     updatedAt: time,
   }),
 )
@@ -58,10 +55,10 @@ export const webhookDeliveries = [
     id: 'pingWebhook',
     method: 'post',
     path: '/webhooks/{id}/ping',
-    summary: 'Deliver a test event now, and tell what came of it',
+    summary: 'Deliver a test event now, and return the result',
     description:
-      'The pull of an empty blob from a repository berth/ping that need not exist, whatever the webhook ' +
-      'filters; to one that is disabled, too. It is tried once, and neither counted nor listed.',
+      'The event is the pull of an empty blob from berth/ping, a repository that need not exist. It is sent even ' +
+      'if the webhook filters it or is disabled. It is tried once, and neither counted nor listed.',
     access: 'admin',
     request: v.object({ params: byId }),
     status: 200,
@@ -69,7 +66,7 @@ export const webhookDeliveries = [
     errors: [404],
     async handle({ params: { id } }, c) {
       const { endpoint } = await findWebhook(c, id)
-      // A pull: receivers act on pushes and deletes.
+      // A pull, because receivers act on pushes and deletes.
       const event = eventOf(registryContext(c, 'berth/ping'), 'pull', EMPTY)
       const { status, ms, error, excerpt } = await deliver(
         endpoint,
@@ -86,7 +83,7 @@ export const webhookDeliveries = [
     id: 'listWebhookDeliveries',
     method: 'get',
     path: '/webhooks/{id}/deliveries',
-    summary: 'List the last 100 deliveries of a webhook, those first that changed last',
+    summary: 'List the last 100 deliveries of a webhook, the last changed first',
     access: 'admin',
     request: v.object({ params: byId, query: v.strictObject({ state: v.optional(states) }) }),
     status: 200,

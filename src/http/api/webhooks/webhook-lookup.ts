@@ -1,4 +1,4 @@
-/** Finds the webhooks that operations are about: those of this API, and those of the WEBHOOKS variable. */
+/** Finds webhooks, both those of this API and those of the WEBHOOKS variable. */
 import type { Context } from 'hono'
 import {
   endpointQueries,
@@ -12,7 +12,7 @@ import type { AppEnv } from '../../middleware/context.ts'
 
 export interface Webhook {
   endpoint: KnownEndpoint
-  /** Null for one of the WEBHOOKS variable. */
+  /** Null for a webhook of the WEBHOOKS variable. */
   row: WebhookRow | null
 }
 
@@ -33,7 +33,7 @@ export async function findWebhook(c: Context<AppEnv>, id: string): Promise<Webho
   return found
 }
 
-/** @throws {RegistryError} NOT_FOUND; CONFLICT for one of the WEBHOOKS variable */
+/** @throws {RegistryError} NOT_FOUND; CONFLICT for a webhook of the WEBHOOKS variable */
 export async function findManagedWebhook(
   c: Context<AppEnv>,
   id: string,

@@ -1,4 +1,4 @@
-/** What requests and answers about webhooks are made of. */
+/** Schemas of requests and answers about webhooks. */
 import * as v from 'valibot'
 import { FORMATS } from '../../../events/model/envelope.ts'
 import { EVENT_ACTIONS } from '../../../events/model/event.ts'
@@ -12,20 +12,20 @@ import { isSecret } from '../../../events/webhooks/signature.ts'
 import { integer, time } from '../../../lib/schemas.ts'
 import { formatTimeOrNull, named } from '../schemas.ts'
 
-/** What stands for the value of a header. No header can have it, so that it cannot be written back by mistake. */
+/** Replaces the value of a header. It is not a valid value, so it cannot be written back by mistake. */
 const MASK = '•••'
 
-/** Shorter words of a header's value are no credentials, and would be found anywhere. */
+/** Shorter words in a header's value are not credentials, and could occur anywhere. */
 const CREDENTIAL_CHARACTERS = 6
 
 const OVERLAP_MAX_MS = 7 * 24 * 60 * 60_000
-const OVERLAP = 'takes a duration such as "24h", of 0s to 168h'
+const OVERLAP = 'takes a duration from 0s to 168h, such as "24h"'
 
 const webhookId = v.pipe(
   v.string(),
   v.regex(
     /^(?:var:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/,
-    'the id of a webhook, or var:<name> for one of the WEBHOOKS variable',
+    'the id of a webhook, or var:<name> for a webhook of the WEBHOOKS variable',
   ),
 )
 
@@ -38,12 +38,14 @@ const webhookFields = {
   name: v.string(),
   readOnly: v.pipe(
     v.boolean(),
-    v.description('Whether it is configured in the WEBHOOKS variable, and cannot be changed here'),
+    v.description('True if it is configured in the WEBHOOKS variable and cannot be changed here'),
   ),
   url: v.string(),
   headers: v.pipe(
     v.record(v.string(), v.literal(MASK)),
-    v.description('Their names; the values, which may be credentials, are not shown'),
+    v.description(
+      'The names of the headers. Their values are not shown, because they may be credentials',
+    ),
   ),
   timeout: v.pipe(v.number(), v.description('Milliseconds')),
   threshold: integer,
@@ -58,12 +60,14 @@ const webhookFields = {
   format: v.picklist(FORMATS),
   secrets: v.pipe(
     integer,
-    v.description('How many sign: 2 while one that was replaced is valid, 0 for no signature'),
+    v.description(
+      'The number of secrets that sign: 2 while a replaced one is still valid, 0 for no signature',
+    ),
   ),
-  failures: v.pipe(integer, v.description('Since the last success')),
+  failures: v.pipe(integer, v.description('Failures since the last success')),
   openUntil: v.pipe(
     v.nullable(time),
-    v.description('After too many failures nothing is sent until then'),
+    v.description('After too many failures, nothing is sent before this time'),
   ),
   createdAt: v.nullable(time),
   updatedAt: v.nullable(time),
@@ -75,7 +79,7 @@ export const webhookWithSecret = named(
   'WebhookWithSecret',
   v.object({
     ...webhookFields,
-    secret: v.pipe(v.string(), v.description('Shown this once; deliveries are signed with it')),
+    secret: v.pipe(v.string(), v.description('Signs the deliveries; shown only in this answer')),
   }),
 )
 
@@ -83,12 +87,12 @@ const secret = v.pipe(
   v.optional(
     v.pipe(v.string(), v.check(isSecret, 'takes "whsec_" and 24 to 64 random bytes in base64')),
   ),
-  v.description('Made where it is not given'),
+  v.description('Generated if it is not given'),
 )
 
 export const newWebhook = v.strictObject({ ...EndpointConfiguration.entries, secret }, takes)
 
-/** Fields that are given replace those that there are. */
+/** Given fields replace the current ones. */
 export const webhookChanges = v.partial(v.omit(EndpointConfiguration, ['name', 'secret']))
 
 export const rotation = v.strictObject({
@@ -103,11 +107,11 @@ export const rotation = v.strictObject({
         ),
       ),
     ),
-    v.description('For so long the old secret signs, too; 24h by default'),
+    v.description('How long the old secret also signs; 24h by default'),
   ),
 })
 
-/** A webhook and, where it is not of the WEBHOOKS variable, when it was made and changed. */
+/** A webhook, with the times of its creation and last change. Webhooks of the WEBHOOKS variable have none. */
 export interface Shown {
   endpoint: KnownEndpoint
   row: { created_at: number; updated_at: number } | null
@@ -143,7 +147,7 @@ export function showWebhook({ endpoint, row }: Shown): v.InferInput<typeof webho
   }
 }
 
-/** What a receiver answered, without the credentials that it was sent: some answer with the whole request. */
+/** A receiver's answer without the credentials that it was sent: some receivers answer with the whole request. */
 export function showExcerpt(excerpt: string | null, { headers }: KnownEndpoint): string | null {
   if (excerpt === null) return null
   return headers

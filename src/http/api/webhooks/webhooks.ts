@@ -1,4 +1,4 @@
-/** Webhooks: where events are delivered to. Those of the WEBHOOKS variable are shown, and changed there alone. */
+/** Webhooks: the endpoints that events are delivered to. Those of the WEBHOOKS variable are read-only here. */
 import type { Context } from 'hono'
 import * as v from 'valibot'
 import { addressOptions } from '../../../events/model/event-settings.ts'
@@ -43,7 +43,7 @@ export const webhooks = [
     path: '/webhooks',
     summary: 'List all webhooks',
     description:
-      'First those of the WEBHOOKS variable, which are read-only here; then the others by name.',
+      'Lists first the webhooks of the WEBHOOKS variable, which are read-only here, then the others by name.',
     access: 'admin',
     request: v.object({}),
     status: 200,
@@ -59,7 +59,7 @@ export const webhooks = [
     path: '/webhooks',
     summary: 'Create a webhook',
     description:
-      'As docker/distribution writes its endpoints. Its secret is shown in this answer, and never again.',
+      'The fields are those of docker/distribution’s endpoints, and some more. The secret is shown only in this answer.',
     access: 'admin',
     request: v.object({ body: newWebhook }),
     status: 201,
@@ -84,7 +84,7 @@ export const webhooks = [
         detail,
       )
       if (created === 'name taken') throw taken(name, 'the name is taken')
-      if (created === 'too many') throw taken(name, `there are ${MAX_WEBHOOKS} webhooks already`)
+      if (created === 'too many') throw taken(name, `there are already ${MAX_WEBHOOKS} webhooks`)
       return { ...showWebhook(await findWebhook(c, created.id)), secret }
     },
   }),
@@ -110,8 +110,8 @@ export const webhooks = [
     path: '/webhooks/{id}',
     summary: 'Change a webhook',
     description:
-      'Fields that are given replace those that there are; `ignore` is replaced as a whole. What waits ' +
-      'for a webhook that is disabled becomes dead letters.',
+      'Given fields replace the current ones; `ignore` is replaced as a whole. Pending deliveries of a ' +
+      'disabled webhook become dead letters.',
     access: 'admin',
     request: v.object({ params: byId, body: webhookChanges }),
     status: 200,
@@ -141,10 +141,10 @@ export const webhooks = [
     id: 'rotateWebhookSecret',
     method: 'post',
     path: '/webhooks/{id}/rotate-secret',
-    summary: 'Give a webhook another secret',
+    summary: 'Replace the secret of a webhook',
     description:
-      'It is shown in this answer, and never again. The old one signs, too, for as long as `overlap` ' +
-      'says; one that is older ends at once.',
+      'The new secret is shown only in this answer. The old secret also signs for the time of `overlap`; ' +
+      'a still older one ends at once.',
     access: 'admin',
     request: v.object({ params: byId, body: rotation }),
     status: 200,
@@ -155,7 +155,7 @@ export const webhooks = [
       const { endpoint, row } = await findManagedWebhook(c, id)
       const [current] = endpoint.secrets
       if (secret === current) {
-        throw invalidRequest([{ field: 'secret', problem: 'it is the current one' }])
+        throw invalidRequest([{ field: 'secret', problem: 'this is the current secret' }])
       }
       const by = changedBy(c)
       const rotated: Secrets =
@@ -194,10 +194,7 @@ export const webhooks = [
 
 type Changes = v.InferOutput<typeof webhookChanges>
 
-/**
- * The original has two fields for the media types that are ignored; they are kept as one, so that a change of either replaces
- * what there was.
- */
+/** docker/distribution has two fields for ignored media types. They are stored as one, so that a change of either replaces all of them. */
 function merge(before: Changes, { ignoredmediatypes, ignore, ...changes }: Changes): Changes {
   if (ignoredmediatypes === undefined && ignore === undefined) return { ...before, ...changes }
   const mediatypes = [...(ignoredmediatypes ?? []), ...(ignore?.mediatypes ?? [])]
@@ -210,21 +207,22 @@ function refuseAddress(c: Context<AppEnv>, url: string): void {
   if (problem !== null) throw invalidRequest([{ field: 'url', problem }])
 }
 
-/** Headers are not shown; but who could send them somewhere else would see them all the same. */
+/** Headers are not shown. An administrator who could send them to another host would see them anyway. */
 function refuseHeadersElsewhere(
   { url, headers }: { url: string; headers: readonly unknown[] },
   changes: Changes,
 ): void {
   if (changes.url === undefined || changes.headers !== undefined || headers.length === 0) return
   if (new URL(changes.url).origin === new URL(url).origin) return
-  const problem = 'needed with a URL elsewhere: those that there are were given for another host'
+  const problem =
+    'required when the URL moves to another host: the current ones were meant for the old host'
   throw invalidRequest([{ field: 'headers', problem }])
 }
 
-/** Two webhooks of one name could not be told apart by who reads of them. */
+/** Logs and lists could not tell two webhooks of the same name apart. */
 function refuseVariableName(c: Context<AppEnv>, name: string): void {
   if (!c.var.settings.webhooks.some((endpoint) => endpoint.name === name)) return
-  throw taken(name, 'the name is in the WEBHOOKS variable; take it out there first')
+  throw taken(name, 'the name is in the WEBHOOKS variable: remove it there first')
 }
 
 function hostOf(url: string): string {
@@ -233,14 +231,14 @@ function hostOf(url: string): string {
 
 function taken(name: string, why: string): RegistryError {
   return new RegistryError('CONFLICT', {
-    message: `the webhook ${name} was not made: ${why}`,
+    message: `the webhook ${name} was not created: ${why}`,
     detail: { name },
   })
 }
 
 function changedMeanwhile(id: string): RegistryError {
   return new RegistryError('CONFLICT', {
-    message: 'the webhook was changed meanwhile: try again',
+    message: 'another request changed the webhook at the same time: try again',
     detail: { id },
   })
 }

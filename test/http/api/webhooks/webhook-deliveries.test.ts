@@ -145,7 +145,7 @@ async function lettersOf(id: string): Promise<Letter[]> {
 }
 
 describe('a ping', () => {
-  it('is delivered at once, signed, and tells what came of it', async () => {
+  it('is delivered at once, signed, and returns the result', async () => {
     answer = () => new Response('took it', { status: 202 })
     const { id, secret } = await create({ headers: { 'X-A': 'b' }, actions: ['delete'] })
     const pong = await post<Ping>(`/webhooks/${id}/ping`)
@@ -186,7 +186,7 @@ describe('a ping', () => {
     ['a redirect', () => Response.redirect('https://else.example/', 307), 307, /not followed/],
     ['no connection', () => Promise.reject(new TypeError('nobody there')), null, /nobody there/],
     ['no answer in time', () => new Promise<Response>(() => {}), null, /within 50 ms/],
-  ])('tells of %s', async (_, how, status, error) => {
+  ])('reports %s', async (_, how, status, error) => {
     answer = how
     const pong = await post<Ping>(`/webhooks/${VARIABLE}/ping`)
     expect(pong).toMatchObject({ status, error: expect.stringMatching(error) })
@@ -194,12 +194,12 @@ describe('a ping', () => {
     expect(await get(`/webhooks/${VARIABLE}`)).toMatchObject({ failures: 0 })
   })
 
-  it('goes to a webhook that is disabled, too', async () => {
+  it('is also sent to a disabled webhook', async () => {
     const { id } = await create({ disabled: true })
     expect(await post(`/webhooks/${id}/ping`)).toMatchObject({ status: 200, error: null })
   })
 
-  it('is not sent where webhooks may not go any more', async () => {
+  it('is not sent to an address that is no longer allowed', async () => {
     const { id } = await create()
     const listed = { ...env, WEBHOOKS: '[]', WEBHOOK_HOSTS: 'other.example' }
     const options = { environment: listed }
@@ -208,7 +208,7 @@ describe('a ping', () => {
     expect(received).toEqual([])
   })
 
-  it('tells no credential that comes back', async () => {
+  it('hides a credential that the receiver sends back', async () => {
     answer = () => new Response(JSON.stringify(Object.fromEntries(received[0]?.headers ?? [])))
     const { excerpt } = await post<Ping>(`/webhooks/${VARIABLE}/ping`)
     expect(excerpt).toContain('"authorization":"•••"')
@@ -220,7 +220,7 @@ describe('a ping', () => {
 })
 
 describe('the deliveries', () => {
-  it('are those of the webhook, those first that changed last', async () => {
+  it('are those of the webhook, the last changed first', async () => {
     const { id } = await create()
     const pending = await wait(id, 1000, { error: 'the answer is 503', status: 503, ms: 7 })
     const dead = await giveUp(id, 3000)
@@ -256,7 +256,7 @@ describe('the deliveries', () => {
     expect(await failure('GET', path, { environment: env })).toMatch(/^400/)
   })
 
-  it('are a hundred at most', async () => {
+  it('are at most a hundred', async () => {
     const deliveries = Array.from({ length: 101 }, () => {
       const event = newEvent('push', { repository: 'a' }, REQUEST, '')
       return { ...newDelivery(VARIABLE, event, 1), event: '{}', nextAt: 1 }
@@ -298,7 +298,7 @@ describe('dead letters', () => {
     }
   })
 
-  it('are listed where the event is not readable', async () => {
+  it('are listed even if the event is not readable', async () => {
     await giveUp(VARIABLE, 1000)
     await db.prepare(`UPDATE dead_letters SET event = 'poison'`).run()
     expect(await lettersOf(VARIABLE)).toMatchObject([{ action: null, repository: null }])
@@ -306,7 +306,7 @@ describe('dead letters', () => {
 })
 
 describe('a replay', () => {
-  it('of one puts it back as a delivery, and queues it', async () => {
+  it('of one dead letter makes it a delivery again, and queues it', async () => {
     const { id } = await create()
     const [key] = [await giveUp(id, 1000), await giveUp(id, 2000)]
     const letter = (await lettersOf(id)).find(({ eventId }) => eventId === key?.eventId)
@@ -323,7 +323,7 @@ describe('a replay', () => {
     ])
   })
 
-  it('of all since a time leaves out what is older, was replayed, or is another webhook’s', async () => {
+  it('of all since a time leaves out those that are older, replayed, or of another webhook', async () => {
     const { id } = await create()
     await giveUp(id, 1000)
     const keys = [await giveUp(id, 2000), await giveUp(id, 3000)]
@@ -347,7 +347,7 @@ describe('a replay', () => {
     expect(queued).toEqual([key])
   })
 
-  it('of very many is done in parts', async () => {
+  it('of very many takes several requests', async () => {
     const event = JSON.stringify(newEvent('push', { repository: 'a' }, REQUEST, ''))
     await db
       .prepare(
@@ -363,7 +363,7 @@ describe('a replay', () => {
     expect(new Set(queued.map(({ eventId }) => eventId)).size).toBe(1001)
   })
 
-  it('is left to the sweep where the queue is away', async () => {
+  it('is left to the sweep if the queue is unavailable', async () => {
     queueIsAway = true
     await giveUp(VARIABLE, 1000)
     const since = '1970-01-01T00:00:00Z'
@@ -371,7 +371,7 @@ describe('a replay', () => {
     expect(await deliveriesOf(VARIABLE)).toMatchObject([{ state: 'pending' }])
   })
 
-  it('is refused for what is not the webhook’s', async () => {
+  it('is refused for a dead letter of another webhook', async () => {
     const { id } = await create()
     await giveUp(VARIABLE, 1000)
     const [letter] = await lettersOf(VARIABLE)
@@ -384,7 +384,7 @@ describe('a replay', () => {
     expect(await lettersOf(VARIABLE)).toEqual([letter])
   })
 
-  it('is refused for a webhook that is disabled: all would be given up again', async () => {
+  it('is refused for a disabled webhook: the deliveries would be given up again', async () => {
     const { id } = await create({ disabled: true })
     await giveUp(id, 1000)
     const said = await refusal(`/webhooks/${id}/replay`, { since: '1970-01-01T00:00:00Z' })

@@ -137,7 +137,7 @@ describe('a webhook', () => {
     await list()
   })
 
-  it('is taken as docker/distribution writes it, and headers are shown by name alone', async () => {
+  it('is accepted in docker/distribution’s form, and shows only the names of headers', async () => {
     const { secret: _, ...created } = await create({
       headers: { Authorization: [TOKEN], 'X-Many': ['one', 'two'] },
       timeout: '1s',
@@ -181,14 +181,14 @@ describe('a webhook', () => {
     await create()
     const taken = { body: { name: 'ci', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', taken)).toBe(
-      '409 CONFLICT: the webhook ci was not made: the name is taken',
+      '409 CONFLICT: the webhook ci was not created: the name is taken',
     )
     const fixed = { body: { name: 'fixed', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', fixed)).toMatch(/^409 .*in the WEBHOOKS variable/)
     expect(await audited()).toHaveLength(1)
   })
 
-  it('is one of a hundred at most', async () => {
+  it('is refused beyond a hundred', async () => {
     const insert = db.prepare(
       `INSERT INTO webhooks (id, name, config, secrets, disabled, created_at, updated_at)
       VALUES (?1, ?1, '{"name":"x","url":"https://x.example/"}', NULL, 0, 1, 1)`,
@@ -197,11 +197,11 @@ describe('a webhook', () => {
     await create({ name: 'last' })
     const more = { body: { name: 'more', url: URL_ELSEWHERE } }
     expect(await failure('POST', '/webhooks', more)).toBe(
-      '409 CONFLICT: the webhook more was not made: there are 100 webhooks already',
+      '409 CONFLICT: the webhook more was not created: there are already 100 webhooks',
     )
   })
 
-  it('ends with all that was kept of it', async () => {
+  it('is deleted with everything stored about it', async () => {
     const { id } = await create()
     await db.batch([
       db
@@ -261,7 +261,7 @@ describe('a change', () => {
     ])
   })
 
-  it('replaces what is ignored, in whichever way it is written', async () => {
+  it('replaces the ignored media types, in either field', async () => {
     const { id } = await create({ ignoredmediatypes: ['a/a'], ignore: { actions: ['pull'] } })
     const ignored = async (body: object) =>
       (await call('PATCH', `/webhooks/${id}`, { body })).body.ignore
@@ -276,13 +276,15 @@ describe('a change', () => {
     })
   })
 
-  it('takes headers along to the same place only', async () => {
+  it('keeps headers only for a URL of the same origin', async () => {
     const { id } = await create({ headers: { Authorization: TOKEN } })
     const move = (url: string, more: object = {}) => ({ body: { url, ...more } })
     const path = `/webhooks/${id}`
     expect((await call('PATCH', path, move('https://ci.example/elsewhere'))).status).toBe(200)
     for (const url of [URL_ELSEWHERE, 'https://ci.example:8443/hook']) {
-      expect(await failure('PATCH', path, move(url))).toMatch(/^400 .*headers: needed with a URL/)
+      expect(await failure('PATCH', path, move(url))).toMatch(
+        /^400 .*headers: required when the URL moves/,
+      )
     }
     const moved = await call('PATCH', path, move(URL_ELSEWHERE, { headers: { 'X-A': 'b' } }))
     expect(moved.body).toMatchObject({ url: URL_ELSEWHERE, headers: { 'X-A': '•••' } })
@@ -292,14 +294,14 @@ describe('a change', () => {
     expect((await call('PATCH', path, move('https://d.example/'))).status).toBe(200)
   })
 
-  it('does not write back what stands for a header', async () => {
+  it('does not write back the mask of a header', async () => {
     const { id, headers } = await create({ headers: { Authorization: TOKEN } })
     expect(await failure('PATCH', `/webhooks/${id}`, { body: { headers } })).toMatch(
       /^400 .*headers\.Authorization: /,
     )
   })
 
-  it('undoes no other that came between', async () => {
+  it('does not undo another change that came between', async () => {
     const { id } = await create()
     const by = { actor: 'a', address: '', requestId: 'r', at: 2 }
     const noted = (await audited()).length
@@ -321,7 +323,7 @@ describe('a change', () => {
     expect(await audited()).toHaveLength(noted + 2)
   })
 
-  it('of two at once is told to one that it came too late', async () => {
+  it('is refused if another one happens at the same time', async () => {
     const { id } = await create()
     const path = `/webhooks/${id}`
     // The other change comes between this one's reading and its writing.
@@ -340,7 +342,7 @@ describe('a change', () => {
     })
     const env = { ...withVariable, DB: late }
     const options = { environment: env, body: { threshold: 2 } }
-    const told = /^409 CONFLICT: the webhook was changed meanwhile: try again$/
+    const told = /^409 CONFLICT: another request changed the webhook at the same time: try again$/
     expect(await failure('PATCH', path, options)).toMatch(told)
     await db.prepare(`UPDATE webhooks SET config = replace(config, 'hooks', 'hook')`).run()
     const secrets = JSON.stringify({ current: SECRET.replace('B', 'C'), previous: null })
@@ -393,17 +395,19 @@ describe('a rotation', () => {
     ['168h', 2],
     ['0s', 1],
     [0, 1],
-  ])('keeps the old one for %s, where that is asked for', async (overlap, count) => {
+  ])('keeps the old secret for %s if requested', async (overlap, count) => {
     const { id } = await create()
     const { body } = await call('POST', `/webhooks/${id}/rotate-secret`, { body: { overlap } })
     expect(body.secrets).toBe(count)
   })
 
-  it('takes a secret of its owner, but for the one that there is', async () => {
+  it('accepts a given secret, except the current one', async () => {
     const { id, secret } = await create()
     const rotate = (body: object) => ({ body })
     const path = `/webhooks/${id}/rotate-secret`
-    expect(await failure('POST', path, rotate({ secret }))).toMatch(/^400 .*secret: it is the cur/)
+    expect(await failure('POST', path, rotate({ secret }))).toMatch(
+      /^400 .*secret: this is the cur/,
+    )
     await callApi('POST', path, rotate({ secret: SECRET }))
     expect((await secretsOf()).current).toBe(SECRET)
   })
@@ -418,7 +422,7 @@ describe('a rotation', () => {
 })
 
 describe('a webhook of the WEBHOOKS variable', () => {
-  it('is shown as it works, first of all', async () => {
+  it('is listed first, with its effective values', async () => {
     const { id } = await create({ name: 'a' })
     const all = await list()
     expect(all.map((one) => one.id)).toEqual(['var:fixed', id])
@@ -435,7 +439,7 @@ describe('a webhook of the WEBHOOKS variable', () => {
     expect((await call('GET', '/webhooks/var:fixed')).body).toEqual(all[0])
   })
 
-  it('is changed there alone', async () => {
+  it('cannot be changed here', async () => {
     const told = '409 CONFLICT: fixed is configured in the WEBHOOKS variable: change it there'
     const path = '/webhooks/var:fixed'
     expect(await failure('PATCH', path, { body: { disabled: true } })).toBe(told)
@@ -449,16 +453,16 @@ describe('what is refused', () => {
   const address = 'url: the '
 
   it.each([
-    [{ url: 'http://ci.example/' }, `${address}URL has to begin with https://`],
-    [{ url: 'https://user:pw@ci.example/' }, `${address}URL has credentials`],
+    [{ url: 'http://ci.example/' }, `${address}URL must begin with https://`],
+    [{ url: 'https://user:pw@ci.example/' }, `${address}URL contains credentials`],
     [{ url: 'https://127.0.0.1/' }, `${address}host is an IP address`],
     [{ url: 'https://0x7f000001/' }, `${address}host is an IP address`],
     [{ url: 'https://[::1]/' }, `${address}host is an IP address`],
-    [{ url: 'https://metadata.google.internal/' }, `${address}host has a name that is known`],
+    [{ url: 'https://metadata.google.internal/' }, `${address}host name belongs to a private`],
     [{ url: 3 }, 'url: takes a URL'],
     [{ name: 'a b' }, 'name: takes 1 to 64 characters'],
     [{ name: 'var:a' }, 'name: takes 1 to 64 characters'],
-    [{ headers: { 'Webhook-Id': 'x' } }, 'headers: has what is no header name, or a header that'],
+    [{ headers: { 'Webhook-Id': 'x' } }, 'headers: has an invalid header name, or a header that'],
     [{ headers: { A: 'x\ny' } }, 'headers.A: '],
     [{ timeout: '1h' }, 'timeout: takes a duration'],
     [{ threshold: 0 }, 'threshold: takes a whole number'],
@@ -503,7 +507,7 @@ describe('what is refused', () => {
     expect(await failure('POST', path, { body })).toMatch(/^400 REQUEST_INVALID/)
   })
 
-  it('by the list of hosts', async () => {
+  it('a host that is not in the list', async () => {
     const listed = { ...environment, WEBHOOK_HOSTS: '*.example.com' }
     const post = (url: string) => ({ environment: listed, body: { name: 'x', url } })
     expect(await failure('POST', '/webhooks', post('https://ci.example/'))).toContain(
@@ -539,7 +543,7 @@ describe('what is refused', () => {
     },
   )
 
-  it('to who is no administrator', async () => {
+  it('callers who are not administrators', async () => {
     const { id } = await create()
     const as = { user: 'eve', password: 'the password of eve' }
     await callApi('POST', '/accounts', { body: { name: as.user, password: as.password } })

@@ -13,7 +13,7 @@ import {
 } from './http/middleware/context.ts'
 import { crossOrigin, refuseForeignPages } from './http/middleware/cross-origin.ts'
 import { refuseForeignHosts } from './http/middleware/own-hosts.ts'
-import { matchPath, type Target, unknownEndpoint } from './http/middleware/path.ts'
+import { matchPath, type PathTarget, unknownEndpoint } from './http/middleware/path.ts'
 import { limitRate } from './http/middleware/rate-limit.ts'
 import { renderError } from './http/middleware/render-error.ts'
 import { logRequest } from './http/middleware/request-log.ts'
@@ -35,10 +35,10 @@ type HooksOf = (env: Bindings) => Hooks
 
 /** Creates the registry's app: for `berth/registry`, which embeds it, and for index.ts, which runs alone. */
 export function createApp(hooksOf: HooksOf) {
-  const targets = new WeakMap<Request, Target>()
+  const targets = new WeakMap<Request, PathTarget>()
 
   /** Parsed once for each request, although both the router and the handlers need it. */
-  const targetOf = (request: Request, env: Bindings): Target => {
+  const targetOf = (request: Request, env: Bindings): PathTarget => {
     const known = targets.get(request)
     if (known !== undefined) return known
     const { pathname } = new URL(request.url)
@@ -74,7 +74,7 @@ function settingsOf(env: Bindings, { prefix }: Hooks): Settings {
 }
 
 /** Sets the headers of every answer, and the variables that handlers need. */
-const prepare = (hooksOf: HooksOf, targetOf: (request: Request, env: Bindings) => Target) =>
+const prepare = (hooksOf: HooksOf, targetOf: (request: Request, env: Bindings) => PathTarget) =>
   factory.createMiddleware(async function prepare(c, next) {
     const requestId = crypto.randomUUID()
     c.set('requestId', requestId)

@@ -21,7 +21,7 @@ try {
 }
 
 async function start(): Promise<void> {
-  const { help, var: pairs = [] } = parse()
+  const { help, var: pairs = [] } = parseArguments()
   if (help) {
     console.log(USAGE)
     return
@@ -84,7 +84,7 @@ function checkName(name: string): void {
   throw new Error(`there is no variable ${name}: ${advice}`)
 }
 
-function parse() {
+function parseArguments() {
   try {
     const { values } = parseArgs({
       options: {

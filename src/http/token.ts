@@ -46,7 +46,7 @@ async function answer(c: Context<AppEnv>, read: () => Promise<TokenRequest>): Pr
   try {
     return c.json(await replyTo(await read(), context))
   } catch (error) {
-    throw error instanceof RegistryError && error.status === 401 ? refusal(error) : error
+    throw error instanceof RegistryError && error.status === 401 ? loginRefusal(error) : error
   }
 }
 
@@ -123,7 +123,7 @@ async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {
 }
 
 /** The challenge here must be Basic: a Bearer challenge would send the client to this same endpoint. */
-function refusal({ message }: RegistryError): RegistryError {
+function loginRefusal({ message }: RegistryError): RegistryError {
   const { headers } = unauthorized({ tokens: null, scopes: [] })
   return new RegistryError('UNAUTHORIZED', { message, headers, oauth: 'invalid_grant' })
 }

@@ -15,13 +15,13 @@ interface Parsed {
 }
 
 export function isRepositoryPattern(text: string): boolean {
-  const { prefix, depth } = parse(text)
+  const { prefix, depth } = parsePattern(text)
   if (depth === 'exact') return isRepositoryName(text)
   return prefix === '' || isRepositoryName(prefix.slice(0, -1))
 }
 
 export function matchesPattern(pattern: RepositoryPattern, repository: string): boolean {
-  const { prefix, depth } = parse(pattern)
+  const { prefix, depth } = parsePattern(pattern)
   if (depth === 'exact') return repository === prefix
   if (!repository.startsWith(prefix) || repository.length === prefix.length) return false
   return depth === 'descendants' || !repository.includes('/', prefix.length)
@@ -37,14 +37,14 @@ export function intersectPatterns(
 }
 
 function contains(outer: RepositoryPattern, inner: RepositoryPattern): boolean {
-  const [{ prefix, depth }, within] = [parse(outer), parse(inner)]
+  const [{ prefix, depth }, within] = [parsePattern(outer), parsePattern(inner)]
   if (within.depth === 'exact') return matchesPattern(outer, within.prefix)
   if (depth === 'exact') return false
   if (depth === 'descendants') return within.prefix.startsWith(prefix)
   return within.depth === 'children' && within.prefix === prefix
 }
 
-function parse(pattern: RepositoryPattern): Parsed {
+function parsePattern(pattern: RepositoryPattern): Parsed {
   const [, prefix, stars] = /^((?:.*\/)?)(\*\*?)$/s.exec(pattern) ?? []
   if (prefix === undefined) return { prefix: pattern, depth: 'exact' }
   return { prefix, depth: stars === '*' ? 'children' : 'descendants' }

@@ -151,7 +151,7 @@ function inferMediaType(fields: Fields): string {
 }
 
 function readImage(fields: Fields, mediaType: string, list: ReadList): Manifest {
-  refuse(fields, 'manifests', mediaType)
+  invalidManifest(fields, 'manifests', mediaType)
   const config = member(fields, 'config')
   if (config === undefined) throw invalidField('config', 'required')
   const configDescriptor = readDescriptor(config, 'config')
@@ -166,8 +166,8 @@ function readImage(fields: Fields, mediaType: string, list: ReadList): Manifest 
 }
 
 function readIndex(fields: Fields, mediaType: string, list: ReadList): Manifest {
-  refuse(fields, 'config', mediaType)
-  refuse(fields, 'layers', mediaType)
+  invalidManifest(fields, 'config', mediaType)
+  invalidManifest(fields, 'layers', mediaType)
   return {
     ...readCommon(fields, undefined),
     kind: 'index',
@@ -178,7 +178,7 @@ function readIndex(fields: Fields, mediaType: string, list: ReadList): Manifest 
 }
 
 /** CVE-2021-41190: a document with the fields of both is an image to one client and an index to another. */
-function refuse(fields: Fields, name: string, mediaType: string): void {
+function invalidManifest(fields: Fields, name: string, mediaType: string): void {
   if (Object.hasOwn(fields, name)) throw invalidField(name, `not allowed in ${mediaType}`)
 }
 

@@ -24,7 +24,7 @@ export async function inUse(
   const wayOut = mayCascade
     ? ', or delete both with ?cascade=unreachable, because no tag reaches it'
     : ''
-  return refusal(
+  return deleteRefusal(
     `${holder} of this repository refers to the ${kind}: delete it first${wayOut}`,
     digest,
     holders,
@@ -40,17 +40,17 @@ export function reachedByTags(
 ): RegistryError {
   const message =
     'a tag reaches the manifest through an index: delete the tag, or that index, first'
-  return refusal(message, digest, mayPull(context) ? holders : [], MANIFEST_METHODS)
+  return deleteRefusal(message, digest, mayPull(context) ? holders : [], MANIFEST_METHODS)
 }
 
 export function tooManyHolders(digest: Digest): RegistryError {
   const message =
     `more than ${CASCADE_AT_MOST} manifests would be deleted, counting the indexes that lead to this one: ` +
     'delete some of the indexes first'
-  return refusal(message, digest, [], MANIFEST_METHODS)
+  return deleteRefusal(message, digest, [], MANIFEST_METHODS)
 }
 
-function refusal(
+function deleteRefusal(
   message: string,
   digest: Digest,
   holders: readonly Holder[],

@@ -14,7 +14,13 @@ const SILENCE_MS = 5 * 60_000
  * How a chunk ended: complete; with bytes beyond its limit; early because the client disconnected, or because another request took
  * over; because the upload was ended meanwhile; or because no buffer was available.
  */
-export type Outcome = 'complete' | 'excess' | 'cut off' | 'interrupted' | 'ended' | 'crowded'
+export type ReceptionOutcome =
+  | 'complete'
+  | 'excess'
+  | 'cut off'
+  | 'interrupted'
+  | 'ended'
+  | 'crowded'
 
 export class Reception {
   readonly #context: ChunkContext
@@ -45,7 +51,7 @@ export class Reception {
    * bytes stay committed.
    * @throws the error of the blob store; the bytes after the last committed part are then lost, except the previous tail
    */
-  async run(body: ReadableStream<Uint8Array>, limit: number): Promise<Outcome> {
+  async run(body: ReadableStream<Uint8Array>, limit: number): Promise<ReceptionOutcome> {
     if (!(await this.#buffers.begin())) return 'crowded'
     const clock = setInterval(() => this.#tick(), RENEW_MS)
     try {
@@ -65,7 +71,7 @@ export class Reception {
     }
   }
 
-  async #receive(reader: BodyReader, limit: number): Promise<Outcome> {
+  async #receive(reader: BodyReader, limit: number): Promise<ReceptionOutcome> {
     await this.#buffers.writeFullTail()
     for (let received = 0; this.#context.state.phase === 'open'; ) {
       const chunk = await this.#read(reader, received)
@@ -125,7 +131,7 @@ export class Reception {
 
 /** What the client is answered. The offsets are those before the chunk, and after what was taken of it. */
 export function answerOf(
-  outcome: Outcome,
+  outcome: ReceptionOutcome,
   { length }: Pick<Chunk, 'length'>,
   { before, after: offset }: { before: number; after: number },
 ): SessionAnswer {

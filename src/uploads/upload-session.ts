@@ -21,7 +21,7 @@ import {
 import { commitContextOf, type UploadEnv } from './commit-context.ts'
 import { completeUpload } from './complete.ts'
 import { PartPipeline } from './part-pipeline.ts'
-import { answerOf, type Outcome, Reception } from './reception.ts'
+import { answerOf, Reception, type ReceptionOutcome } from './reception.ts'
 import { DISCARD_AGAIN_MS, IDLE_TTL_MS, SessionAlarm, UPLOAD_TTL_MS } from './session-alarm.ts'
 import { SessionState } from './session-state.ts'
 import { Turns } from './turns.ts'
@@ -133,7 +133,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
     body: ReadableStream<Uint8Array>,
     limit: number,
     { algorithm }: SessionRequest,
-  ): Promise<Outcome> {
+  ): Promise<ReceptionOutcome> {
     const context = { pool: bufferPool, state: this.#state, pipeline: this.#pipeline, algorithm }
     this.#reception = new Reception(context)
     try {

@@ -4,7 +4,7 @@ import { digestOf } from '../../src/oci/digest.ts'
 import { type Buffer, BufferPool, PART_BYTES, SIZES } from '../../src/store/bytes/buffer-pool.ts'
 import { completeUpload } from '../../src/uploads/complete.ts'
 import { PartPipeline } from '../../src/uploads/part-pipeline.ts'
-import { type Outcome, Reception } from '../../src/uploads/reception.ts'
+import { Reception, type ReceptionOutcome } from '../../src/uploads/reception.ts'
 import { SessionState } from '../../src/uploads/session-state.ts'
 import { randomBytes } from '../support/registry.ts'
 import { bodyOf, cut, HeldStore, MemoryBlobStore, sameBytes, withStorage } from './support.ts'
@@ -20,8 +20,8 @@ interface Upload {
   pool: BufferPool
   /** The chunk that was received last, or is being received. */
   reception: Reception
-  append(pieces: readonly Uint8Array[], limit?: number, failure?: Error): Promise<Outcome>
-  receive(body: ReadableStream<Uint8Array>, limit?: number): Promise<Outcome>
+  append(pieces: readonly Uint8Array[], limit?: number, failure?: Error): Promise<ReceptionOutcome>
+  receive(body: ReadableStream<Uint8Array>, limit?: number): Promise<ReceptionOutcome>
   finish(): Promise<Uint8Array | undefined>
 }
 
@@ -121,7 +121,7 @@ function mergedAfter(count: number, pieces: readonly Uint8Array[]): Uint8Array[]
 
 describe('how a chunk ends', () => {
   const bytes = SOURCE.subarray(0, 300_000)
-  it.each<[string, number, Error | undefined, Outcome, number]>([
+  it.each<[string, number, Error | undefined, ReceptionOutcome, number]>([
     ['with its body', NO_LIMIT, undefined, 'complete', 300_000],
     ['exactly at its limit', 300_000, undefined, 'complete', 300_000],
     ['past its limit: the rest is not taken', 299_999, undefined, 'excess', 299_999],

@@ -5,7 +5,7 @@
 import * as v from 'valibot'
 import { logInfo } from '../../lib/log.ts'
 import type { AuthSettings } from '../login/auth-settings.ts'
-import type { Access, VerifiedToken } from '../tokens/verified-token.ts'
+import type { TokenAccess, VerifiedToken } from '../tokens/verified-token.ts'
 import { foreignTokenProblem, isFor, type Members, readUnverified } from './foreign-tokens.ts'
 import { trustedKey } from './trusted-keys.ts'
 
@@ -39,13 +39,13 @@ function readClaims(claims: Members): VerifiedToken | null {
   const result = v.safeParse(Claims, claims)
   if (!result.success) return null
   const access = (result.output.access ?? []).map(
-    ({ type, name, actions }): Access => ({ type, name, actions: actions ?? [] }),
+    ({ type, name, actions }): TokenAccess => ({ type, name, actions: actions ?? [] }),
   )
   return { subject: result.output.sub ?? '', access, visible: grantsCatalog(access) ? null : [] }
 }
 
 /** Whether the token grants the list of repositories. The service has no patterns, so it shows all of them. */
-function grantsCatalog(access: readonly Access[]): boolean {
+function grantsCatalog(access: readonly TokenAccess[]): boolean {
   return access.some(
     ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),
   )

@@ -35,9 +35,9 @@ export async function identityOfIdToken(
 ): Promise<Identity> {
   const token = readUnverified(idToken)
   const issuer = token?.claims.iss
-  if (token === null || typeof issuer !== 'string') throw refusal('not a JWT with an issuer')
+  if (token === null || typeof issuer !== 'string') throw tokenRefusal('not a JWT with an issuer')
   const { rules, anonymous } = await rulesOfIssuer(db, issuer)
-  if (rules.length === 0) throw refusal('no trust rule names its issuer', issuer)
+  if (rules.length === 0) throw tokenRefusal('no trust rule names its issuer', issuer)
 
   const keys = issuerKeys(issuer, settings.allowLoopback)
   const problem = await foreignTokenProblem(idToken, token, {
@@ -45,12 +45,12 @@ export async function identityOfIdToken(
     algorithms: FOREIGN_ALGORITHMS,
     maxAgeSeconds: MAX_AGE_SECONDS,
   })
-  if (problem !== null) throw refusal(problem, issuer)
+  if (problem !== null) throw tokenRefusal(problem, issuer)
 
   const { sub } = token.claims
-  if (typeof sub !== 'string' || !SUBJECT.test(sub)) throw refusal('no usable subject', issuer)
+  if (typeof sub !== 'string' || !SUBJECT.test(sub)) throw tokenRefusal('no usable subject', issuer)
   const met = rules.filter((rule) => isMet(rule, token.claims))
-  if (met.length === 0) throw refusal('no trust rule is met', issuer, sub)
+  if (met.length === 0) throw tokenRefusal('no trust rule is met', issuer, sub)
   return {
     kind: 'trust',
     subject: subjectOf(issuer, sub),
@@ -72,7 +72,7 @@ function isMet(rule: TrustRule, claims: Members): boolean {
 }
 
 /** The reason goes to the log only: it would reveal the rules to a stranger. */
-function refusal(reason: string, issuer = '', subject = ''): RegistryError {
+function tokenRefusal(reason: string, issuer = '', subject = ''): RegistryError {
   const shown = { issuer: issuer.slice(0, 255), subject: subject.slice(0, 255) }
   logInfo({ message: 'an ID token was refused', reason, ...shown })
   return new RegistryError('UNAUTHORIZED', { message: 'the ID token was not accepted' })

@@ -24,8 +24,8 @@ export async function guarded(
   attempt: () => Promise<boolean>,
 ): Promise<boolean> {
   const guards = guardsOf(context, name)
-  const isKnown = (await admit(guards)) === 'known'
-  let outcome: Outcome = 'failed'
+  const isKnown = (await askGuards(guards)) === 'known'
+  let outcome: AttemptOutcome = 'failed'
   try {
     if (await attempt()) outcome = 'right'
   } catch (error) {
@@ -41,7 +41,7 @@ export async function guarded(
   return outcome === 'right'
 }
 
-type Outcome = 'right' | 'failed' | 'not made'
+type AttemptOutcome = 'right' | 'failed' | 'not made'
 
 /** The counts of an attempt. A null address means that the runtime provides none; a null name means that only the address counts. */
 interface Guards {
@@ -80,7 +80,7 @@ async function askName({ max, network, byName }: Guards, waits: boolean): Promis
  * Counts the attempt.
  * @throws {RegistryError} TOOMANYREQUESTS
  */
-async function admit(guards: Guards): Promise<NameAnswer> {
+async function askGuards(guards: Guards): Promise<NameAnswer> {
   const [ofAddress, ofName] = await Promise.all([askAddress(guards, false), askName(guards, false)])
   if (!isWait(ofAddress) && !isWait(ofName)) return ofName
   // A client that must wait does not add to the count of the account, and a locked account does not add to the count of the client.
@@ -102,7 +102,7 @@ async function admitInTurn(guards: Guards): Promise<NameAnswer> {
 async function settleName(
   { network, byName }: Guards,
   isKnown: boolean,
-  outcome: Outcome,
+  outcome: AttemptOutcome,
 ): Promise<void> {
   if (isKnown)
     return outcome === 'right' && network !== null ? byName?.remember(network) : undefined

@@ -7,7 +7,7 @@ import { logError } from '../../lib/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import {
   anonymousGrants,
-  findAccount,
+  findCredentials,
   findTokenByName,
   findTokenBySecret,
   hasAccounts,
@@ -151,7 +151,7 @@ async function passwordHolder(
     const rights = new Rights(EVERYTHING)
     return { kind: 'admin', subject: name, rights, verifier, session: null }
   }
-  const account = await findAccount(db, name)
+  const account = await findCredentials(db, name)
   if (account !== null) {
     const { passwordHash: verifier, disabled, grants, session } = account
     if (disabled || verifier === null) return null

@@ -41,7 +41,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 /** Whether `stored` is the hash of this password. For null (no password) it is always false, and takes as long. */
 export async function verifyPassword(password: string, stored: string | null): Promise<boolean> {
-  const parsed = stored === null ? null : parse(stored)
+  const parsed = stored === null ? null : parseVerifier(stored)
   const { iterations, salt, hash } = parsed ?? NOBODY
   const given = await derive(password, salt, iterations)
   // HMAC pads its key with zeros (RFC 2104): NULs after a password would not change the hash.
@@ -55,7 +55,7 @@ async function derive(password: string, salt: Uint8Array<ArrayBuffer>, iteration
   return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, HASH_BYTES * 8))
 }
 
-function parse(stored: string): Stored | null {
+function parseVerifier(stored: string): Stored | null {
   const [, iterations, salt, hash] =
     /^pbkdf2-sha512\$([1-9][0-9]{0,5})\$([A-Za-z0-9+/]{22}==)\$([A-Za-z0-9+/]{43}=)$/.exec(
       stored,

@@ -10,7 +10,7 @@ import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
 import type { Database } from '../../store/database/database.ts'
 import type { AuthSettings } from '../login/auth-settings.ts'
 import { openToken, type SignedToken, signToken, type TokenPurpose } from './signed-tokens.ts'
-import type { Access, VerifiedToken } from './verified-token.ts'
+import type { TokenAccess, VerifiedToken } from './verified-token.ts'
 
 const CLAIMS = v.object({
   sub: v.string(),
@@ -30,7 +30,7 @@ export interface TokenGrant {
   subject: string
   /** As in Identity. */
   session?: string | null
-  access: readonly Access[]
+  access: readonly TokenAccess[]
   /** Which repositories lists show; only with the right to list. */
   visible?: readonly RepositoryPattern[]
   /** Whether the subject's rights can be looked up by its name. For an ID token they cannot. */

@@ -77,7 +77,7 @@ export async function openToken(
   try {
     const { payload } = await jwtVerify(
       token,
-      (header) => keyOf(db, header, typ, lifetimeSeconds),
+      (header) => signingKeyOf(db, header, typ, lifetimeSeconds),
       {
         algorithms: [ALGORITHM],
         issuer,
@@ -97,7 +97,7 @@ export async function openToken(
  * The key that the header names; the header decides nothing else. A token that brings a key, or says where to find one (jwk, jku,
  * x5c, x5u), is not from this registry.
  */
-async function keyOf(
+async function signingKeyOf(
   db: Database,
   header: JWTHeaderParameters,
   typ: TokenPurpose['typ'],

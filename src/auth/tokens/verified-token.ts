@@ -2,7 +2,7 @@
 import type { RepositoryPattern } from '../../lib/repository-pattern.ts'
 
 /** One entry of the `access` claim (docker/distribution, "Token Authentication Specification: JWT"). */
-export interface Access {
+export interface TokenAccess {
   type: string
   name: string
   actions: readonly string[]
@@ -13,7 +13,7 @@ export interface VerifiedToken {
   subject: string
   /** The session of the token's account; see Identity. */
   session?: string
-  access: readonly Access[]
+  access: readonly TokenAccess[]
   /** Which repositories lists show to the bearer; null means all. */
   visible: readonly RepositoryPattern[] | null
   /**

@@ -15,7 +15,7 @@ import {
 import { endpointQueries, endpointsOf, type KnownEndpoint } from '../webhooks/endpoints.ts'
 import { deliveryKey, type EventContext, returnMessage } from './lanes.ts'
 import { giveUp } from './next-step.ts'
-import { type Outcome, type Planned, takeTurns, withStep } from './turn.ts'
+import { type DeliveryOutcome, type Planned, takeTurns, withStep } from './turn.ts'
 import { breakerStatements, outcomeStatements } from './write-outcomes.ts'
 
 /** A message that comes more than this before its delivery is due is a duplicate. */
@@ -50,7 +50,7 @@ export async function retryDeliveries(
 async function retryAll(
   messages: readonly ReadMessage<RetryMessage>[],
   context: EventContext,
-): Promise<Outcome[]> {
+): Promise<DeliveryOutcome[]> {
   const { db, now } = context
   const { endpoints, due } = await findDueDeliveries(messages, context)
   const dueOf = Map.groupBy(due, ({ delivery }) => delivery.endpoint)
@@ -74,7 +74,7 @@ function withoutEndpoint(
   due: readonly Planned[],
   endpoints: readonly KnownEndpoint[],
   now: number,
-): Outcome[] {
+): DeliveryOutcome[] {
   const known = new Set(endpoints.map(({ id }) => id))
   return due
     .filter(({ delivery }) => !known.has(delivery.endpoint))

@@ -23,7 +23,7 @@ export interface Planned {
 }
 
 /** The outcome of a delivery in a turn. */
-export interface Outcome {
+export interface DeliveryOutcome {
   /** The delivery as it will be written to D1. */
   delivery: Delivery
   message: Message | null
@@ -34,7 +34,7 @@ export interface Turn {
   endpoint: KnownEndpoint
   /** The endpoint's breaker after the turn. */
   breaker: BreakerState
-  outcomes: Outcome[]
+  outcomes: DeliveryOutcome[]
 }
 
 /** An endpoint's deliveries in one batch. */
@@ -62,11 +62,11 @@ async function takeTurn(
 ): Promise<Turn> {
   const { state: breaker } = endpoint
   const turn = { endpoint, breaker, failedMs: 0, end: now() + TURN_MS }
-  const outcomes: Outcome[] = []
+  const outcomes: DeliveryOutcome[] = []
   for (const planned of deliveries) outcomes.push(await outcomeOf(planned))
   return { endpoint, breaker: turn.breaker, outcomes }
 
-  async function outcomeOf(planned: Planned): Promise<Outcome> {
+  async function outcomeOf(planned: Planned): Promise<DeliveryOutcome> {
     const { delivery, message } = planned
     if (!isTriedNow(turn, waitsOf(message), now())) return decided(planned, null)
     const event = planned.event ?? storedEvent(delivery.event ?? '')
@@ -88,7 +88,7 @@ async function takeTurn(
     }
   }
 
-  function decided(planned: Planned, attempt: Attempt | null): Outcome {
+  function decided(planned: Planned, attempt: Attempt | null): DeliveryOutcome {
     const { delivery, message } = planned
     const clock = { now: now(), retryForMs: settings.webhookRetryMs }
     const next = nextStep(turn, { delivery, waits: waitsOf(message) }, attempt, clock)
@@ -106,7 +106,7 @@ export function withStep(
   { delivery, event, message }: Planned,
   next: NextStep,
   now: number,
-): Outcome {
+): DeliveryOutcome {
   if (next.kind === 'delivered') {
     const delivered = { ...delivery, state: next.kind, event: null, nextAt: null }
     return { message, next, delivery: delivered }

@@ -5,11 +5,11 @@ import { buryDeliveries } from '../../store/events/dead-letters.ts'
 import { putDeliveries } from '../../store/events/deliveries.ts'
 import { saveEndpointStates } from '../../store/events/endpoint-states.ts'
 import type { BreakerState } from './breaker.ts'
-import type { Outcome, Turn } from './turn.ts'
+import type { DeliveryOutcome, Turn } from './turn.ts'
 
 export function outcomeStatements(
   db: Database,
-  outcomes: readonly Outcome[],
+  outcomes: readonly DeliveryOutcome[],
   now: number,
 ): Query<never>[] {
   const deliveries = outcomes.map(({ delivery }) => delivery)

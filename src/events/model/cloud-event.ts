@@ -24,7 +24,7 @@ export function cloudEvent(event: RegistryEvent, options: WireOptions): CloudEve
     id,
     source: `//${source.addr ?? request.host}`,
     type: `io.berth.${kindOf(target)}.${action}`,
-    subject: subjectOf(target),
+    subject: eventSubject(target),
     time: timestamp,
     datacontenttype: 'application/json',
     data: wireEvent(event, options),
@@ -42,6 +42,6 @@ function kindOf({ kind, mediaType, digest, tag }: EventTarget): string {
   return tag === undefined ? 'repository' : 'tag'
 }
 
-function subjectOf({ repository, tag, digest }: EventTarget): string {
+function eventSubject({ repository, tag, digest }: EventTarget): string {
   return `${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
 }

@@ -54,7 +54,7 @@ export function guardOf(access: OperationAccess): Extract<Access, 'none' | 'sign
  * Checks the rest, after the guard has admitted the request and its path was found valid.
  * @throws {RegistryError} NAME_UNKNOWN; DENIED; UNSUPPORTED if deletes are disabled
  */
-export function admit<Access extends OperationAccess>(
+export function admitTo<Access extends OperationAccess>(
   access: Access,
   c: Context<AppEnv>,
 ): Promise<AdmittedTo<Access>> {

@@ -60,7 +60,7 @@ export const accounts = [
         (limit) => listAccounts(c.var.db, last, limit),
         ({ name }) => ({ last: name }),
       )
-      return { accounts: found.map(show) }
+      return { accounts: found.map(showAccount) }
     },
   }),
 
@@ -81,8 +81,8 @@ export const accounts = [
       refuseTakenName(c, name)
       const passwordHash = password === undefined ? null : await hashPassword(password)
       const created = await createAccount(c.var.db, changedBy(c), { name, passwordHash })
-      if (created === null) throw taken(name, 'the name is taken')
-      return show(created)
+      if (created === null) throw accountTaken(name, 'the name is taken')
+      return showAccount(created)
     },
   }),
 
@@ -100,7 +100,7 @@ export const accounts = [
     async handle({ params: { name } }, c) {
       const found = await findAccount(c.var.db, name)
       if (found === null) throw unknownAccount(name)
-      return show(found)
+      return showAccount(found)
     },
   }),
 
@@ -136,7 +136,7 @@ export const accounts = [
       const changes = { passwordHash, disabled }
       const updated = await updateAccount(c.var.db, changedBy(c), name, changes)
       if (updated === null) throw unknownAccount(name)
-      return show(updated)
+      return showAccount(updated)
     },
   }),
 
@@ -178,13 +178,13 @@ export const accounts = [
 
 /** Refuses a name that another kind of login already uses: that login, or the account, would stop working. */
 function refuseTakenName(c: Context<AppEnv>, name: string): void {
-  if (RESERVED.includes(name)) throw taken(name, 'the name is reserved')
+  if (RESERVED.includes(name)) throw accountTaken(name, 'the name is reserved')
   if (c.var.settings.htpasswd?.has(name)) {
-    throw taken(name, 'the name is in HTPASSWD: remove it there first')
+    throw accountTaken(name, 'the name is in HTPASSWD: remove it there first')
   }
 }
 
-function taken(name: string, why: string): RegistryError {
+function accountTaken(name: string, why: string): RegistryError {
   return new RegistryError('CONFLICT', {
     message: `the account ${name} was not created: ${why}`,
     detail: { name },
@@ -195,6 +195,11 @@ export function unknownAccount(name: string): RegistryError {
   return new RegistryError('NOT_FOUND', { message: 'no such account', detail: { name } })
 }
 
-function show({ name, hasPassword, disabled, createdAt }: Account): v.InferInput<typeof account> {
+function showAccount({
+  name,
+  hasPassword,
+  disabled,
+  createdAt,
+}: Account): v.InferInput<typeof account> {
   return { name, hasPassword, disabled, createdAt: formatTime(createdAt) }
 }

@@ -13,25 +13,25 @@ const LIMIT_BYTES = 64 * 1024
  */
 export async function readJson(c: Context<AppEnv>): Promise<Json> {
   if (!/^application\/json *(;|$)/i.test(c.req.header('Content-Type') ?? '')) {
-    throw refusal('the body must be JSON, with Content-Type: application/json', 415)
+    throw bodyRefusal('the body must be JSON, with Content-Type: application/json', 415)
   }
   const declared = Number(c.req.header('Content-Length') ?? 0)
   const bytes = declared > LIMIT_BYTES ? null : await readBody(c.req.raw.body, LIMIT_BYTES)
-  if (bytes === null) throw refusal(`the body is longer than ${LIMIT_BYTES} bytes`, 413)
-  const value = parse(bytes)
+  if (bytes === null) throw bodyRefusal(`the body is longer than ${LIMIT_BYTES} bytes`, 413)
+  const value = parseBody(bytes)
   // Schemas would accept an array as an object.
-  if (Array.isArray(value)) throw refusal('Invalid input: expected object, received array', 400)
+  if (Array.isArray(value)) throw bodyRefusal('Invalid input: expected object, received array', 400)
   // Schemas ignore this key. A condition or field that the client believes to have sent would be missing.
-  if (hasKey(value, '__proto__')) throw refusal('__proto__: unknown field', 400)
+  if (hasKey(value, '__proto__')) throw bodyRefusal('__proto__: unknown field', 400)
   return value
 }
 
-function parse(bytes: Uint8Array<ArrayBuffer>): Json {
+function parseBody(bytes: Uint8Array<ArrayBuffer>): Json {
   try {
     return parseStrictJson(bytes)
   } catch (error) {
     // The error's code is for manifests.
-    if (error instanceof RegistryError) throw refusal(error.message, 400)
+    if (error instanceof RegistryError) throw bodyRefusal(error.message, 400)
     throw error
   }
 }
@@ -42,6 +42,6 @@ function hasKey(value: Json, key: string): boolean {
   return Object.values(value).some((inner: Json) => hasKey(inner, key))
 }
 
-function refusal(problem: string, status: number): RegistryError {
+function bodyRefusal(problem: string, status: number): RegistryError {
   return new RegistryError('REQUEST_INVALID', { message: `invalid request: ${problem}`, status })
 }

@@ -96,7 +96,7 @@ export const events = [
         c.var.db,
         page.map(({ seq }) => seq),
       )
-      return { events: found.flatMap((json) => show(c, storedEvent(json))), next }
+      return { events: found.flatMap((json) => showEvent(c, storedEvent(json))), next }
     },
   }),
 ]
@@ -127,7 +127,10 @@ function linkTo(c: Context<AppEnv>, since: string, n: number): void {
 }
 
 /** Omits an event that cannot be read: an error would stop every reader at its position. */
-function show(c: Context<AppEnv>, stored: RegistryEvent | null): v.InferOutput<typeof event>[] {
+function showEvent(
+  c: Context<AppEnv>,
+  stored: RegistryEvent | null,
+): v.InferOutput<typeof event>[] {
   if (stored === null) return []
   const wire = wireEvent(forCaller(c, stored), { references: false })
   const read = v.safeParse(event, wire)

@@ -62,7 +62,7 @@ export const grants = [
           lastPattern: pattern,
         }),
       )
-      return { grants: found.map(show) }
+      return { grants: found.map(showGrant) }
     },
   }),
 
@@ -83,7 +83,7 @@ export const grants = [
       refuseAdminForAll(grant.principal, grant.actions)
       const stored = await putGrant(c.var.db, changedBy(c), grant)
       if (stored === null) throw unknown('no such principal', { principal: body.principal })
-      return show(stored)
+      return showGrant(stored)
     },
   }),
 
@@ -117,7 +117,7 @@ function unknown(message: string, detail: Record<string, string>): RegistryError
   return new RegistryError('NOT_FOUND', { message, detail })
 }
 
-function show({
+function showGrant({
   principal,
   pattern,
   actions,

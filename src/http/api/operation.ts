@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { isUnknownKey, memberPath } from '../../lib/schemas.ts'
 import { type Json, RegistryError } from '../../oci/errors.ts'
 import type { AppEnv } from '../middleware/context.ts'
-import { type AdmittedTo, admit, type OperationAccess } from './access.ts'
+import { type AdmittedTo, admitTo, type OperationAccess } from './access.ts'
 import { readJson } from './body.ts'
 
 interface Description {
@@ -68,7 +68,7 @@ export function operation<
   const { handle, ...rest } = definition
   const respond = async (c: Context<AppEnv>): Promise<Response> => {
     const request = await readRequest(c, rest.request)
-    const answer = await handle(request, c, await admit(rest.access, c))
+    const answer = await handle(request, c, await admitTo(rest.access, c))
     if (rest.status === 204) return c.body(null, 204)
     return c.body(JSON.stringify(answer), rest.status, { 'Content-Type': 'application/json' })
   }

@@ -89,7 +89,7 @@ export const repositories = [
     status: 200,
     answer: repository,
     async handle({ params: { repository: name } }, c, facts) {
-      return show(c, name, facts)
+      return showRepository(c, name, facts)
     },
   }),
 
@@ -108,7 +108,7 @@ export const repositories = [
     errors: [409],
     async handle({ params: { repository: name }, body }, c, facts) {
       await setVisibility(registryContext(c, name), body.visibility)
-      return show(c, name, facts)
+      return showRepository(c, name, facts)
     },
   }),
 
@@ -133,7 +133,7 @@ export const repositories = [
   }),
 ]
 
-async function show(
+async function showRepository(
   c: Context<AppEnv>,
   name: string,
   { tags, createdAt }: RepositoryFacts,

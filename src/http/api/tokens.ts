@@ -110,7 +110,7 @@ export const tokens = [
         (limit) => listAccessTokens(c.var.db, { account, last: tokenAfter(last), limit }),
         ({ account, name }) => ({ last: `${account}/${name}` }),
       )
-      return { tokens: found.map(show) }
+      return { tokens: found.map(showToken) }
     },
   }),
 
@@ -137,8 +137,8 @@ export const tokens = [
         expiresAt: expiryOf(body, by.at),
         secretHash: hash,
       })
-      if (typeof created !== 'string') return { ...show(created), secret }
-      throw refusal(created, account, body.name)
+      if (typeof created !== 'string') return { ...showToken(created), secret }
+      throw creationRefusal(created, account, body.name)
     },
   }),
 
@@ -193,7 +193,7 @@ function expiryOf(body: v.InferOutput<typeof newToken>, now: number): number | n
   throw invalidRequest([{ field: 'expiresAt', problem }])
 }
 
-function refusal(
+function creationRefusal(
   why: 'no account' | 'name taken' | 'too many',
   account: string,
   name: string,
@@ -211,7 +211,7 @@ function tokenAfter(last: string | undefined): { account: string; name: string }
   return account === undefined || name === undefined ? null : { account, name }
 }
 
-function show(stored: AccessToken): v.InferInput<typeof token> {
+function showToken(stored: AccessToken): v.InferInput<typeof token> {
   return {
     id: stored.id,
     account: stored.account,

@@ -62,7 +62,7 @@ export const trustRules = [
         (limit) => listTrustRules(c.var.db, last, limit),
         ({ name }) => ({ last: name }),
       )
-      return { trustRules: found.map(show) }
+      return { trustRules: found.map(showTrustRule) }
     },
   }),
 
@@ -87,11 +87,11 @@ export const trustRules = [
     answer: trustRule,
     errors: [409],
     async handle({ body: { name, issuer, audience, claims, grants = [] } }, c) {
-      refuse('issuer', issuerProblem(issuer, c.var.settings.allowLoopback))
-      refuse('claims', claimConditionProblem(claims))
+      refuseRule('issuer', issuerProblem(issuer, c.var.settings.allowLoopback))
+      refuseRule('claims', claimConditionProblem(claims))
       const asked = { name, issuer, audience, claims, grants: mergeGrants(grants) }
       const created = await createTrustRule(c.var.db, changedBy(c), asked)
-      if (created !== null) return show(created)
+      if (created !== null) return showTrustRule(created)
       throw new RegistryError('CONFLICT', {
         message: `a trust rule named ${name} already exists`,
         detail: { name },
@@ -112,7 +112,7 @@ export const trustRules = [
     async handle({ params: { name } }, c) {
       const found = await findTrustRule(c.var.db, name)
       if (found === null) throw unknownRule(name)
-      return show(found)
+      return showTrustRule(found)
     },
   }),
 
@@ -133,7 +133,7 @@ export const trustRules = [
   }),
 ]
 
-function refuse(field: string, problem: string | null): void {
+function refuseRule(field: string, problem: string | null): void {
   if (problem !== null) throw invalidRequest([{ field, problem }])
 }
 
@@ -141,7 +141,11 @@ function unknownRule(name: string): RegistryError {
   return new RegistryError('NOT_FOUND', { message: 'no such trust rule', detail: { name } })
 }
 
-function show({ grants, createdAt, ...rule }: StoredTrustRule): v.InferInput<typeof trustRule> {
+function showTrustRule({
+  grants,
+  createdAt,
+  ...rule
+}: StoredTrustRule): v.InferInput<typeof trustRule> {
   return {
     ...rule,
     grants: grants.map(({ pattern, actions }) => ({ pattern, actions: [...actions] })),

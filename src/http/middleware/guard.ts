@@ -161,7 +161,7 @@ function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
     case 'pull':
       return [on(repository, 'pull')]
     case 'push':
-      return [on(repository, 'pull', 'push'), ...mountSource(c)]
+      return [on(repository, 'pull', 'push'), ...mountScopes(c)]
     case 'delete':
       return [on(repository, 'delete')]
     case 'catalog':
@@ -172,7 +172,7 @@ function scopesFor(c: Context<AppEnv>, access: Access): Scope[] {
 }
 
 /** A mount without a source takes the blob from any repository that the caller may pull from. */
-function mountSource(c: Context<AppEnv>): Scope[] {
+function mountScopes(c: Context<AppEnv>): Scope[] {
   const { mount, from } = c.req.query()
   if (mount === undefined) return []
   if (!from) return c.get('settings').tokenAuth === null ? [CATALOG] : []

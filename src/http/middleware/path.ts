@@ -23,7 +23,7 @@ export type Route =
   | `/api/${string}`
   | '/unknown'
 
-export interface Target {
+export interface PathTarget {
   route: Route
   /** The repository's name as written in the path, not validated yet: it may be empty. Null on routes without one. */
   repository: string | null
@@ -43,7 +43,7 @@ const FIXED_ROUTES: ReadonlyMap<string, Route> = new Map([
 ])
 
 /** `pathname` comes from the WHATWG URL: dot segments are resolved, percent-encoding is not. `prefix` is empty or begins with a slash. */
-export function matchPath(pathname: string, prefix: string): Target {
+export function matchPath(pathname: string, prefix: string): PathTarget {
   const path =
     prefix !== '' && pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname
   if (prefix !== '' && path === pathname) return target('/unknown')
@@ -54,7 +54,7 @@ export function matchPath(pathname: string, prefix: string): Target {
 }
 
 /** Matches the segments after `/v2/`: a name of one or more segments, and the endpoint. */
-function matchSegments(segments: readonly string[]): Target {
+function matchSegments(segments: readonly string[]): PathTarget {
   const [third, second, last] = [segments.at(-3), segments.at(-2), segments.at(-1) ?? '']
   const nameBefore = (count: number) => segments.slice(0, -count).join('/')
   if (second === 'tags' && last === 'list') return target('/tags', nameBefore(2))
@@ -76,7 +76,7 @@ export function isApiPath(path: string): path is `/api/${string}` {
   return /^\/api\/v1(\/[A-Za-z0-9._~:-]+)+$/.test(path)
 }
 
-function target(route: Route, repository: string | null = null, reference = ''): Target {
+function target(route: Route, repository: string | null = null, reference = ''): PathTarget {
   return { route, repository, reference: decodeColon(reference) }
 }
 

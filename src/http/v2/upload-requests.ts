@@ -102,7 +102,7 @@ export async function progressHeaders(
 }
 
 /** The error for an answer of the session that is not a success. */
-export async function refusal(
+export async function uploadRefusal(
   c: Context<AppEnv>,
   upload: Upload,
   answer: SessionAnswer,

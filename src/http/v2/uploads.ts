@@ -22,10 +22,10 @@ import {
   openUpload,
   progressHeaders,
   readChunk,
-  refusal,
   sessionOf,
   sessionRequest,
   unknownUpload,
+  uploadRefusal,
 } from './upload-requests.ts'
 
 /** POST: a blob in one request, a mount, or a new upload. */
@@ -56,14 +56,14 @@ export const upload = factory
   .get('/', allow('push'), async (c) => {
     const upload = await openUpload(c)
     const answer = await sessionOf(c, upload).status(upload)
-    if (answer.kind !== 'open') throw await refusal(c, upload, answer)
+    if (answer.kind !== 'open') throw await uploadRefusal(c, upload, answer)
     return c.body(null, 204, await progressHeaders(c, upload, answer.offset))
   })
   .patch('/', allow('push'), async (c) => {
     const upload = await openUpload(c)
     const request = await sessionRequest(c, upload)
     const answer = await sessionOf(c, upload).append(request, readChunk(c))
-    if (answer.kind !== 'open') throw await refusal(c, upload, answer)
+    if (answer.kind !== 'open') throw await uploadRefusal(c, upload, answer)
     return c.body(null, 202, await progressHeaders(c, upload, answer.offset))
   })
   .put('/', allow('push'), async (c) => {
@@ -80,7 +80,7 @@ export const upload = factory
   .delete('/', allow('push'), async (c) => {
     const upload = await openUpload(c)
     const answer = await sessionOf(c, upload).cancel(upload)
-    if (answer.kind !== 'open') throw await refusal(c, upload, answer)
+    if (answer.kind !== 'open') throw await uploadRefusal(c, upload, answer)
     return c.body(null, 204, { 'Docker-Upload-UUID': upload.name })
   })
 
@@ -96,7 +96,7 @@ async function finishUpload(
   const { repository, by } = registryContext(c)
   const closing = { repository, by, digest, operation }
   const answer = await sessionOf(c, upload).finish(request, chunk, closing)
-  if (answer.kind !== 'created') throw await refusal(c, upload, answer)
+  if (answer.kind !== 'created') throw await uploadRefusal(c, upload, answer)
   return created(c, digest)
 }
 

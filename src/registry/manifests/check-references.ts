@@ -4,7 +4,7 @@ import { RegistryError } from '../../oci/errors.ts'
 import type { Descriptor, Manifest } from '../../oci/manifest.ts'
 import { isNonDistributable, manifestTypeOf } from '../../oci/media-types.ts'
 import { findContent } from '../../store/registry/find-content.ts'
-import type { ManifestReference, Reference } from '../../store/registry/put-manifest.ts'
+import type { BlobReference, ChildReference } from '../../store/registry/put-manifest.ts'
 import { mayPull, type RegistryContext } from '../context.ts'
 
 export function referencesOf({ config, layers, manifests }: Manifest): Descriptor[] {
@@ -12,8 +12,8 @@ export function referencesOf({ config, layers, manifests }: Manifest): Descripto
 }
 
 export interface RequiredReferences {
-  blobs: Reference[]
-  children: ManifestReference[]
+  blobs: BlobReference[]
+  children: ChildReference[]
 }
 
 /**
@@ -58,14 +58,14 @@ export async function checkReferences(context: RegistryContext, manifest: Manife
   }
 }
 
-function digestsOf(references: readonly Reference[]): Digest[] {
+function digestsOf(references: readonly BlobReference[]): Digest[] {
   return references.map(({ digest }) => digest)
 }
 
 /** The right to push does not include the right to read types. */
 function checkType(
   context: RegistryContext,
-  { digest, mediaType }: ManifestReference,
+  { digest, mediaType }: ChildReference,
   actual: string,
 ): void {
   if (actual === mediaType) return
@@ -79,7 +79,7 @@ function checkType(
 /** The right to push does not include the right to read sizes. */
 function checkSize(
   context: RegistryContext,
-  { digest, size }: Reference,
+  { digest, size }: BlobReference,
   actual: number | null | undefined,
 ): void {
   if (actual === size) return

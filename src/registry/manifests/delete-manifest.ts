@@ -35,25 +35,25 @@ export async function deleteManifest(
     // One mark covers everything that the cascade may delete.
     noteDeleted(context, cascade === 'tags' ? digestKey(context, digest) : repositoryKey(context)),
   ])
-  if (outcome !== 'deleted') throw await refusal(context, digest, outcome)
+  if (outcome !== 'deleted') throw await refusalOf(context, digest, outcome)
   announceCascade(context, event)
 }
 
-type Outcome = RemoveOutcome | CascadeRefusal
+type DeleteOutcome = RemoveOutcome | CascadeRefusal
 
 function remove(
   { databases, repository }: RegistryContext,
   { digest, cascade, preconditions }: ManifestDeletion,
   event: RegistryEvent,
-): Promise<Outcome> {
+): Promise<DeleteOutcome> {
   const removeFrom = cascade === 'tags' ? removeManifest : removeUnreachable
   return removeFrom(databases.of(repository), repository, digest, event, preconditions)
 }
 
-async function refusal(
+async function refusalOf(
   context: RegistryContext,
   digest: Digest,
-  outcome: Exclude<Outcome, 'deleted'>,
+  outcome: Exclude<DeleteOutcome, 'deleted'>,
 ): Promise<RegistryError> {
   switch (outcome) {
     case 'unknown':

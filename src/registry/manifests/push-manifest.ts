@@ -81,7 +81,7 @@ export async function pushManifest(
     context,
     store(context, { push, digest, manifest, tags, events }),
   )
-  if (outcome !== 'stored') throw await refusal(context, outcome, push, manifest, tags)
+  if (outcome !== 'stored') throw await pushRefusal(context, outcome, push, manifest, tags)
   announce(context, events)
   return { digest, subject: manifest.subject?.digest ?? null }
 }
@@ -174,7 +174,7 @@ function referrerAnnotations({ subject, annotations }: Manifest): string | null 
   })
 }
 
-async function refusal(
+async function pushRefusal(
   context: RegistryContext,
   outcome: Exclude<PutOutcome, 'stored'>,
   { reference }: ManifestPush,

@@ -89,7 +89,10 @@ const SQL = statements('credentials', {
   anyAccount: sql<[], { id: number }>(`SELECT id FROM accounts WHERE id > 0 LIMIT 1`),
 })
 
-export async function findAccount(db: Database, name: string): Promise<AccountCredentials | null> {
+export async function findCredentials(
+  db: Database,
+  name: string,
+): Promise<AccountCredentials | null> {
   const row = await SQL.account(db, name).first()
   if (row === null) return null
   return {

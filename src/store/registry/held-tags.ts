@@ -46,7 +46,7 @@ export class HeldTags {
     holdMs: number,
     read: Read,
   ): Promise<StoredManifest | null> {
-    const key = keyOf(repository, tag)
+    const key = tagKey(repository, tag)
     const held = this.#take(key)
     if (held !== null) return held
     const flight = this.#flights.get(key)
@@ -59,7 +59,7 @@ export class HeldTags {
 
   /** Drops the tags of `repository`, and those being read. Must be called after each change there and before its response. */
   drop(repository: string): void {
-    const prefix = keyOf(repository, '')
+    const prefix = tagKey(repository, '')
     for (const key of this.#held.keys()) if (key.startsWith(prefix)) this.#remove(key)
     for (const key of this.#flights.keys()) if (key.startsWith(prefix)) this.#flights.delete(key)
     this.#changes.delete(repository)
@@ -122,7 +122,7 @@ export class HeldTags {
 }
 
 /** Repository names have no colon. */
-function keyOf(repository: string, tag: string): string {
+function tagKey(repository: string, tag: string): string {
   return `${repository}:${tag}`
 }
 

@@ -24,14 +24,14 @@ export const INLINE_MANIFEST_BYTES = 64 * 1024
 const ROWS_BOUND = 5000
 
 /** A reference of a manifest, by its descriptor. */
-export interface Reference {
+export interface BlobReference {
   digest: Digest
   /** Bytes. */
   size: number
 }
 
 /** A reference with the media type of a manifest or an index. */
-export interface ManifestReference extends Reference {
+export interface ChildReference extends BlobReference {
   mediaType: string
 }
 
@@ -40,9 +40,9 @@ export interface NewManifest extends StoredManifest {
   subject: Digest | null
   /** JSON text for the referrers list. */
   annotations: string | null
-  blobs: readonly Reference[]
+  blobs: readonly BlobReference[]
   /** Manifests of the repository. A blob of the repository may hold a manifest, too. */
-  children: readonly ManifestReference[]
+  children: readonly ChildReference[]
   /** The entries of an OCI index, which a tag of the referrers tag schema keeps; otherwise []. */
   entries: readonly Descriptor[]
   tags: readonly string[]
@@ -194,7 +194,7 @@ export async function putManifest(
       await applyChange(db, manifest.events[0].id, statements)
       return 'stored'
     } catch (error) {
-      return refusal(error)
+      return outcomeOf(error)
     }
   }
   if (storageKey === null) return apply()
@@ -213,7 +213,7 @@ function asLists(rows: readonly unknown[]): string[] {
 }
 
 /** The reason why the schema refused the batch. Throws any other error again. */
-function refusal(error: unknown): PutOutcome {
+function outcomeOf(error: unknown): PutOutcome {
   if (isForeignKeyError(error)) return 'missing'
   if (isPreconditionError(error)) return 'precondition failed'
   const [, column] = /NOT NULL constraint failed: (\w+\.\w+)/.exec(String(error)) ?? []

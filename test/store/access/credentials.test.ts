@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
   anonymousGrants,
-  findAccount,
+  findCredentials,
   findTokenByName,
   findTokenBySecret,
   hasAccounts,
@@ -47,19 +47,22 @@ beforeAll(async () => {
 
 describe('an account', () => {
   it('is found with what it and everybody were granted', async () => {
-    const account = await findAccount(watched, 'one')
+    const account = await findCredentials(watched, 'one')
     expect(account).toMatchObject({ passwordHash: 'hash', disabled: false })
     expect(account?.grants).toHaveLength(3)
     expect(account?.grants).toEqual(expect.arrayContaining([grantTo('a', 'pull'), ...TO_EVERYBODY]))
   })
 
   it('is found if it is disabled, and marked as such', async () => {
-    expect(await findAccount(watched, 'two')).toMatchObject({ passwordHash: null, disabled: true })
+    expect(await findCredentials(watched, 'two')).toMatchObject({
+      passwordHash: null,
+      disabled: true,
+    })
   })
 
   it('is found by its exact name', async () => {
     for (const name of ['', 'three', 'One', 'on', 'one ', '%']) {
-      expect(await findAccount(watched, name)).toBeNull()
+      expect(await findCredentials(watched, name)).toBeNull()
     }
     expect(await hasAccounts(watched)).toBe(true)
   })

@@ -11,10 +11,10 @@ import {
   removeManifest,
 } from '../../../src/store/registry/manifests.ts'
 import {
-  type ManifestReference,
+  type BlobReference,
+  type ChildReference,
   type NewManifest,
   putManifest,
-  type Reference,
 } from '../../../src/store/registry/put-manifest.ts'
 import { anyEvent } from '../../support/any-event.ts'
 import {
@@ -31,7 +31,7 @@ import {
 } from '../support.ts'
 
 /** What a descriptor says that is wrong about the size. */
-function smaller<T extends Reference>(reference: T): T {
+function smaller<T extends BlobReference>(reference: T): T {
   return { ...reference, size: reference.size - 1 }
 }
 
@@ -115,7 +115,7 @@ describe('putManifest', () => {
     expect(await putManifest(db, 'put/without', anyManifest({ blobs: [blob] }))).toBe('missing')
   })
 
-  it.each<[string, (child: NewManifest) => Partial<ManifestReference>]>([
+  it.each<[string, (child: NewManifest) => Partial<ChildReference>]>([
     ['of another type', () => ({ mediaType: 'application/vnd.oci.image.index.v1+json' })],
     ['of another size', (child) => smaller(child)],
   ])('is refused if a child is %s than its descriptor says', async (_, wrong) => {

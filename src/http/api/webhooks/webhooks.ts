@@ -83,8 +83,9 @@ export const webhooks = [
         MAX_WEBHOOKS,
         detail,
       )
-      if (created === 'name taken') throw taken(name, 'the name is taken')
-      if (created === 'too many') throw taken(name, `there are already ${MAX_WEBHOOKS} webhooks`)
+      if (created === 'name taken') throw nameTaken(name, 'the name is taken')
+      if (created === 'too many')
+        throw nameTaken(name, `there are already ${MAX_WEBHOOKS} webhooks`)
       return { ...showWebhook(await findWebhook(c, created.id)), secret }
     },
   }),
@@ -222,14 +223,14 @@ function refuseHeadersElsewhere(
 /** Logs and lists could not tell two webhooks of the same name apart. */
 function refuseVariableName(c: Context<AppEnv>, name: string): void {
   if (!c.var.settings.webhooks.some((endpoint) => endpoint.name === name)) return
-  throw taken(name, 'the name is in the WEBHOOKS variable: remove it there first')
+  throw nameTaken(name, 'the name is in the WEBHOOKS variable: remove it there first')
 }
 
 function hostOf(url: string): string {
   return new URL(url).host
 }
 
-function taken(name: string, why: string): RegistryError {
+function nameTaken(name: string, why: string): RegistryError {
   return new RegistryError('CONFLICT', {
     message: `the webhook ${name} was not created: ${why}`,
     detail: { name },

@@ -47,6 +47,7 @@ export default defineConfig(async () => {
       exclude,
       setupFiles: ['./test/support/setup.ts'],
       testTimeout: 30_000,
+      isolate: false,
     },
   })
   const workerd = inWorkerd('workerd', ['test/**/*.test.ts'], ['test/node/**', ...COMPARE_TIMES])

@@ -13,11 +13,11 @@ const ci = process.env.CI === 'true'
 const COMPARE_TIMES = [
   'test/access/attacks-mount.test.ts',
   'test/auth/login/timing.test.ts',
-  'test/events/delivery/pull-events.test.ts',
-  'test/events/delivery/retries.test.ts',
+  'test/events/delivery/hanging-endpoint.test.ts',
+  'test/events/delivery/pulls-at-once.test.ts',
   'test/store/registry/referrers.test.ts',
   'test/uploads/parts-in-flight.test.ts',
-  'test/uploads/session.test.ts',
+  'test/uploads/refused-chunk.test.ts',
 ]
 
 export default defineConfig(async () => {

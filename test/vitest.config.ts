@@ -13,11 +13,12 @@ const ci = process.env.CI === 'true'
 const COMPARE_TIMES = [
   'test/access/attacks-mount.test.ts',
   'test/auth/login/timing.test.ts',
-  'test/events/delivery/pull-events.test.ts',
-  'test/events/delivery/retries.test.ts',
+  'test/events/delivery/hanging-endpoint.test.ts',
+  'test/events/delivery/pulls-at-once.test.ts',
+  'test/oci/large-source.test.ts',
   'test/store/registry/referrers.test.ts',
   'test/uploads/parts-in-flight.test.ts',
-  'test/uploads/session.test.ts',
+  'test/uploads/refused-chunk.test.ts',
 ]
 
 export default defineConfig(async () => {
@@ -47,6 +48,7 @@ export default defineConfig(async () => {
       exclude,
       setupFiles: ['./test/support/setup.ts'],
       testTimeout: 30_000,
+      // A process serves many files: test/support/setup.ts makes it as new for each.
       isolate: false,
     },
   })
@@ -69,6 +71,8 @@ export default defineConfig(async () => {
             include: ['test/node/**/*.test.ts'],
             testTimeout: 120_000,
             hookTimeout: 120_000,
+            // The registries of one process share one build of the Worker.
+            isolate: false,
           },
         },
         { ...timed, test: { ...timed.test, maxWorkers: 1, sequence: { groupOrder: 1 } } },

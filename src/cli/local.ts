@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -60,47 +60,58 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
   const { port = 0, vars = {}, sweepMs = 60_000 } = options
   // Checked first: building takes seconds, and Miniflare's own error names an option that Berth does not have.
   await checkPort(port)
-  const bundle = await mkdtemp(join(tmpdir(), 'berth-'))
+  const [contents] = await Promise.all([
+    builtWorker(),
+    wrangler('d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state),
+  ])
+  const configured = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml'))
+  const { modulesRules: _bundled, ...workerOptions } = configured.workerOptions
+  const worker = {
+    ...workerOptions,
+    name: 'berth',
+    modules: [{ type: 'ESModule' as const, path: 'index.js', contents }],
+    bindings: Object.assign({ ...LOCAL_VARS }, workerOptions.bindings, vars),
+  }
+  // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.
+  const { workers } = convertV4MiniflareOptions({ workers: [worker] })
+  const miniflare = new Miniflare({
+    host: HOST,
+    port,
+    // wrangler uses the same folder, so its commands work on the same state.
+    resourcePersistencePath: join(state, 'v3'),
+    workers,
+  })
   try {
-    await Promise.all([
-      wrangler('deploy', '--dry-run', '--outdir', bundle),
-      wrangler('d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state),
-    ])
-    const configured = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml'))
-    const { modulesRules: _bundled, ...workerOptions } = configured.workerOptions
-    const worker = {
-      ...workerOptions,
-      name: 'berth',
-      rootPath: bundle,
-      modules: true,
-      scriptPath: join(bundle, 'index.js'),
-      bindings: Object.assign({ ...LOCAL_VARS }, workerOptions.bindings, vars),
+    const url = await miniflare.ready
+    const stopCron = await startCron(miniflare, sweepMs)
+    return {
+      url,
+      stop: () => {
+        stopCron()
+        return miniflare.dispose()
+      },
     }
-    // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.
-    const { workers } = convertV4MiniflareOptions({ workers: [worker] })
-    const miniflare = new Miniflare({
-      host: HOST,
-      port,
-      // wrangler uses the same folder, so its commands work on the same state.
-      resourcePersistencePath: join(state, 'v3'),
-      workers,
-    })
-    try {
-      const url = await miniflare.ready
-      const stopCron = await startCron(miniflare, sweepMs)
-      return {
-        url,
-        stop: () => {
-          stopCron()
-          return miniflare.dispose()
-        },
-      }
-    } catch (error) {
-      await miniflare.dispose()
-      throw error
-    }
+  } catch (error) {
+    await miniflare.dispose()
+    throw error
+  }
+}
+
+let built: Promise<string> | undefined
+
+/** The Worker in one module. It is built once in a process: all registries of a process are of the same source. */
+function builtWorker(): Promise<string> {
+  built ??= build()
+  return built
+}
+
+async function build(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-'))
+  try {
+    await wrangler('deploy', '--dry-run', '--outdir', folder)
+    return await readFile(join(folder, 'index.js'), 'utf8')
   } finally {
-    await rm(bundle, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
 }
 

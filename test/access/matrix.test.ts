@@ -21,6 +21,8 @@ const FEW = ['exact/app', 'public/app', 'none/app', 'none/gone', 'exact/gone']
 beforeAll(async () => {
   // Thousands of events would stand in the log.
   vi.spyOn(console, 'log').mockReturnValue(undefined)
+  // What was withdrawn is noticed within a minute: that does not end here, however slow the machine is.
+  vi.spyOn(Date, 'now').mockReturnValue(Date.now())
   await withdraw(world.tokens)
 })
 
@@ -29,9 +31,19 @@ async function ask({ authorization, environment }: Credential, method: string, p
   return send(method, path, { headers }, environment)
 }
 
+/** What was tried: kinds of credential, routes and relations; and each credential with each repository. */
+const tried = new Set<string>()
+const related = new Set<string>()
+
+function caseOf(kind: string, route: Route, name: string): string {
+  return `${kind} ${ROUTES.indexOf(route)} ${name}`
+}
+
 /** Sends the request of the route, and holds its answer against the model's. */
 async function check(credential: Credential, route: Route, name: string): Promise<void> {
   const { sender, mode, environment, authorization } = credential
+  tried.add(caseOf(sender.shows, route, name))
+  related.add(`${credential.name} ${name}`)
   const exists = THERE.includes(name)
   // Where there is no repository, there is no tag that would be moved.
   const needs = exists ? route.needs : route.needs & ~MOVE
@@ -48,27 +60,43 @@ async function check(credential: Credential, route: Route, name: string): Promis
   await ledger.enter(credential.name, `${route.method} ${path}`, expected, response)
 }
 
-/** Every relation to a repository, with something or everything to do there, and every route with some credential of each kind. */
-function* choose(credential: Credential): Generator<[Route, string]> {
+/** Every route by each of FEW. */
+const PAIRS = ROUTES.flatMap((route) => FEW.map((name) => ({ route, name })))
+
+function mayOpen({ sender }: Credential): boolean {
+  return sender.shows === 'password' || sender.shows === 'ticket'
+}
+
+const turn = <T>(choices: readonly T[], index: number): T[] =>
+  choices.slice(index % choices.length).slice(0, 1)
+
+/** Every relation to a repository, with something or everything to do there. */
+function* relations(credential: Credential): Generator<[Route, string]> {
   const at = credentials.indexOf(credential)
-  const turn = <T>(choices: readonly T[], index: number): T[] =>
-    choices.slice(index % choices.length).slice(0, 1)
-  if (!credential.slow) {
-    for (const [index, name] of REPOSITORIES.entries()) {
-      const needs = credential.thorough ? NEEDS : turn(NEEDS, at + index)
-      for (const need of needs) {
-        for (const route of turn(routesFor(need), at + index)) yield [route, name]
-      }
+  for (const [index, name] of REPOSITORIES.entries()) {
+    const needs = credential.thorough ? NEEDS : turn(NEEDS, at + index)
+    for (const need of needs) {
+      for (const route of turn(routesFor(need), at + index)) yield [route, name]
     }
   }
-  for (const [index, route] of ROUTES.entries()) {
-    if (index % 4 !== at % 4) continue
-    for (const name of turn(FEW, at + index)) yield [route, name]
+}
+
+/**
+ * Credentials of one kind share every route by every kind of relation; those that cost a slow hash, nearly every route. What may open
+ * something is tried in every relation besides.
+ */
+function* choose(credential: Credential): Generator<[Route, string]> {
+  const { sender, slow } = credential
+  if (mayOpen(credential)) yield* relations(credential)
+  const alike = credentials.filter((one) => one.sender.shows === sender.shows && one.slow === slow)
+  const pairs = slow ? PAIRS.filter((_, index) => index % (FEW.length + 1) === 0) : PAIRS
+  for (const [index, { route, name }] of pairs.entries()) {
+    if (index % alike.length === alike.indexOf(credential)) yield [route, name]
   }
 }
 
 describe.each(credentials)('$name', (credential) => {
-  it('gets the answers of the model', async () => {
+  it('gets what the model gives it', async () => {
     for (const [route, name] of choose(credential)) await check(credential, route, name)
     ledger.settle()
   })
@@ -88,6 +116,15 @@ describe.each(credentials)('$name', (credential) => {
   })
 })
 
-it('the matrix has enough cases', () => {
-  expect(ledger.cases).toBeGreaterThanOrEqual(5000)
+it('tries every route with every kind of credential in every kind of relation to a repository', () => {
+  const kinds = [...new Set(credentials.map(({ sender }) => sender.shows))]
+  expect(kinds.sort()).toEqual(['nothing', 'password', 'rubbish', 'ticket'])
+  const all = kinds.flatMap((kind) => PAIRS.map(({ route, name }) => caseOf(kind, route, name)))
+  expect(all.filter((one) => !tried.has(one))).toEqual([])
+})
+
+it('tries every credential that may open something in every relation to a repository', () => {
+  const some = credentials.filter(mayOpen)
+  const all = some.flatMap((one) => REPOSITORIES.map((name) => `${one.name} ${name}`))
+  expect(all.filter((one) => !related.has(one))).toEqual([])
 })

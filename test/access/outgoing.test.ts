@@ -160,16 +160,22 @@ const DOORS: readonly Door[] = [
   },
 ]
 
-/** What is no JSON, or too much of it, comes to no door: test/lib/outgoing-address.test.ts has it. */
-function isShown(url: string): boolean {
+/** What is no JSON, or too much of it, comes to no door. */
+function canBeShown(url: string): boolean {
   return url.isWellFormed() && url.length < 50_000
+}
+
+/** The first and the last of a row: a door has to ask, and test/lib/outgoing-address.test.ts has what is answered to all of them. */
+function shownOf(urls: readonly string[]): string[] {
+  const some = urls.filter(canBeShown)
+  return some.filter((_, index) => index === 0 || index === some.length - 1)
 }
 
 describe.each(DOORS)('$what', ({ refusal, beside, sooner, isDeployedOnly }) => {
   describe.each(isDeployedOnly ? [false] : [false, true])('this machine allowed: %s', (local) => {
     it.each(ADDRESSES)('$refusedFor: $why', async ({ urls, refusedFor, loopback }) => {
       const isRefused = refusedFor !== null && !(local && loopback)
-      for (const url of urls.filter(isShown)) {
+      for (const url of shownOf(urls)) {
         logged = ''
         const said = await refusal(url, local)
         if (said !== null && (isRefused ? sooner : beside)?.test(said)) continue

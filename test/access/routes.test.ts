@@ -20,6 +20,8 @@ import { send } from '../support/registry.ts'
 const world = await buildWorld()
 const made = await makeCredentials(world)
 const ledger = new Ledger()
+/** Kinds of credential, and what was asked with them. */
+const tried = new Set<string>()
 
 beforeAll(async () => {
   await withdraw(world.tokens)
@@ -34,6 +36,8 @@ const credentials = made.filter(
     /^(no header|rubbish|htpasswd|external|a |an |bearer: )/.test(name) ||
     /^(token of (admin|puller|administrator\/all)|anonymous token) for (all|nothing)$/.test(name),
 )
+
+const slow = credentials.filter((credential) => credential.slow)
 
 const isAdmin = ({ sender, mode }: Credential) =>
   judgeOffice(sender, 'operator', world.rules, mode) === 'in'
@@ -193,7 +197,7 @@ const CALLS: readonly Call[] = [
 ]
 
 async function ask(
-  { name, authorization, environment }: Credential,
+  { name, sender, authorization, environment }: Credential,
   [method = '', path = '']: string[],
   expected: number,
   body?: unknown,
@@ -203,11 +207,12 @@ async function ask(
   const init = body === undefined ? { headers } : { headers, body: JSON.stringify(body) }
   const response = await send(method, path, init, environment)
   await ledger.enter(name, `${method} ${path}`, expected, response.clone())
+  tried.add(`${sender.shows} ${method} ${path}`)
   return response
 }
 
 describe('the administration API', () => {
-  it('has no operations except those tried here', async () => {
+  it('has no other operations than those that are tried here', async () => {
     const response = await send('GET', '/api/v1/openapi.json')
     const { paths } = await response.json<{ paths: Record<string, object> }>()
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
@@ -220,7 +225,8 @@ describe('the administration API', () => {
   it.each(credentials)('answers $name as the model does', async (credential) => {
     const { sender, mode } = credential
     for (const [index, { office, route, path, body, status }] of CALLS.entries()) {
-      if (credential.slow && index % 4 !== 1) continue
+      // Each operation with one of them: each request with them costs a slow hash.
+      if (credential.slow && slow[index % slow.length] !== credential) continue
       const [method = '', template = ''] = route.split(' ')
       const verdict = judgeOffice(sender, office, world.rules, mode)
       const expected = verdict === 'in' ? status(credential) : verdict
@@ -308,7 +314,7 @@ describe('a method that a route does not have', () => {
   })
 })
 
-it('a route is not changed by headers that rewrite the path', async () => {
+it('is no other route for headers that say so', async () => {
   const [credential] = made.filter(({ name }) => name === 'no header')
   if (credential === undefined) throw new Error('no such credential')
   const path = '/v2/none/app/manifests/latest'
@@ -328,6 +334,14 @@ it('a route is not changed by headers that rewrite the path', async () => {
   expect(verdict).toBe(401)
 })
 
-it('the table has enough cases', () => {
-  expect(ledger.cases).toBeGreaterThanOrEqual(2500)
+it('asks everything with every kind of credential', () => {
+  const asked = CALLS.map(({ route, path }) => {
+    const [method = '', template = ''] = route.split(' ')
+    return `${method} /api/v1${path ?? template}`
+  })
+  const plain = ['GET /v2/', 'HEAD /v2', 'GET /', 'GET /healthz', 'GET /readyz', 'GET /metrics']
+  const all = ['nothing', 'password', 'rubbish', 'ticket'].flatMap((kind) =>
+    [...asked, ...plain, 'GET /v2/_catalog?n=1'].map((request) => `${kind} ${request}`),
+  )
+  expect(all.filter((one) => !tried.has(one))).toEqual([])
 })

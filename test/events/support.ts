@@ -261,3 +261,17 @@ export async function unsettled(): Promise<number> {
     .first<{ n: number }>()
   return row?.n ?? -1
 }
+
+/** Events whose first attempt failed: they are on their way in the slow lane. */
+export async function failedFirst(
+  transport: Transport,
+  count: number,
+): Promise<ReturnType<typeof recordedEvents>> {
+  const events = await recordedEvents(count)
+  transport.send(
+    EVENTS,
+    events.map((event) => ({ event })),
+  )
+  await transport.deliver(EVENTS)
+  return events
+}

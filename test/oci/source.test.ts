@@ -83,21 +83,3 @@ describe('a large field that a spec names', () => {
     )
   })
 })
-
-describe('4 MiB', () => {
-  it.each<[string, () => string]>([
-    [
-      'of keys as long as those of specs',
-      () => Array.from({ length: 240_000 }, (_, n) => `"${n + 100_000}":0`).join(),
-    ],
-    [
-      'of keys with an escape',
-      () => Array.from({ length: 240_000 }, (_, n) => `"\\u0061${n}":0`).join(),
-    ],
-  ])('are read within two seconds: %s', (_, members) => {
-    const input = bytes(`{${members()},${JSON.stringify(image).slice(1)}`)
-    const start = performance.now()
-    expect(parseManifest(input, undefined)).toMatchObject({ config })
-    expect(performance.now() - start).toBeLessThan(2000)
-  })
-})

@@ -8,7 +8,12 @@ import type { BadToken, Target } from './bad-token-table.ts'
 import { changedContent, encodings, serializations, signatures } from './bad-token-texts.ts'
 
 export async function badTokens(target: Target): Promise<BadToken[]> {
-  const groups = await Promise.all([
+  return (await badTokenGroups(target)).flat()
+}
+
+/** The same, by what is wrong with them. */
+export function badTokenGroups(target: Target): Promise<BadToken[][]> {
+  return Promise.all([
     algorithms(target),
     sharedSecrets(target),
     foreignKeys(target),
@@ -24,5 +29,4 @@ export async function badTokens(target: Target): Promise<BadToken[]> {
     serializations(target),
     encodings(target),
   ])
-  return groups.flat()
 }

@@ -16,7 +16,7 @@ import type { UploadSession } from '../../src/uploads/upload-session.ts'
 import { type Fault, withFault, withInterruption } from '../invariants/faults.ts'
 import { anyBy, anyEvent } from '../support/any-event.ts'
 import { randomBytes } from '../support/registry.ts'
-import { chunkOf, newSession, type SessionStub, storedKeys } from './support.ts'
+import { chunkOf, heldBody, newSession, type SessionStub, storedKeys } from './support.ts'
 
 const REPOSITORY = 'sessions/app'
 const BLOB_BYTES_AT_MOST = R2_LIMITS.parts * PART_BYTES
@@ -83,12 +83,6 @@ async function tombstones(): Promise<string[]> {
     storage_key: string
   }>()
   return results.map((row) => row.storage_key)
-}
-
-/** A body whose sender can be made to wait or to leave. */
-function heldBody() {
-  const { readable, writable } = new IdentityTransformStream()
-  return { body: readable, client: writable.getWriter() }
 }
 
 describe('status', () => {
@@ -279,21 +273,6 @@ describe('a refused chunk', () => {
     await client.close()
     expect((await answer).kind).toBe(kind)
   })
-
-  it.each(refusals)(
-    '%s and large: its body holds neither client nor object',
-    async (_, start, kind) => {
-      await append(SOURCE.subarray(0, 10))
-      if (kind === 'unknown') await session.cancel(request)
-      const { body, client } = heldBody()
-      const answer = session.append(request, { body, start, length: null })
-      await expect(client.write(SOURCE)).rejects.toThrow()
-      expect((await answer).kind).toBe(kind)
-      const began = Date.now()
-      await evictDurableObject(session)
-      expect(Date.now() - began).toBeLessThan(500)
-    },
-  )
 })
 
 describe('length', () => {

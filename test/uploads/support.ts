@@ -193,3 +193,9 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   both.set(b, a.length)
   return both
 }
+
+/** A body whose sender can be made to wait or to leave. */
+export function heldBody() {
+  const { readable, writable } = new IdentityTransformStream()
+  return { body: readable, client: writable.getWriter() }
+}

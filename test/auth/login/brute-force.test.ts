@@ -21,6 +21,8 @@ import {
 } from '../login-support.ts'
 
 const TRIES = 1000
+/** As many as show that no more get through: for what needs an object for each try. */
+const FEWER_TRIES = 200
 const htpasswd = parseHtpasswd(`frodo:${await hash('baggins', 4)}`)
 
 beforeEach(() => {
@@ -81,10 +83,10 @@ const spread: [string, () => Promise<Target>, number?][] = [
 ]
 
 /** How many tries were answered with each status, and how many slow hashes were computed. */
-async function attack({ name, address }: Target, atOnce: number) {
+async function attack({ name, address }: Target, atOnce: number, tries = TRIES) {
   const statuses: Record<number, number> = {}
   const hashes = await hashesDuring(() =>
-    repeat(TRIES, atOnce, async (index) => {
+    repeat(tries, atOnce, async (index) => {
       const context = contextOf({ htpasswd }, address(index))
       const status = await statusOf(context, name(index), `wrong password ${index}`)
       statuses[status] = (statuses[status] ?? 0) + 1
@@ -93,19 +95,22 @@ async function attack({ name, address }: Target, atOnce: number) {
   return { statuses, hashes }
 }
 
-function asManyAs(allowed: number) {
-  return { statuses: { 401: allowed, 429: TRIES - allowed }, hashes: allowed }
+function asManyAs(allowed: number, tries = TRIES) {
+  return { statuses: { 401: allowed, 429: tries - allowed }, hashes: allowed }
 }
 
-describe('a thousand wrong passwords', () => {
+describe('wrong passwords, 50 at once', () => {
   it.each(spread)(
-    'for %s, 50 at once',
+    'for %s',
     async (_, target, allowed = FAILURES_MAX) => {
-      expect(await attack(await target(), 50)).toEqual(asManyAs(allowed))
+      const expected = asManyAs(allowed, FEWER_TRIES)
+      expect(await attack(await target(), 50, FEWER_TRIES)).toEqual(expected)
     },
     120_000,
   )
+})
 
+describe('a thousand wrong passwords', () => {
   it.each(spread.slice(0, 1))(
     'for %s, one after the other',
     async (_, target) => {

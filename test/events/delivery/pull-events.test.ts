@@ -1,51 +1,12 @@
 /** Pulls: collected if anybody wants them, sent together, and never in the way. */
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import type { EventContext } from '../../../src/events/delivery/lanes.ts'
 import { PullEvents } from '../../../src/events/delivery/pull-events.ts'
-import { BLOB_MEDIA_TYPE, type RegistryEvent } from '../../../src/events/model/event.ts'
+import type { RegistryEvent } from '../../../src/events/model/event.ts'
 import { recordCalls, withFault } from '../../invariants/faults.ts'
-import { anEvent, beginAnew, EVENTS, endpointFor, passTime, Transport } from '../support.ts'
+import { beginAnew, EVENTS, endpointFor, passTime } from '../support.ts'
+import { blobPull, isolate, manifestPull, ONE } from './noted-pulls.ts'
 
 beforeEach(beginAnew)
-
-const ONE = { name: 'one' }
-
-function manifestPull(): RegistryEvent {
-  return anEvent({ mediaType: 'application/vnd.oci.image.manifest.v1+json' }, 'pull')
-}
-
-function blobPull(): RegistryEvent {
-  return anEvent({ mediaType: BLOB_MEDIA_TYPE }, 'pull')
-}
-
-/** An isolate, and its requests: each may promise work that outlives it. */
-function isolate(...endpoints: ReturnType<typeof endpointFor>[]) {
-  const transport = new Transport(endpoints)
-  const pulls = new PullEvents()
-  const work: Promise<unknown>[] = []
-  const made = { count: 0 }
-  const note = (
-    event: RegistryEvent,
-    context: EventContext = transport.context,
-    waitUntil = (promise: Promise<unknown>) => void work.push(promise),
-  ) => {
-    const kind = event.target.mediaType === BLOB_MEDIA_TYPE ? 'blobs' : 'manifests'
-    pulls.note(
-      kind,
-      () => {
-        made.count += 1
-        return event
-      },
-      context,
-      waitUntil,
-    )
-  }
-  const done = async () => {
-    await Promise.all(work.splice(0))
-    return transport.bodies(EVENTS)
-  }
-  return { transport, note, done, work, made }
-}
 
 describe('pulls that an endpoint wants', () => {
   it('are sent after a second, together', async () => {
@@ -58,16 +19,6 @@ describe('pulls that an endpoint wants', () => {
     expect(work).toHaveLength(2)
     expect(await done()).toEqual(events.map((event) => ({ event })))
     expect(send).toHaveBeenCalledTimes(1)
-  })
-
-  it('are sent at once when there are a hundred', async () => {
-    const { note, transport, work } = isolate(endpointFor(ONE))
-    for (let count = 0; count < 100; count++) note(manifestPull())
-    const begun = Date.now()
-    await vi.waitFor(() => expect(transport.bodies(EVENTS)).toHaveLength(100))
-    expect(Date.now() - begun).toBeLessThan(900)
-    await Promise.all(work)
-    expect(transport.bodies(EVENTS)).toHaveLength(100)
   })
 
   it('go on being sent', async () => {

@@ -9,10 +9,9 @@ import { deliveryProblem } from '../../support/standard-webhooks.ts'
 import {
   beginAnew,
   db,
-  EVENTS,
   endpointFor,
   FAIL,
-  HANG,
+  failedFirst,
   HOUR,
   MINUTE,
   OK,
@@ -21,27 +20,12 @@ import {
   type Received,
   type Receiver,
   receiver,
-  recordedEvents,
   SECOND,
   standing,
   Transport,
 } from '../support.ts'
 
 beforeEach(beginAnew)
-
-/** Events whose first attempt failed: they are on their way in the slow lane. */
-async function failedFirst(
-  transport: Transport,
-  count: number,
-): Promise<ReturnType<typeof recordedEvents>> {
-  const events = await recordedEvents(count)
-  transport.send(
-    EVENTS,
-    events.map((event) => ({ event })),
-  )
-  await transport.deliver(EVENTS)
-  return events
-}
 
 function letters(name: string): Promise<DeadLetter[]> {
   return listDeadLetters(db, `var:${name}`, Number.MAX_SAFE_INTEGER, 1000)
@@ -217,21 +201,6 @@ describe('a batch', () => {
     transport.carried.reverse()
     expect(await transport.deliver(RETRIES)).toBe(3)
     expect(one.ids()).toEqual(ids)
-  })
-})
-
-describe('an endpoint that hangs', () => {
-  it('costs a batch one timeout', async () => {
-    const one = receiver('one', HANG)
-    const transport = new Transport([endpointFor(one, { timeout: '300ms' })])
-    await failedFirst(transport, 20)
-    one.received.length = 0
-    passTime(MINUTE)
-    const begun = Date.now()
-    expect(await transport.deliver(RETRIES)).toBe(20)
-    expect(one.received).toHaveLength(1)
-    expect(Date.now() - begun).toBeLessThan(600)
-    expect(await standing('one')).toEqual({ pending: 20 })
   })
 })
 

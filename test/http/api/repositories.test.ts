@@ -164,7 +164,7 @@ describe('a repository that is deleted', () => {
   it('stays if deletes are disabled', async () => {
     const off = { ...environment, DELETE_ENABLED: 'false' }
     const refused = await failure('DELETE', '/repositories/team/web', { environment: off })
-    expect(refused).toMatch(/^405 UNSUPPORTED: deleting is switched off/)
+    expect(refused).toMatch(/^405 UNSUPPORTED: deletes are disabled/)
     expect(await list('?q=team/web')).toHaveLength(1)
   })
 })

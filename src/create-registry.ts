@@ -28,9 +28,12 @@ export interface RegistryOptions<Env extends Bindings = Bindings> {
    * password (Basic). The grants of `anonymous` in the database apply to all callers.
    */
   authenticate?: (request: Request, env: Env) => Promise<EmbeddedCaller | null>
-  /** Refuses requests although the caller has the right: null to allow, otherwise the message for the client. */
+  /** Refuses requests about a repository although the caller has the right: null to allow, otherwise the message for the client. */
   policy?: (request: PolicyRequest, env: Env) => Promise<string | null>
-  /** Called for each event, in addition to the webhooks: at least once, in any order, and again if it throws. */
+  /**
+   * Called for each event before the webhooks get it: at least once, in any order. If it throws, it is called again, and the webhooks
+   * wait.
+   */
   onEvent?: (event: RegistryEvent, env: Env) => Promise<void>
 }
 

@@ -1,4 +1,7 @@
-/** A port for programs that embed the registry: a policy that refuses requests although the caller has the right. */
+/**
+ * A port for programs that embed the registry: a policy that refuses requests although the caller has the right. It is asked for each
+ * request about one repository, in the registry API and in the administration API, and not for lists of repositories or events.
+ */
 import { RegistryError } from '../oci/errors.ts'
 
 export interface PolicyRequest {

@@ -20,7 +20,7 @@ const WORKER = `
   import { createRegistry } from 'berth/registry'
 
   const told = []
-  const users = { ann: 'let ann in, please', bob: 'let bob in, please' }
+  const users = { ann: 'let ann in, please', bob: 'let bob in, please', eve: 'let eve in, please' }
   const registry = createRegistry({
     prefix: '/images',
     // Counts, and is R2 otherwise.
@@ -28,10 +28,12 @@ const WORKER = `
     authenticate: async (request) => {
       const [user, password] = atob((request.headers.get('Authorization') ?? '').slice(6)).split(':')
       if (!(user in users) || users[user] !== password) return null
-      return { name: user, grants: [{ pattern: 'team/**', actions: user === 'ann' ? ['admin'] : ['pull'] }] }
+      return { name: user === 'eve' ? '' : user, grants: [{ pattern: 'team/**', actions: user === 'ann' ? ['admin'] : ['pull'] }] }
     },
-    policy: async ({ action, repository, reference, subject }) =>
-      action === 'push' && reference === 'frozen' ? \`\${subject} may not move \${repository}:frozen\` : null,
+    policy: async ({ action, repository, reference, subject }) => {
+      if (action === 'delete' && repository === 'team/kept') return repository + ' is kept'
+      return action === 'push' && reference === 'frozen' ? \`\${subject} may not move \${repository}:frozen\` : null
+    },
     onEvent: async ({ action, target }) => { told.push(action + ' ' + (target.tag ?? target.digest)) },
   })
 
@@ -230,4 +232,23 @@ it('the embedded registry removes deleted content', async () => {
   const scheduledTime = new Date(Date.now() + 2 * 60 * 60 * 1000)
   await worker.scheduled({ cron: '17 * * * *', scheduledTime })
   expect((await keys()).filter((key) => key.includes('/blobs/'))).toEqual([])
+})
+
+it('the embedded registry asks the policy in the administration API, too', async () => {
+  const kept = '/images/v2/team/kept'
+  const blob = { body: '{}', headers: { 'Content-Length': '2' } }
+  const pushed = await ask('POST', `${kept}/blobs/uploads/?digest=${digestOf('{}')}`, blob)
+  expect(pushed.status).toBe(201)
+  const type = { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' }
+  const put = { body: MANIFEST, headers: type }
+  expect((await ask('PUT', `${kept}/manifests/latest`, put)).status).toBe(201)
+  const refused = await ask('DELETE', '/images/api/v1/repositories/team/kept')
+  expect(refused.status).toBe(403)
+  expect(await refused.text()).toContain('team/kept is kept')
+  expect((await ask('GET', `${kept}/manifests/latest`)).status).toBe(200)
+})
+
+it('the embedded registry admits no caller without a name', async () => {
+  const answer = await ask('GET', '/images/v2/team/kept/manifests/latest', {}, 'eve')
+  expect(answer.status).toBe(500)
 })

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { RegistryError } from '../../oci/errors.ts'
 import { findRepository, type RepositoryFacts } from '../../store/registry/repository-visibility.ts'
 import type { AppEnv } from '../middleware/context.ts'
-import { type Access, requireDeletes } from '../middleware/guard.ts'
+import { type Access, askPolicy, requireDeletes } from '../middleware/guard.ts'
 import { requireAccount } from './caller.ts'
 
 /** What each kind of access requires of the caller, and what its check returns to the handler. */
@@ -36,11 +36,16 @@ const ADMISSIONS: {
     requireAccount(c, nameIn(c, 'name'))
     return undefined
   },
-  'repository-pull': findPullable,
+  async 'repository-pull'(c) {
+    const facts = await findPullable(c)
+    await askPolicy(c, 'pull', nameIn(c, 'repository'), '')
+    return facts
+  },
   'repository-admin': findAdministered,
   async 'repository-delete'(c) {
     const facts = await findAdministered(c)
     requireDeletes(c)
+    await askPolicy(c, 'delete', nameIn(c, 'repository'), '')
     return facts
   },
 }

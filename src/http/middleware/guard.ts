@@ -8,7 +8,7 @@ import { Rights } from '../../auth/login/rights.ts'
 import type { Scope } from '../../auth/tokens/scopes.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { isRepositoryName } from '../../oci/name.ts'
-import { requireAllowed } from '../../registry/policy.ts'
+import { type PolicyRequest, requireAllowed } from '../../registry/policy.ts'
 import { type AppEnv, authContext, type EmbeddedCaller, factory } from './context.ts'
 import { absoluteUrl } from './locations.ts'
 
@@ -34,15 +34,24 @@ export function allow(access: Access) {
     c.set('caller', await admit(c, access))
     if (access === 'delete') requireDeletes(c)
     if (access === 'pull' || access === 'push' || access === 'delete') {
-      await requireAllowed(c.get('hooks').policy, {
-        action: access,
-        repository: c.get('repository'),
-        reference: c.get('reference'),
-        subject: c.get('caller').subject,
-      })
+      await askPolicy(c, access, c.get('repository'), c.get('reference'))
     }
     await next()
   })
+}
+
+/**
+ * Asks the policy of a program that embeds the registry. The administration API asks it for its operations on a repository, too.
+ * @throws {RegistryError} DENIED
+ */
+export function askPolicy(
+  c: Context<AppEnv>,
+  action: PolicyRequest['action'],
+  repository: string,
+  reference: string,
+): Promise<void> {
+  const { subject } = c.get('caller')
+  return requireAllowed(c.get('hooks').policy, { action, repository, reference, subject })
 }
 
 /**
@@ -114,6 +123,8 @@ async function authenticateHere(
 function embeddedCaller(known: EmbeddedCaller | null): Authentication {
   if (known === null) return 'no credentials'
   const { name: subject, grants } = known
+  // In events and upload ids an empty name is anonymous.
+  if (subject === '') throw new Error('authenticate returned an empty name')
   const rights = new Rights(grants)
   return callerByIdentity(
     { kind: 'embedded', subject, rights, verifier: null, session: null },

@@ -36,7 +36,10 @@ export interface Referrers {
   end: Digest | undefined
 }
 
-/** Lists the referrers that the registry stored, and those that clients wrote under the fallback tag. No manifest is parsed. */
+/**
+ * Lists the referrers that the registry stored, and those that clients wrote under the fallback tag. No manifest is parsed, except
+ * once for a fallback tag from before its entries were stored.
+ */
 export async function listReferrers(
   context: RegistryContext,
   { subject, ...rest }: ReferrersQuery,

@@ -3,6 +3,7 @@
  * would become garbage that is collected late (the process grew to 344 MB over 1 GiB). Many concurrent uploads would exceed the
  * isolate's 128 MB.
  */
+import { Line } from '../../lib/line.ts'
 
 /** The exact size of all parts except an object's last, and the minimum size of parts in the stores (BlobStore.limits). */
 export const PART_BYTES = 5 * 1024 * 1024
@@ -30,17 +31,6 @@ export const PIECES_AT_MOST = 208
 export const RENEW_MS = 500
 const LOST_MS = 15_000
 
-/**
- * A Durable Object's code cannot resume another object's request, so waiting requests poll: the first in the queue often, later
- * ones less often. A thousand requests that poll every 10 ms would use all of the isolate's time.
- */
-const ASK_AGAIN_MS = 10
-const ASK_OFTEN = 8
-const ASK_AGAIN_AT_LATEST_MS = 250
-
-/** A ticket is dropped if its holder has not polled for this long: its object was torn down. */
-const TICKET_LOST_MS = 1000
-
 export class Buffer {
   readonly size: Size
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -51,45 +41,27 @@ export class Buffer {
   }
 }
 
-interface Ticket {
-  askedAt: number
-}
-
 export class BufferPool {
   readonly #free: Record<Size, Buffer[]> = { part: [], piece: [] }
   /** For each lent buffer the time when it was lent or last renewed. */
   readonly #lent = new Map<Buffer, number>()
   readonly #freeViews: Record<Size, Uint8Array<ArrayBuffer>[]> = { part: [], piece: [] }
-  readonly #tickets: Record<Size, Ticket[]> = { part: [], piece: [] }
+  readonly #lines: Record<Size, Line> = { part: new Line(), piece: new Line() }
 
   /** Whether a request waits for a buffer of this size. */
   isWanted(size: Size): boolean {
-    return this.#nextTicket(size) !== undefined
+    return !this.#lines[size].isEmpty
   }
 
   /** A buffer with arbitrary content, if one is available at once and no request waits for one. */
   tryAcquire(size: Size): Buffer | undefined {
-    return this.#nextTicket(size) === undefined ? this.#take(size) : undefined
+    return this.#lines[size].isEmpty ? this.#take(size) : undefined
   }
 
   /** A buffer, in the order of the requests; undefined after `patienceMs`. */
   async acquire(size: Size, patienceMs: number): Promise<Buffer | undefined> {
     const buffer = this.tryAcquire(size)
-    if (buffer !== undefined) return buffer
-    const ticket: Ticket = { askedAt: Date.now() }
-    this.#tickets[size].push(ticket)
-    const deadline = ticket.askedAt + patienceMs
-    while (ticket.askedAt < deadline) {
-      await scheduler.wait(pauseAt(this.#tickets[size].indexOf(ticket)))
-      ticket.askedAt = Date.now()
-      if (!this.#tickets[size].includes(ticket)) this.#tickets[size].push(ticket)
-      const turn = this.#nextTicket(size) === ticket ? this.#take(size) : undefined
-      if (turn === undefined) continue
-      this.#tickets[size].shift()
-      return turn
-    }
-    this.#tickets[size] = this.#tickets[size].filter((other) => other !== ticket)
-    return undefined
+    return buffer ?? this.#lines[size].wait(patienceMs, () => this.#take(size))
   }
 
   /** Marks a buffer as still in use. Must be called every RENEW_MS. */
@@ -111,13 +83,6 @@ export class BufferPool {
   /** Returns a view to the pool. Its bytes must not be needed any more. */
   releaseView(size: Size, view: Uint8Array<ArrayBuffer>): void {
     if (this.#freeViews[size].length < this.#count(size)) this.#freeViews[size].push(view)
-  }
-
-  #nextTicket(size: Size): Ticket | undefined {
-    const tickets = this.#tickets[size]
-    const oldest = Date.now() - TICKET_LOST_MS
-    while (tickets[0] !== undefined && tickets[0].askedAt < oldest) tickets.shift()
-    return tickets[0]
   }
 
   #take(size: Size): Buffer | undefined {
@@ -154,12 +119,6 @@ export class BufferPool {
       if (renewedAt < oldest) this.#lent.delete(buffer)
     }
   }
-}
-
-/** The polling interval at this place in the queue. */
-function pauseAt(place: number): number {
-  const pause = ASK_AGAIN_MS * (1 + Math.floor(Math.max(place, 0) / ASK_OFTEN))
-  return Math.min(pause, ASK_AGAIN_AT_LATEST_MS)
 }
 
 function costOf(size: Size): number {

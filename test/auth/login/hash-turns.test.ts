@@ -40,6 +40,24 @@ describe('hashes that are asked for at once', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15)
   })
 
+  it('are computed in the order in which they were asked for, whoever comes meanwhile', async () => {
+    const turns = new HashTurns()
+    const order: number[] = []
+    const take = (login: number) =>
+      turns.take(async () => {
+        order.push(login)
+        await scheduler.wait(5)
+        return false
+      }, NEVER_FOUND)
+    const all = [0, 1, 2].map(take)
+    for (const login of [3, 4, 5, 6]) {
+      await scheduler.wait(7)
+      all.push(take(login))
+    }
+    await Promise.all(all)
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6])
+  })
+
   it('are refused if their turn does not come in time', async () => {
     const turns = new HashTurns(100)
     const first = turns.take(async () => {

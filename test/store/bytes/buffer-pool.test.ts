@@ -73,18 +73,6 @@ describe('the budget', () => {
 })
 
 describe('waiting uploads', () => {
-  it('ask less often, the more wait before them', async () => {
-    const { pool, lent } = emptied('piece')
-    const wait = vi.spyOn(scheduler, 'wait')
-    const waiting = Array.from({ length: 400 }, () => pool.acquire('piece', 300))
-    const pauses = wait.mock.calls.map(([ms]) => ms)
-    wait.mockRestore()
-    expect(pauses.slice(0, 9)).toEqual([10, 10, 10, 10, 10, 10, 10, 10, 20])
-    expect(pauses.slice(-100)).toEqual(Array(100).fill(250))
-    for (const piece of lent) pool.release(piece)
-    expect((await Promise.all(waiting)).filter((piece) => piece !== undefined)).not.toEqual([])
-  })
-
   it('are served in the order in which they asked, and before later ones', async () => {
     const { pool, lent } = emptied('part')
     // Whoever waits looks every 10 ms: at some of these moments another one than the first looks next.

@@ -40,7 +40,10 @@ export class OpenKeys {
     return true
   }
 
-  /** Removes all keys except the first `count`. The last ones go first, so that no remaining key is hidden behind an empty slot. */
+  /**
+   * Removes all keys except the first `count`, the newest first. A search stops at an empty slot, and the slots of older keys never
+   * depend on those of newer ones.
+   */
   cutTo(count: number): void {
     while (this.count > count) {
       this.#slots[this.#slotOf(this.count)] = 0

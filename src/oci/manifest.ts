@@ -102,7 +102,7 @@ export function parseManifest(
     : readImage(fields, mediaType, list)
 }
 
-/** All but the lists, whose entries are read one by one, and what is refused whatever it holds: those are null. */
+/** Reads all fields. Lists are null here, because their entries are read one by one; so is `fsLayers`, which is always refused. */
 function readFields(source: Source, spans: ReadonlyMap<string, Span>): Fields {
   const read = (name: string, span: Span): Json => {
     if (name === 'layers' || name === 'manifests' || name === 'fsLayers') return null
@@ -115,7 +115,7 @@ function readFields(source: Source, spans: ReadonlyMap<string, Span>): Fields {
 /** Reads a list of the manifest. */
 type ReadList = (name: string, read: typeof readDescriptor) => Descriptor[]
 
-/** The header and the body must not disagree; where both are silent the shape of an OCI manifest decides. */
+/** Header and body must agree. If neither names a type, the fields of an OCI manifest decide. */
 function decideMediaType(fields: Fields, header: string): string {
   const declared = header === 'application/json' ? '' : header
   const own = optionalString(fields, 'mediaType', '') ?? ''
@@ -151,7 +151,7 @@ function inferMediaType(fields: Fields): string {
 }
 
 function readImage(fields: Fields, mediaType: string, list: ReadList): Manifest {
-  invalidManifest(fields, 'manifests', mediaType)
+  refuseField(fields, 'manifests', mediaType)
   const config = member(fields, 'config')
   if (config === undefined) throw invalidField('config', 'required')
   const configDescriptor = readDescriptor(config, 'config')
@@ -166,8 +166,8 @@ function readImage(fields: Fields, mediaType: string, list: ReadList): Manifest 
 }
 
 function readIndex(fields: Fields, mediaType: string, list: ReadList): Manifest {
-  invalidManifest(fields, 'config', mediaType)
-  invalidManifest(fields, 'layers', mediaType)
+  refuseField(fields, 'config', mediaType)
+  refuseField(fields, 'layers', mediaType)
   return {
     ...readCommon(fields, undefined),
     kind: 'index',
@@ -178,7 +178,7 @@ function readIndex(fields: Fields, mediaType: string, list: ReadList): Manifest 
 }
 
 /** CVE-2021-41190: a document with the fields of both is an image to one client and an index to another. */
-function invalidManifest(fields: Fields, name: string, mediaType: string): void {
+function refuseField(fields: Fields, name: string, mediaType: string): void {
   if (Object.hasOwn(fields, name)) throw invalidField(name, `not allowed in ${mediaType}`)
 }
 
@@ -196,7 +196,7 @@ function readCommon(
   return common
 }
 
-/** A list; Go writes null for an empty one, and old content leaves it out. */
+/** Reads a list. Go writes null for an empty one, and old content omits it. */
 function readEntries(
   source: Source,
   list: Span | undefined,

@@ -1,6 +1,6 @@
 /**
- * A manifest's JSON, of which only the fields that are read are built. 4 MiB have room for a million small values in fields that no
- * spec names; built, they would take 20 times the memory of the bytes.
+ * Reads a manifest's JSON, and builds only the fields that the registry needs. 4 MiB may hold a million small values in fields that no
+ * spec names. Building them would take 20 times the memory of the bytes.
  */
 import type { Json } from './errors.ts'
 import { type Fields, invalidField, type KnownFields, knownName } from './fields.ts'
@@ -17,16 +17,16 @@ import {
   wholeSpan,
 } from './json-spans.ts'
 
-/** A value of at most so many bytes is built whole, whatever is in it. */
+/** Values up to this many bytes are built whole. */
 const SMALL = 16 * 1024
 
-/** Arrays and objects within each other in a field that is larger: `platform` has a list in an object. */
+/** The nesting limit for larger fields: `platform` is an object with a list. */
 const DEEPEST_FIELD = 2
 
 export class Source {
   readonly #bytes: Uint8Array
 
-  /** @throws {RegistryError} MANIFEST_INVALID unless the bytes are strict JSON */
+  /** @throws {RegistryError} MANIFEST_INVALID if the bytes are not strict JSON */
   constructor(bytes: Uint8Array) {
     checkStrictJson(bytes)
     this.#bytes = bytes
@@ -37,8 +37,8 @@ export class Source {
   }
 
   /**
-   * The known fields of an object by name: where they stand.
-   * @throws {RegistryError} MANIFEST_INVALID where it is no object, or has a field that differs from a known one by case alone
+   * The positions of an object's known fields, by name.
+   * @throws {RegistryError} MANIFEST_INVALID if it is not an object, or has a field that differs from a known one only in case
    */
   fields(object: Span, path: string, known: KnownFields): ReadonlyMap<string, Span> {
     if (!this.#isObject(object)) throw invalidField(path, 'expected an object')
@@ -50,7 +50,7 @@ export class Source {
     return fields
   }
 
-  /** The items of an array, one more than `limit` of them at most; null where it is none. */
+  /** The first items of an array, at most `limit` + 1; null if the value is not an array. */
   items(array: Span, limit: number): Span[] | null {
     if (this.#bytes[array.start] !== OPEN_BRACKET) return null
     const items: Span[] = []
@@ -61,7 +61,7 @@ export class Source {
     return items
   }
 
-  /** @throws {RegistryError} MANIFEST_INVALID where it is large and nests deeper than any field of a spec */
+  /** @throws {RegistryError} MANIFEST_INVALID if the value is large and nests deeper than any field of a spec */
   field(value: Span, path: string): Json {
     if (!isSmall(value) && !isShallow(this.#bytes, value, DEEPEST_FIELD)) {
       throw invalidField(path, `more than ${SMALL} bytes, and nested deeper than ${DEEPEST_FIELD}`)
@@ -69,7 +69,7 @@ export class Source {
     return buildJson(this.#bytes, value)
   }
 
-  /** An object of fields; of a large one only those that are known are built. */
+  /** Builds an object. If it is large, only its known fields. */
   object(value: Span, path: string, known: KnownFields): Json {
     if (isSmall(value)) return buildJson(this.#bytes, value)
     const fields = [...this.fields(value, path, known)]

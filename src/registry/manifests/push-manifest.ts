@@ -31,9 +31,6 @@ import { changeTags } from './tags.ts'
 /** Each tag is a header of the response, and Python's client accepts 100 headers. The spec requires at least 10 tags. */
 const TAGS_AT_MOST = 64
 
-/** More references than this are always too large for an event, so they are not serialized to measure them. */
-const REFERENCES_TOLD = 2000
-
 /** A list of referrers repeats the annotations of each manifest in it. */
 const REFERRER_ANNOTATIONS_BYTES = 256 * 1024
 
@@ -109,8 +106,8 @@ function eventsOf(
 ): Events {
   const { mediaType } = manifest
   const references = referencesOf(manifest)
-  const haveRoom = references.length <= REFERENCES_TOLD && haveRoomFor(references, tags.length)
-  const told = haveRoom ? { references } : { truncated: true as const }
+  const events = Math.max(tags.length, 1)
+  const told = haveRoomFor(references, events) ? { references } : { truncated: true as const }
   const target = { mediaType, size, digest, url: manifestUrl(context, digest), ...told }
   const [first, ...others] = tags
   if (first === undefined) return [eventOf(context, 'push', target)]

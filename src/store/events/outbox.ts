@@ -127,12 +127,17 @@ export function eventJson(event: OutboxEvent): string {
   return json.length <= LARGEST_EVENT_CHARACTERS ? json : JSON.stringify(truncated(event))
 }
 
+/** A descriptor is longer: its digest alone has 71 characters. */
+const SHORTEST_REFERENCE_CHARACTERS = 100
+
 /**
- * Whether each of so many events of one change may have the references. All of them together may take no more room than one event.
- * Otherwise a push with 64 tags would write a large list 64 times.
+ * Whether each event of a change may have the references. All events together may take no more room than one. Otherwise a push with 64
+ * tags would write a large list 64 times. A list that is certainly too long is not serialized.
  */
 export function haveRoomFor(references: readonly unknown[], events: number): boolean {
-  return JSON.stringify(references).length * events <= LARGEST_EVENT_CHARACTERS
+  const room = LARGEST_EVENT_CHARACTERS / events
+  const isTooLong = references.length * SHORTEST_REFERENCE_CHARACTERS > room
+  return !isTooLong && JSON.stringify(references).length <= room
 }
 
 /** The event without its references. It says that they are left out. */

@@ -20,7 +20,7 @@ export async function inUse(
     : []
   const holder = kind === 'manifest' ? 'an index' : 'a manifest'
   const mayCascade =
-    kind === 'manifest' && holders.length > 0 && holders.every(({ tagged }) => !tagged)
+    kind === 'manifest' && holders.length > 0 && holders.every(({ tagged }) => tagged === false)
   const wayOut = mayCascade
     ? ', or delete both with ?cascade=unreachable, because no tag reaches it'
     : ''

@@ -19,13 +19,6 @@ const manifest = named(
     subject: v.pipe(v.nullable(digest), v.description('The digest of its subject')),
     pushedAt: v.pipe(time, v.description('When it was last pushed')),
     tags: v.pipe(v.array(v.string()), v.description(`Up to ${TAGS_LISTED}`)),
-    tagged: v.pipe(
-      v.nullable(v.boolean()),
-      v.description(
-        'Whether a tag leads to it: its own tag, or a tag of an index that contains it. Null if too many ' +
-          'indexes contain it to check them all',
-      ),
-    ),
   }),
 )
 

@@ -6,28 +6,13 @@ import { sql, statements } from '../database/statement.ts'
 /** Tags that are listed of each manifest at most. */
 export const TAGS_LISTED = 20
 
-/** The search for a tag looks at this many manifests, itself and those above it. So the cost of a page has a limit. */
-const LOOKED_AT = 50
-
 const SQL = statements('list-manifests', {
   list: sql<[repository: string, last: string, limit: number], Row>(`
     SELECT manifests.digest, manifests.media_type, manifests.artifact_type, manifests.subject_digest,
       manifests.size, manifests.pushed_at,
       (SELECT json_group_array(name) FROM (
         SELECT name FROM tags WHERE tags.repository_id = manifests.repository_id
-          AND tags.digest = manifests.digest LIMIT ${TAGS_LISTED})) AS tags,
-      (WITH RECURSIVE walk (digest) AS (
-          SELECT manifests.digest
-          UNION
-          SELECT parent.manifest_digest FROM walk
-          CROSS JOIN manifest_children AS parent
-            ON parent.repository_id = manifests.repository_id AND parent.child_digest = walk.digest
-          LIMIT ${LOOKED_AT})
-        SELECT CASE
-          WHEN max(EXISTS (SELECT 1 FROM tags WHERE tags.repository_id = manifests.repository_id
-            AND tags.digest = walk.digest)) THEN 1
-          WHEN count(*) < ${LOOKED_AT} THEN 0 END
-        FROM walk) AS tagged
+          AND tags.digest = manifests.digest LIMIT ${TAGS_LISTED})) AS tags
     FROM repositories
     JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.name = ?1 AND manifests.digest > ?2
@@ -45,8 +30,6 @@ export interface ListedManifest {
   pushedAt: number
   /** Up to 20. */
   tags: string[]
-  /** Whether it has a tag, or an index above it has one; null if too many indexes are above it to tell. */
-  tagged: boolean | null
 }
 
 interface Row {
@@ -57,7 +40,6 @@ interface Row {
   size: number
   pushed_at: number
   tags: string
-  tagged: 0 | 1 | null
 }
 
 /** Up to `limit` manifests in the order of digests, after the digest `last` ('' for the beginning). */
@@ -76,6 +58,5 @@ export async function listManifests(
     size: row.size,
     pushedAt: row.pushed_at,
     tags: JSON.parse(row.tags),
-    tagged: row.tagged === null ? null : row.tagged === 1,
   }))
 }

@@ -2,6 +2,8 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { intersectPatterns, matchesPattern } from '../../../src/lib/repository-pattern.ts'
+import { Usage } from '../../../src/lib/usage.ts'
+import { CountedDatabase } from '../../../src/store/database/database.ts'
 import {
   listVisibleRepositories,
   patternsAround,
@@ -92,22 +94,8 @@ describe('listVisibleRepositories', () => {
     const deep = Array.from({ length: 3000 }, (_, n) => `mono/part/n${n}`)
     await store([...deep, 'mono', 'mono/x', 'n'])
     let rows = 0
-    const watched = new Proxy(db, {
-      get: (target, name) =>
-        name === 'prepare'
-          ? (sql: string) => ({
-              bind: (...values: unknown[]) => ({
-                all: async () => {
-                  const result = await target
-                    .prepare(sql)
-                    .bind(...values)
-                    .all()
-                  rows = result.meta.rows_read
-                  return result
-                },
-              }),
-            })
-          : Reflect.get(target, name),
+    const watched = new CountedDatabase(db, new Usage(), (meta) => {
+      rows = meta.rows_read
     })
     const list = (patterns: string[], limit = 100) =>
       listVisibleRepositories(watched, patterns, { last: 'm', limit })

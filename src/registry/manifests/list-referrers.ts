@@ -86,12 +86,10 @@ function entriesOf(bytes: Uint8Array<ArrayBuffer>): readonly Descriptor[] {
   }
 }
 
-/** Each digest once. Referrers of the registry replace those of the fallback tag. */
+/** No digest is in both lists. */
 function merge({ referrers, fallback }: ReferrersPage): ReferrerEntry[] {
   const others = fallback.map(({ descriptor }): ReferrerEntry => JSON.parse(descriptor))
-  const all = [...others, ...referrers.map(toEntry)]
-  const byDigest = new Map(all.map((entry) => [entry.digest, entry]))
-  return [...byDigest.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1))
+  return [...others, ...referrers.map(toEntry)].sort((a, b) => (a.digest < b.digest ? -1 : 1))
 }
 
 function toEntry({ mediaType, digest, size, artifactType, annotations }: Referrer): ReferrerEntry {

@@ -68,7 +68,7 @@ const list = (filter: string) => `
     ) AS page
     LEFT JOIN manifests AS listed ON listed.id = page.id AND page.before < ?5`
 
-/** In the order of digests. A tag has at most 10,000 entries, of 4 MiB in all. */
+/** In the order of digests, without those that the registry lists itself. A tag has at most 10,000 entries, of 4 MiB in all. */
 const listFallback = (filter: string) => `
     SELECT digest, CASE WHEN before < ?5 THEN descriptor END AS descriptor
     FROM (
@@ -77,6 +77,8 @@ const listFallback = (filter: string) => `
         SELECT entries.digest, entries.descriptor FROM repositories
         JOIN fallback_entries AS entries ON entries.repository_id = repositories.id
         WHERE repositories.name = ?1 AND entries.tag = ?2 AND entries.digest > ?3 ${filter}
+          AND NOT EXISTS (SELECT 1 FROM manifests AS own WHERE own.repository_id = repositories.id
+            AND own.digest = entries.digest AND own.subject_digest = ?6)
         ORDER BY entries.digest LIMIT ?4
       )
     )`
@@ -89,9 +91,9 @@ const SQL = statements('referrers', {
   listOfType: sql<[...page: Page, artifactType: string], ReferrerRow>(
     list('AND manifests.artifact_type = ?6'),
   ),
-  fallback: sql<Page, FallbackRow>(listFallback('')),
-  fallbackOfType: sql<[...page: Page, artifactType: string], FallbackRow>(
-    listFallback('AND entries.artifact_type = ?6'),
+  fallback: sql<[...page: Page, subject: Digest], FallbackRow>(listFallback('')),
+  fallbackOfType: sql<[...page: Page, subject: Digest, artifactType: string], FallbackRow>(
+    listFallback('AND entries.artifact_type = ?7'),
   ),
   unread: sql<[repository: string, tag: string], { found: 1 }>(`
     SELECT 1 AS found FROM repositories
@@ -120,8 +122,8 @@ export async function listReferrers(
   const [listed, fallen, unread] = await readRows(db, [
     artifactType === null ? SQL.list(db, ...own) : SQL.listOfType(db, ...own, artifactType),
     artifactType === null
-      ? SQL.fallback(db, ...kept)
-      : SQL.fallbackOfType(db, ...kept, artifactType),
+      ? SQL.fallback(db, ...kept, subject)
+      : SQL.fallbackOfType(db, ...kept, subject, artifactType),
     SQL.unread(db, repository, fallbackTag),
   ])
   const referrers = listed.flatMap(toReferrer)

@@ -278,6 +278,12 @@ describe('the tag of the referrers tag schema', () => {
   it('is filtered and paged, too', async () => {
     const filtered = await list(`${pathOf(tagged.digest)}?artifactType=${SIGNATURE}`)
     expect(filtered.manifests).toEqual([old])
+    // The tag may give a type to what the registry lists under another one.
+    const lied = await pushImage(REPOSITORY, 'lied')
+    const real = await refer(descriptorOf(lied, MEDIA_TYPE_OCI_MANIFEST), { artifactType: SBOM })
+    await putFallback(lied.digest, [{ ...real, artifactType: SIGNATURE }])
+    expect((await list(`${pathOf(lied.digest)}?artifactType=${SIGNATURE}`)).manifests).toEqual([])
+    expect((await list(pathOf(lied.digest))).manifests).toEqual([real])
     const [first, second] = sorted([old, own])
     const one = await list(`${pathOf(tagged.digest)}?n=1`)
     expect(one.manifests).toEqual([first])

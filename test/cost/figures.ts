@@ -24,15 +24,15 @@ export type Occasion = (typeof OCCASIONS)[number]
 export const FIGURES: Figures = {
   clients: {
     docker: {
-      push: billOf(35, 29, 184, 93, 71, 0, 24, 192, 189, 21),
-      'push again': billOf(10, 10, 61, 9, 0, 0, 0, 0, 0, 3),
+      push: billOf(35, 29, 185, 93, 71, 0, 24, 192, 189, 21),
+      'push again': billOf(10, 10, 62, 9, 0, 0, 0, 0, 0, 3),
       'first pull': billOf(10, 9, 32, 0, 0, 6, 0, 0, 0, 0),
       'second pull': billOf(10, 9, 32, 0, 0, 5, 0, 0, 0, 0),
       'third pull': billOf(10, 9, 32, 0, 0, 0, 0, 0, 0, 0),
       'pull again': billOf(3, 2, 6, 0, 0, 0, 0, 0, 0, 0),
     },
     containerd: {
-      push: billOf(34, 29, 161, 93, 6, 0, 0, 0, 0, 21),
+      push: billOf(34, 29, 162, 93, 6, 0, 0, 0, 0, 21),
       'push again': billOf(14, 8, 30, 0, 0, 0, 0, 0, 0, 0),
       'first pull': billOf(10, 9, 32, 0, 0, 6, 0, 0, 0, 0),
       'second pull': billOf(10, 9, 32, 0, 0, 5, 0, 0, 0, 0),
@@ -40,15 +40,15 @@ export const FIGURES: Figures = {
       'pull again': billOf(3, 2, 6, 0, 0, 0, 0, 0, 0, 0),
     },
     podman: {
-      push: billOf(34, 28, 160, 93, 71, 0, 24, 192, 189, 21),
-      'push again': billOf(10, 10, 61, 9, 0, 0, 0, 0, 0, 3),
+      push: billOf(34, 28, 161, 93, 71, 0, 24, 192, 189, 21),
+      'push again': billOf(10, 10, 62, 9, 0, 0, 0, 0, 0, 3),
       'first pull': billOf(9, 8, 30, 0, 0, 6, 0, 0, 0, 0),
       'second pull': billOf(9, 8, 30, 0, 0, 5, 0, 0, 0, 0),
       'third pull': billOf(9, 8, 30, 0, 0, 0, 0, 0, 0, 0),
       'pull again': null,
     },
   },
-  pushTold: billOf(34, 29, 175, 114, 6, 0, 0, 0, 0, 21),
+  pushTold: billOf(34, 29, 176, 114, 6, 0, 0, 0, 0, 21),
   minute: billOf(1, 6, 8, 1, 0, 0, 0, 0, 0, 0),
   hour: billOf(1, 10, 29, 3, 1, 2, 0, 0, 0, 0),
 }

@@ -116,6 +116,14 @@ const SQL = statements('put-manifest', {
       SELECT 1 FROM manifests WHERE manifests.repository_id = repositories.id
         AND manifests.digest = wanted.value ->> 0)
     ON CONFLICT DO NOTHING`),
+  // Content that was pushed as a blob, and is referred to as one, becomes a manifest now: what refers to it protects both.
+  becomeChild: sql<[repository: string, digest: Digest]>(`
+    INSERT INTO manifest_children (repository_id, manifest_digest, child_digest)
+    SELECT refers.repository_id, refers.manifest_digest, refers.blob_digest FROM repositories
+    CROSS JOIN manifest_blobs AS refers
+      ON refers.repository_id = repositories.id AND refers.blob_digest = ?2
+    WHERE repositories.name = ?1
+    ON CONFLICT DO NOTHING`),
   tag: sql<[repository: string, digest: Digest, tags: string, now: number]>(`
     INSERT INTO tags (repository_id, name, digest, updated_at)
     SELECT repositories.id, wanted.value, ?2, ?4 FROM repositories, json_each(?3) AS wanted
@@ -167,6 +175,7 @@ export async function putManifest(
       storageKey,
       now,
     ),
+    SQL.becomeChild(db, repository, digest),
   ]
   const blobs = manifest.blobs.map(({ digest, size }) => [digest, size])
   for (const list of asLists(blobs)) {

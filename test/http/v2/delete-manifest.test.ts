@@ -8,6 +8,7 @@ import {
   bytesOf,
   type ErrorBody,
   type PushedImage,
+  pushBlob,
   pushImage,
   putManifest,
   send,
@@ -43,6 +44,39 @@ async function errorOf(response: Response): Promise<ErrorBody['errors'][number] 
   const { errors } = await response.json<ErrorBody>()
   return errors[0]
 }
+
+describe('the delete of a manifest that was pushed as a blob before', () => {
+  it('is refused while a tag reaches it through an index that was pushed meanwhile', async () => {
+    const repository = 'cascade/blob-first'
+    const image = await pushImage(repository, 'image')
+    await send('DELETE', `/v2/${repository}/manifests/image`)
+    const entry = {
+      mediaType: MEDIA_TYPE_OCI_MANIFEST,
+      digest: image.digest,
+      size: image.bytes.length,
+    }
+    const inner = bytesOf(
+      JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE_OCI_INDEX, manifests: [entry] }),
+    )
+    const { digest, size } = await pushBlob(repository, inner)
+    const outer = bytesOf(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE_OCI_INDEX,
+        manifests: [{ mediaType: MEDIA_TYPE_OCI_INDEX, digest, size }],
+      }),
+    )
+    expect((await putManifest(repository, 'v1', outer, MEDIA_TYPE_OCI_INDEX)).status).toBe(201)
+    expect((await putManifest(repository, digest, inner, MEDIA_TYPE_OCI_INDEX)).status).toBe(201)
+    for (const held of [digest, image.digest]) {
+      for (const query of ['', '?cascade=unreachable']) {
+        const path = `/v2/${repository}/manifests/${held}${query}`
+        expect((await send('DELETE', path)).status).toBe(405)
+        expect((await send('GET', `/v2/${repository}/manifests/${held}`)).status).toBe(200)
+      }
+    }
+  })
+})
 
 describe('the delete of a manifest that only an untagged index holds', () => {
   it('is refused with a hint at the cascade, which deletes both', async () => {

@@ -24,8 +24,8 @@ export interface RegistryOptions<Env extends Bindings = Bindings> {
   /** Where bytes are stored. By default the R2 bucket with the binding BUCKET. */
   blobs?: (env: Env) => BlobStore
   /**
-   * Authenticates a request instead of the registry's own accounts. Null means anonymous: the client is then asked for a name and a
-   * password (Basic). The grants of `anonymous` in the database apply to all callers.
+   * Authenticates a request instead of the registry's own accounts; the request has no body. Null means anonymous: the client is then
+   * asked for a name and a password (Basic). The grants of `anonymous` in the database apply to all callers.
    */
   authenticate?: (request: Request, env: Env) => Promise<EmbeddedCaller | null>
   /** Refuses requests about a repository although the caller has the right: null to allow, otherwise the message for the client. */

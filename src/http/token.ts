@@ -42,6 +42,7 @@ async function answer(c: Context<AppEnv>, read: () => Promise<TokenRequest>): Pr
   c.header('Cache-Control', 'no-store')
   const context = authContext(c)
   requireTokenService(context)
+  if (c.get('hooks').authenticate !== null) throw noTokens('this registry does not issue tokens')
   await requireCredentials(context)
   try {
     return c.json(await replyTo(await read(), context))
@@ -104,10 +105,15 @@ async function identify(context: AuthContext, proof: Proof): Promise<Identity> {
 
 function requireTokenService({ settings: { openAccess, tokenAuth } }: AuthContext): void {
   if (!openAccess && tokenAuth === null) return
-  const message = openAccess
-    ? 'this registry is open and needs no tokens'
-    : `tokens for this registry are issued by ${tokenAuth?.realm}`
-  throw new RegistryError('UNSUPPORTED', { status: 404, message })
+  throw noTokens(
+    openAccess
+      ? 'this registry is open and needs no tokens'
+      : `tokens for this registry are issued by ${tokenAuth?.realm}`,
+  )
+}
+
+function noTokens(message: string): RegistryError {
+  return new RegistryError('UNSUPPORTED', { status: 404, message })
 }
 
 async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {

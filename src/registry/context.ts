@@ -5,6 +5,7 @@ import type { Action } from '../store/access/grants.ts'
 import type { BlobStore } from '../store/bytes/blob-store.ts'
 import type { EdgeCache } from '../store/bytes/edge-cache.ts'
 import type { Databases } from '../store/database/database.ts'
+import type { Policy } from './policy.ts'
 
 /** The caller and its request. Plain data, which can pass RPC. */
 export interface By {
@@ -39,6 +40,8 @@ export interface RegistryContext {
   cache: EdgeCache
   events: EventContext
   tagReading: TagReading
+  /** Null without a policy. */
+  policy: Policy | null
   /** Milliseconds since the epoch. */
   clock: () => number
   by: By

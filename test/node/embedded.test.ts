@@ -26,12 +26,15 @@ const WORKER = `
     // Counts, and is R2 otherwise.
     blobs: (env) => bucket(env.FILES),
     authenticate: async (request) => {
+      await request.text()
       const [user, password] = atob((request.headers.get('Authorization') ?? '').slice(6)).split(':')
       if (!(user in users) || users[user] !== password) return null
       return { name: user === 'eve' ? '' : user, grants: [{ pattern: 'team/**', actions: user === 'ann' ? ['admin'] : ['pull'] }] }
     },
     policy: async ({ action, repository, reference, subject }) => {
       if (action === 'delete' && repository === 'team/kept') return repository + ' is kept'
+      if (action === 'delete' && reference === 'stable') return 'stable stays'
+      if (repository === 'team/closed' && action === 'pull') return 'closed'
       return action === 'push' && reference === 'frozen' ? \`\${subject} may not move \${repository}:frozen\` : null
     },
     onEvent: async ({ action, target }) => { told.push(action + ' ' + (target.tag ?? target.digest)) },
@@ -251,4 +254,36 @@ it('the embedded registry asks the policy in the administration API, too', async
 it('the embedded registry admits no caller without a name', async () => {
   const answer = await ask('GET', '/images/v2/team/kept/manifests/latest', {}, 'eve')
   expect(answer.status).toBe(500)
+})
+
+it('the embedded registry asks the policy about every tag, and about the source of a mount', async () => {
+  const path = '/images/v2/team/tags'
+  const blob = { body: '{}', headers: { 'Content-Length': '2' } }
+  for (const repository of ['tags', 'closed']) {
+    const query = `?digest=${digestOf('{}')}`
+    await ask('POST', `/images/v2/team/${repository}/blobs/uploads/${query}`, blob)
+  }
+  const type = { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' }
+  const put = (reference: string) =>
+    ask('PUT', `${path}/manifests/${reference}`, { body: MANIFEST, headers: type })
+  const digest = digestOf(MANIFEST)
+  for (const reference of [`${digest}?tag=frozen`, 'latest?tag=a&tag=frozen']) {
+    expect((await put(reference)).status).toBe(403)
+  }
+  expect((await put('latest?tag=stable')).status).toBe(201)
+  expect((await ask('DELETE', `${path}/manifests/${digest}`)).status).toBe(403)
+  expect((await ask('GET', `${path}/manifests/stable`)).status).toBe(200)
+
+  const layer = Buffer.from('of the closed repository')
+  const closed = `/images/v2/team/closed/blobs/uploads/?digest=${digestOf(layer)}`
+  const headers = { 'Content-Length': String(layer.length) }
+  expect((await ask('POST', closed, { body: layer, headers })).status).toBe(201)
+  for (const from of ['&from=team/closed', '']) {
+    const mount = `${path}/blobs/uploads/?mount=${digestOf(layer)}${from}`
+    expect((await ask('POST', mount)).status).toBe(202)
+  }
+})
+
+it('the embedded registry issues no tokens beside the login of its host', async () => {
+  expect((await ask('GET', '/images/token')).status).toBe(404)
 })

@@ -111,7 +111,7 @@ async function authenticateHere(
   challenge: (extra: Partial<Challenge>) => RegistryError,
 ): Promise<Authentication> {
   const { authenticate: login } = c.get('hooks')
-  if (login !== null) return embeddedCaller(await login(c.req.raw))
+  if (login !== null) return embeddedCaller(await login(withoutBody(c.req.raw)))
   try {
     return await authenticate(c.req.header('Authorization') ?? null, authContext(c))
   } catch (error) {
@@ -120,11 +120,18 @@ async function authenticateHere(
   }
 }
 
+/** The body belongs to the handler: a login that reads it would leave nothing to push. */
+function withoutBody({ url, method, headers }: Request): Request {
+  return new Request(url, { method, headers })
+}
+
 function embeddedCaller(known: EmbeddedCaller | null): Authentication {
   if (known === null) return 'no credentials'
   const { name: subject, grants } = known
   // In events and upload ids an empty name is anonymous.
-  if (subject === '') throw new Error('authenticate returned an empty name')
+  if (typeof subject !== 'string' || subject === '') {
+    throw new Error('authenticate returned a caller without a name')
+  }
   const rights = new Rights(grants)
   return callerByIdentity(
     { kind: 'embedded', subject, rights, verifier: null, session: null },

@@ -26,6 +26,7 @@ export function registryContext(
     cache: new EdgeCache(blobs, usage, keepAlive),
     events: eventContext(c.env),
     tagReading: c.get('settings'),
+    policy: c.get('hooks').policy,
     clock: Date.now,
     by: {
       subject,

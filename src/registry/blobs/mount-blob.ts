@@ -21,11 +21,22 @@ export async function mountBlob(
 ): Promise<boolean> {
   const { databases, repository } = context
   const db = databases.of(repository)
-  const from =
+  const found =
     'from' in source ? source.from : await repositoryWithBlob(db, digest, source.pullable)
+  const from = found && (await mayPullFrom(context, found, digest)) ? found : ''
   const target = { mediaType: BLOB_MEDIA_TYPE, digest, url: blobUrl(context, digest) }
-  const event = eventOf(context, 'mount', { ...target, fromRepository: from ?? '' })
-  const mounted = await lasting(context, mount(db, repository, digest, from ?? '', event))
+  const event = eventOf(context, 'mount', { ...target, fromRepository: from })
+  const mounted = await lasting(context, mount(db, repository, digest, from, event))
   if (mounted) announce(context, [event])
   return mounted
+}
+
+/** Whether the policy allows a pull of the blob. What it refuses is looked for in vain, like what the caller may not see. */
+async function mayPullFrom(
+  { policy, by }: RegistryContext,
+  repository: string,
+  digest: Digest,
+): Promise<boolean> {
+  const request = { action: 'pull', repository, reference: digest, subject: by.subject } as const
+  return policy === null || (await policy(request)) === null
 }

@@ -5,11 +5,13 @@ import type { Digest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { type RemoveOutcome, removeManifest } from '../../store/registry/manifests.ts'
 import { type CascadeRefusal, removeUnreachable } from '../../store/registry/remove-unreachable.ts'
+import { tagsOfManifest } from '../../store/registry/tags.ts'
 import type { RegistryContext } from '../context.ts'
 import { announceCascade, eventOf } from '../events.ts'
 import { inUse, reachedByTags, tooManyHolders } from '../in-use.ts'
 import { digestKey, noteDeleted, repositoryKey } from '../read-nearest.ts'
 import { preconditionFailed, unknownManifest } from './reference.ts'
+import { askAboutTags } from './tag-policy.ts'
 import { changeTags } from './tags.ts'
 
 export interface ManifestDeletion {
@@ -29,6 +31,7 @@ export async function deleteManifest(
   deletion: ManifestDeletion,
 ): Promise<void> {
   const { digest, cascade } = deletion
+  if (context.policy !== null) await askAboutTags(context, 'delete', await tagsOf(context, digest))
   const event = eventOf(context, 'delete', { digest, kind: 'manifest' })
   const [outcome] = await Promise.all([
     changeTags(context, remove(context, deletion, event)),
@@ -37,6 +40,11 @@ export async function deleteManifest(
   ])
   if (outcome !== 'deleted') throw await refusalOf(context, digest, outcome)
   announceCascade(context, event)
+}
+
+/** A tag that is set later, while the delete is on its way, is not among them. */
+function tagsOf({ databases, repository }: RegistryContext, digest: Digest): Promise<string[]> {
+  return tagsOfManifest(databases.of(repository), repository, digest)
 }
 
 type DeleteOutcome = RemoveOutcome | CascadeRefusal

@@ -26,6 +26,7 @@ import {
 } from './check-references.ts'
 import { fallbackEntries } from './list-referrers.ts'
 import { type ManifestReference, preconditionFailed } from './reference.ts'
+import { askAboutTags } from './tag-policy.ts'
 import { changeTags } from './tags.ts'
 
 /** Each tag is a header of the response, and Python's client accepts 100 headers. The spec requires at least 10 tags. */
@@ -58,6 +59,7 @@ export async function pushManifest(
 ): Promise<PushedManifest> {
   const { bytes, reference } = push
   const tags = tagsOf(push)
+  await askAboutTags(context, 'push', push.tags)
   const digest = await digestOf(
     bytes,
     'digest' in reference ? algorithmOf(reference.digest) : 'sha256',

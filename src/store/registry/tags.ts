@@ -1,5 +1,6 @@
 /** Listing and removing tags. put-manifest.ts sets them. */
 import { NO_PRECONDITIONS, type Preconditions } from '../../lib/conditional.ts'
+import type { Digest } from '../../oci/digest.ts'
 import { applyChange } from '../database/change.ts'
 import type { Database } from '../database/database.ts'
 import { sql, statements } from '../database/statement.ts'
@@ -12,6 +13,10 @@ const SQL = statements('tags', {
     LEFT JOIN tags ON tags.repository_id = repositories.id AND tags.name > ?2
     WHERE repositories.name = ?1
     ORDER BY tags.name LIMIT ?3`),
+  ofManifest: sql<[repository: string, digest: Digest], { name: string }>(`
+    SELECT tags.name FROM repositories
+    JOIN tags ON tags.repository_id = repositories.id
+    WHERE repositories.name = ?1 AND tags.digest = ?2`),
   remove: sql<[repository: string, tag: string]>(`
     DELETE FROM tags
     WHERE repository_id = (SELECT id FROM repositories WHERE name = ?1) AND name = ?2`),
@@ -31,6 +36,16 @@ export async function listTags(
   const { results } = await SQL.list(db, repository, last, Math.max(limit, 1)).all()
   if (results.length === 0) return null
   return results.flatMap(({ name }) => (name === null ? [] : [name])).slice(0, limit)
+}
+
+/** All tags that name a manifest. */
+export async function tagsOfManifest(
+  db: Database,
+  repository: string,
+  digest: Digest,
+): Promise<string[]> {
+  const { results } = await SQL.ofManifest(db, repository, digest).all()
+  return results.map(({ name }) => name)
 }
 
 /** Removes a tag. The manifest stays. */

@@ -60,7 +60,7 @@ describe.each(pages)('$path', (page) => {
     'has shell blocks that run',
     async () => {
       const state = temporaryFolder()
-      const vars = { OPEN_ACCESS: 'false', ADMIN_PASSWORD }
+      const vars = { OPEN_ACCESS: 'false', LOG_REQUESTS: 'false', ADMIN_PASSWORD }
       const registry = await startLocal({ state, vars })
       onTestFinished(() => registry.stop())
       const output = await run(blocks, registry.url)
@@ -80,6 +80,14 @@ describe('the documents', () => {
     const listed = [...rows].map(([, code, status]) => [code, Number(status)])
     const table = Object.entries(ERROR_TABLE).map(([code, { status }]) => [code, status])
     expect(listed).toEqual(table)
+  })
+
+  it('list the version of each client that the tests install', () => {
+    const installed = readFileSync(join(ROOT, 'test/clients/install.ts'), 'utf8')
+    const versions = [...installed.matchAll(/version: 'v([\d.]+)'/g)].map(([, version]) => version)
+    const { text } = pageAt('src/docs/clients.md')
+    expect(versions.filter((version) => !text.includes(` | ${version} `))).toEqual([])
+    expect(versions.length).toBeGreaterThan(5)
   })
 
   it('are read as GitHub reads them', () => {
@@ -177,7 +185,10 @@ async function shell(
       // All of the group has ended.
     }
   }
-  const timer = setTimeout(end, timeout)
+  const timer = setTimeout(() => {
+    text += `-- not done after ${timeout} ms\n`
+    end()
+  }, timeout)
   const code = await new Promise((resolve) => bash.on('exit', resolve).on('error', resolve))
   clearTimeout(timer)
   end()

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { USAGE } from '../../src/cli/command-line.ts'
 import { startLocal } from '../../src/cli/local.ts'
 import { isSettingName } from '../../src/http/middleware/setting-names.ts'
 import { ERROR_TABLE } from '../../src/oci/errors.ts'
@@ -20,7 +21,6 @@ const CURLRC = 'fail-with-body\nsilent\nshow-error\nmax-time = 30\n'
 
 const files = projectFiles()
 const pages = readPages(files)
-const usage = readFileSync(join(ROOT, 'src/cli/start.ts'), 'utf8')
 
 describe.each(pages)('$path', (page) => {
   it('has no dead relative link or anchor', () => {
@@ -126,9 +126,9 @@ function commandProblems(text: string): string[] {
     ...all(/npm run ([a-z][a-z:-]*)/g).filter((name) => !(name in scripts)),
     ...all(/--var ([A-Z_]+):/g).filter((name) => name !== 'NAME' && !isSettingName(name)),
     ...all(/\b([A-Z]+)=\S+ (?:[A-Z]+=\S+ )*npm start/g).filter(
-      (name) => !usage.includes(`${name}=`),
+      (name) => !USAGE.includes(`${name}=`),
     ),
-    ...all(/npm start -- (--[a-z-]+)/g).filter((option) => !usage.includes(`  ${option}`)),
+    ...all(/npm start -- (--[a-z-]+)/g).filter((option) => !USAGE.includes(`  ${option}`)),
   ]
 }
 

@@ -82,7 +82,7 @@ async function close(target: URL, { digest }: Bytes): Promise<void> {
   expect(await pulledDigest(registry.url, REPOSITORY, digest)).toBe(digest)
 }
 
-describe.each([
+describe.concurrent.each([
   ['of a small chunk', 300_000],
   ['of a chunk of parts', 3 * PART_BYTES],
 ])('a connection that died in the middle %s', (_, size) => {
@@ -101,7 +101,7 @@ describe.each([
   })
 })
 
-it('a closing PUT with an offset continues too', async () => {
+it.concurrent('a closing PUT with an offset continues too', async () => {
   const { bytes, digest } = newBytes(300_000)
   const fresh = await beginUpload(registry.url, REPOSITORY)
   // Without any byte before it, the PUT would be a blob that comes whole.
@@ -116,7 +116,7 @@ it('a closing PUT with an offset continues too', async () => {
   dead.socket.destroy()
 })
 
-it('a chunk without an offset gets 503, however long the other connection is silent', async () => {
+it.concurrent('a chunk without an offset gets 503, however long the other connection is silent', async () => {
   const blob = newBytes(300_000)
   const target = await beginUpload(registry.url, REPOSITORY)
   const dead = await goSilent(target, blob.bytes, false)
@@ -137,7 +137,7 @@ it('a chunk without an offset gets 503, however long the other connection is sil
   dead.socket.destroy()
 })
 
-it('a connection that was taken over adds nothing when it sends again', async () => {
+it.concurrent('a connection that was taken over adds nothing when it sends again', async () => {
   const blob = newBytes(300_000)
   const target = await beginUpload(registry.url, REPOSITORY)
   const dead = await goSilent(target, blob.bytes, false)

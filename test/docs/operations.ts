@@ -58,7 +58,13 @@ const PLACE = /(<!-- operations[^>]*-->\n)[\s\S]*?(<!-- end of operations -->)/
 /** `page` with today's operations. */
 export function withOperations(page: string): string {
   if (!PLACE.test(page)) throw new Error('http-api.md has no place for the operations')
-  const text = [...operations.map(showOperation), '### Objects', ...showObjects()].join('\n\n')
+  const text = [
+    ...operations.map(showOperation),
+    '### Grammars',
+    showGrammars(),
+    '### Objects',
+    ...showObjects(),
+  ].join('\n\n')
   return page.replace(PLACE, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`)
 }
 
@@ -118,6 +124,27 @@ function showAnswers(responses: DescribedOperation['responses']): string {
   return `Answer: \`${success}\`${linked}, with\n\n${showBody(answer, 'always there')}\n\n${refused}`
 }
 
+/** Fields whose patterns have a name of their own, because they are in many tables. */
+const GRAMMARS = new Map(
+  [
+    { name: 'account name', schema: fieldOf('Account', 'name') },
+    { name: 'short name', schema: fieldOf('AccessToken', 'name') },
+    { name: 'webhook id', schema: fieldOf('Webhook', 'id') },
+    { name: 'principal', schema: fieldOf('PrincipalGrant', 'principal') },
+  ].map(({ name, schema }) => [schema.pattern, name]),
+)
+
+function fieldOf(object: string, field: string): Schema {
+  const schema = openApi.components.schemas[object]?.properties?.[field]
+  if (schema?.pattern === undefined) throw new Error(`${object}.${field} has no pattern`)
+  return schema
+}
+
+function showGrammars(): string {
+  const rows = [...GRAMMARS].map(([pattern, name]) => [name, `\`${pattern}\``])
+  return table(['name', 'pattern'], rows)
+}
+
 function showBody({ content }: Body, need: Need): string {
   const schema = content?.['application/json'].schema ?? {}
   return fieldsTable(resolved(schema), need)
@@ -173,6 +200,8 @@ function typeOf(schema: Schema): string {
   if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}${itemsOf(schema)}`
   if (schema.type === 'object') return objectType(schema)
   if (schema.type === undefined) return 'any JSON'
+  const grammar = GRAMMARS.get(schema.pattern)
+  if (grammar !== undefined) return `[${grammar}](#grammars)`
   return `${schema.format ?? schema.type}${limitsOf(schema)}`
 }
 

@@ -2,7 +2,16 @@
 import { describe, expect, it } from 'vitest'
 import { SCHEMA } from '../../src/uploads/session-schema.ts'
 import { bindings } from '../support/registry.ts'
-import { firstNames, foundIn, headingsOf, namesIn, pageOf, rowsOf, sortedOnce } from './pages.ts'
+import {
+  firstNames,
+  foundIn,
+  headingsOf,
+  namesIn,
+  pageOf,
+  rowsOf,
+  sectionOf,
+  sortedOnce,
+} from './pages.ts'
 
 const page = pageOf('spec/data-model.md')
 
@@ -58,6 +67,33 @@ describe('the storage of the Durable Objects', () => {
   it('has the keys of a guard of logins', () => {
     const keys = foundIn('auth/login/login-guard.ts', /storage\.kv\.put(?:<\w+>)?\('(\w+)'/g)
     expect(firstNames(rowsOf(page, 'LOGINS')).toSorted()).toEqual(keys)
+  })
+})
+
+describe('the texts in columns', () => {
+  const section = (heading: string) => namesIn(sectionOf(page, heading))
+
+  it('are the actions of the audit log', () => {
+    const areas =
+      /^(?:account|token|grant|trust-rule|repository|token-keys|webhook|login)\.[a-z-]+$/
+    const quoted = foundIn('', /'([a-z-]+\.[a-z-]+)'/g).filter((text) => areas.test(text))
+    expect(quoted.length).toBeGreaterThan(20)
+    expect(sortedOnce(section('audit').filter((name) => areas.test(name)))).toEqual(quoted)
+  })
+
+  it('are the names of the keys', () => {
+    const names = foundIn('', /(?:signingKey|sealingKey)\(\w+, '([^']+)'/g)
+    const [, meaning = ''] = rowsOf(page, 'signing_keys').find(([name]) => name === '`name`') ?? []
+    expect(
+      namesIn(meaning)
+        .filter((name) => name !== 'cred')
+        .toSorted(),
+    ).toEqual(names)
+  })
+
+  it('are the caches of a location', () => {
+    const caches = foundIn('store', /caches\.open\('([^']+)'/g)
+    expect(firstNames(rowsOf(page, 'Caches')).toSorted()).toEqual(caches)
   })
 })
 

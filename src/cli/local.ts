@@ -2,27 +2,35 @@
  * A registry on this machine: the deployed Worker in Miniflare, with embedded R2, D1 and Durable Objects that store their data in a folder.
  * Miniflare listens for requests itself, without the development proxy of `wrangler dev`.
  */
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
-import { unstable_getMiniflareWorkerOptions } from 'wrangler'
-import type { SettingVariables } from '../http/middleware/setting-names.ts'
+import {
+  convertV4MiniflareOptions,
+  type Json,
+  Miniflare,
+  type StructuredLogsHandler,
+  type V4WorkerOptions,
+  type V4WorkerOptionsShape,
+} from 'miniflare'
+import type { SettingName, SettingVariables } from '../http/middleware/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
+import { applyMigrations } from './migrate.ts'
 import { lockState } from './state-lock.ts'
+import { workerBundle } from './worker-bundle.ts'
 
-const HOST = '127.0.0.1'
-const ROOT = resolve(import.meta.dirname, '../..')
-const run = promisify(execFile)
+const LOOPBACK = ['127.0.0.1', '::1', '[::1]', 'localhost']
+const EVERY_ADDRESS = ['0.0.0.0', '::']
 
-/** Variables that are meant only for a registry on one's own machine. */
-const LOCAL_VARS = { OPEN_ACCESS: 'true', ALLOW_LOOPBACK: 'true' } satisfies SettingVariables
+/** Variables that are meant only for a registry on one's own machine. Without a credential, nobody could log in. */
+const LOOPBACK_VARS = { ALLOW_LOOPBACK: 'true' } satisfies SettingVariables
+const WITHOUT_LOGINS = { OPEN_ACCESS: 'true' } satisfies SettingVariables
+const CREDENTIALS: SettingName[] = ['ADMIN_PASSWORD', 'HTPASSWD', 'TOKEN_AUTH']
 
 export interface LocalOptions {
+  /** The address or the host name to listen on. The default is 127.0.0.1. */
+  host?: string
   /** 0, the default, takes any free port. */
   port?: number
   /** The folder that stores everything pushed. It is created if missing. */
@@ -31,15 +39,21 @@ export interface LocalOptions {
   vars?: Record<string, string>
   /** Milliseconds between two sweeps of the outbox. The default is a minute, like Cloudflare's cron; tests use less. */
   sweepMs?: number
+  /** Called before the Worker is built, which takes seconds. */
+  onBuild?: () => void
+  /** Receives the lines of the log. By default, they go to stdout and stderr. */
+  onLog?: StructuredLogsHandler
 }
 
 export interface LocalRegistry {
+  /** The address for this machine. */
   url: URL
   stop(): Promise<void>
 }
 
 /**
- * Starts a registry on 127.0.0.1. Everyone who can reach it may use it, unless the variables say otherwise.
+ * Starts a registry. On a loopback address, which is the default, everybody on this machine may use it if the variables have neither a
+ * credential nor OPEN_ACCESS. On other addresses the variables decide alone.
  * @throws if the Worker does not build, a migration fails, the port is in use, or another registry uses the folder
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
@@ -56,36 +70,36 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
   }
 }
 
+/** What a client on this machine calls the address. */
+function nameOf(host: string): string {
+  if (EVERY_ADDRESS.includes(host)) return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.includes(host)
+}
+
 async function startIn(state: string, options: LocalOptions): Promise<LocalRegistry> {
-  const { port = 0, vars = {}, sweepMs = 60_000 } = options
+  const { host = '127.0.0.1', vars = {}, sweepMs = 60_000 } = options
   // Checked first: building takes seconds, and Miniflare's own error names an option that Berth does not have.
-  await checkPort(port)
-  const [contents] = await Promise.all([
-    builtWorker(),
-    wrangler('d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state),
-  ])
-  const configured = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml'))
-  const { modulesRules: _bundled, ...workerOptions } = configured.workerOptions
-  const worker = {
-    ...workerOptions,
-    name: 'berth',
-    modules: [{ type: 'ESModule' as const, path: 'index.js', contents }],
-    bindings: Object.assign({ ...LOCAL_VARS }, workerOptions.bindings, vars),
+  const free = await freePort(host, options.port ?? 0)
+  // Of a free port that Miniflare takes itself, it tells only the one on loopback.
+  const port = isLoopback(host) ? (options.port ?? 0) : free
+  const { script, options: configured } = await workerBundle(options.onBuild)
+  await migrate(state, configured)
+  const worker: V4WorkerOptions = {
+    ...configured,
+    modules: [{ type: 'ESModule', path: 'index.js', contents: script }],
+    bindings: withDefaults(host, { ...configured.bindings, ...vars }),
   }
-  // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.
-  const { workers } = convertV4MiniflareOptions({ workers: [worker] })
-  const miniflare = new Miniflare({
-    host: HOST,
-    port,
-    // wrangler uses the same folder, so its commands work on the same state.
-    resourcePersistencePath: join(state, 'v3'),
-    workers,
-  })
+  const log = options.onLog === undefined ? {} : { handleStructuredLogs: options.onLog }
+  const miniflare = newMiniflare(state, worker, { host, port, ...log })
   try {
-    const url = await miniflare.ready
+    const ready = await miniflare.ready
     const stopCron = await startCron(miniflare, sweepMs)
     return {
-      url,
+      url: new URL(`http://${nameOf(host)}:${port || ready.port}`),
       stop: () => {
         stopCron()
         return miniflare.dispose()
@@ -97,22 +111,32 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
   }
 }
 
-let built: Promise<string> | undefined
-
-/** The Worker in one module. It is built once in a process: all registries of a process are of the same source. */
-function builtWorker(): Promise<string> {
-  built ??= build()
-  return built
+function withDefaults(host: string, vars: Record<string, Json>): Record<string, Json> {
+  if (!isLoopback(host)) return vars
+  const hasLogins = CREDENTIALS.some((name) => name in vars)
+  return { ...LOOPBACK_VARS, ...(hasLogins ? {} : WITHOUT_LOGINS), ...vars }
 }
 
-async function build(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'berth-'))
+/** By a runtime of its own, which ends before the Worker serves its first request. */
+async function migrate(state: string, { d1Databases = {} }: V4WorkerOptionsShape): Promise<void> {
+  const script = 'export default { fetch: () => new Response() }'
+  const miniflare = newMiniflare(state, { d1Databases, modules: true, script }, {})
   try {
-    await wrangler('deploy', '--dry-run', '--outdir', folder)
-    return await readFile(join(folder, 'index.js'), 'utf8')
+    await applyMigrations(await miniflare.getD1Database('DB'))
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await miniflare.dispose()
   }
+}
+
+function newMiniflare(
+  state: string,
+  worker: V4WorkerOptions,
+  options: { host?: string; port?: number; handleStructuredLogs?: StructuredLogsHandler },
+): Miniflare {
+  // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.
+  const { workers } = convertV4MiniflareOptions({ workers: [{ ...worker, name: 'berth' }] })
+  // wrangler uses the same folder, so its commands work on the same state.
+  return new Miniflare({ ...options, resourcePersistencePath: join(state, 'v3'), workers })
 }
 
 const FIRST_HOURLY_MS = 2 * 60_000
@@ -137,21 +161,21 @@ async function startCron(miniflare: Miniflare, sweepMs: number): Promise<() => v
   return () => timers.forEach(clearInterval)
 }
 
-async function checkPort(port: number): Promise<void> {
-  const server = createServer().listen(port, HOST)
+/**
+ * The port, or any free one for 0.
+ * @throws if it is in use, or the host is not an address of this machine
+ */
+async function freePort(host: string, port: number): Promise<number> {
+  const server = createServer().listen(port, host)
   try {
     await once(server, 'listening')
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : port
   } catch (error) {
-    const taken = Reflect.get(Object(error), 'code') === 'EADDRINUSE'
-    const why = taken ? 'it is in use, choose another one with PORT=' : error
-    throw new Error(`port ${port} of ${HOST} is not available: ${why}`, { cause: error })
+    const { code, message } = Object(error)
+    const why = code === 'EADDRINUSE' ? 'it is in use, choose another one with PORT=' : message
+    throw new Error(`port ${port} of ${host} is not available: ${why}`, { cause: error })
   } finally {
     server.close()
   }
-}
-
-async function wrangler(...args: string[]): Promise<void> {
-  const command = join(ROOT, 'node_modules/wrangler/bin/wrangler.js')
-  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: 'true' }
-  await run(process.execPath, [command, ...args], { cwd: ROOT, env })
 }

@@ -47,7 +47,7 @@ function npmStart(environment: Record<string, string>, ...args: string[]): Start
 }
 
 async function ready({ npm, output }: Started): Promise<URL> {
-  const address = () => /http:\/\/localhost:\d+/.exec(output())?.[0]
+  const address = () => /http:\/\/(localhost|127\.0\.0\.2):\d+/.exec(output())?.[0]
   await eventually(() => address() !== undefined || npm.exitCode !== null, 'the start', 60_000)
   const found = address()
   if (found === undefined) throw new Error(output())
@@ -81,6 +81,8 @@ describe('npm start', () => {
     const first = npmStart({ PORT: '0', STATE })
     const url = await ready(first)
     expect(first.output()).toContain(`docker push localhost:${url.port}/hello`)
+    // The greeting is the last thing that is printed before a request.
+    expect(first.output()).not.toContain('"message":"request"')
     expect((await fetch(new URL('/v2/', url))).status).toBe(200)
     expect((await push(url, bytes)).status).toBe(201)
     const children = await stop(first.npm)
@@ -111,6 +113,7 @@ describe('npm start', () => {
       ['--var', 'PUBLIC_URL:https://a.test//b'],
       'PUBLIC_URL',
     ],
+    ['a host that is none', { PORT: '0', HOST: 'host.invalid' }, [], 'of host.invalid'],
     ['an unknown option', { PORT: '0' }, ['--verbose'], 'usage: npm start'],
   ])('ends with an error that names the cause: %s', async (_, environment, args, message) => {
     const run = npmStart({ STATE: temporaryFolder(), ...environment }, ...args)
@@ -125,6 +128,29 @@ describe('npm start', () => {
     expect(await exitCode(run)).toBe(0)
     expect(run.output()).toContain('usage: npm start')
     expect(run.output()).not.toContain('did not start')
+  })
+
+  it('says how to log in, and listens elsewhere, where that is asked for', async () => {
+    const run = npmStart(
+      { PORT: '0', HOST: '127.0.0.2', STATE: temporaryFolder() },
+      '--var',
+      'ADMIN_PASSWORD:correct-horse-battery',
+    )
+    const url = await ready(run)
+    expect(run.output()).toContain(`docker login ${url.host} -u admin`)
+    expect(run.output()).toContain('on the address 127.0.0.2, for those who log in')
+    expect((await fetch(new URL('/v2/', url))).status).toBe(401)
+  })
+
+  it('does not open itself to others unless that is asked for, too', async () => {
+    const elsewhere = { PORT: '0', HOST: '127.0.0.2', STATE: temporaryFolder() }
+    const closed = npmStart(elsewhere)
+    expect(await exitCode(closed)).toBe(1)
+    expect(closed.output()).toContain('takes --var OPEN_ACCESS:true too')
+    const open = npmStart(elsewhere, '--var', 'OPEN_ACCESS:true')
+    await ready(open)
+    expect(open.output()).toContain('on the address 127.0.0.2, open to everybody')
+    expect(open.output()).toContain('ALLOWED_HOSTS')
   })
 
   it('refuses a folder that another registry uses, and names that registry', async () => {

@@ -1,4 +1,4 @@
-/** Writes a request as a data point of Workers Analytics Engine. README.md, "Observing", names the columns. */
+/** Writes a request as a data point of Workers Analytics Engine. docs/observing.md names the columns. */
 import { logError } from '../../lib/log.ts'
 import type { Observation } from './observation.ts'
 

@@ -1,6 +1,6 @@
 /**
  * The table of all settings. The parser (settings.ts), the types, the advice for a misspelt name (setting-names.ts) and the table of
- * README.md (`node test/http/write-readme.ts`) are derived from it. The order is that of README.md.
+ * docs/configuration.md (`node test/http/write-docs.ts`) are derived from it. The order is that of the page.
  */
 import { AUTH_SETTINGS } from '../../auth/login/settings-table.ts'
 import { EVENT_SETTINGS } from '../../events/model/event-settings.ts'
@@ -153,13 +153,15 @@ const READS = {
   tagReads: setting({
     variable: 'TAG_READS',
     ...oneOf('primary', 'replica'),
-    meaning: 'With `replica`, tags are read from the nearest replica of D1: see below.',
+    meaning:
+      'With `replica`, tags are read from the nearest replica of D1: see [Read replication](#read-replication).',
   }),
   tagHoldSeconds: setting({
     variable: 'TAG_HOLD_SECONDS',
     // A tag that was moved elsewhere must not stay hidden for long.
     ...wholeNumber(0, 60, 0),
-    meaning: 'A running instance remembers the manifest of a tag for this many seconds: see below.',
+    meaning:
+      'A running instance remembers the manifest of a tag for this many seconds: see [Read replication](#read-replication).',
   }),
 }
 

@@ -1,3 +1,4 @@
+import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { Usage } from '../../../src/lib/usage.ts'
 import { CountedDatabase } from '../../../src/store/database/database.ts'
@@ -35,7 +36,7 @@ describe('findHolders', () => {
     const holder = await storedManifest('held/deep', { children: [child] })
     await addIndexesAbove(holder.digest, 5000)
     let rows = 0
-    const counted = new CountedDatabase(db, new Usage(), (meta) => {
+    const counted = new CountedDatabase(env.DB, new Usage(), (meta) => {
       rows += meta.rows_read
     })
     const found = await findHolders(counted, 'held/deep', 'manifest', child.digest)

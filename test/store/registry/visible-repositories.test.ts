@@ -1,4 +1,5 @@
 /** The list of visible repositories, against the patterns themselves, and how much of the table it reads. */
+import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { intersectPatterns, matchesPattern } from '../../../src/lib/repository-pattern.ts'
@@ -94,7 +95,7 @@ describe('listVisibleRepositories', () => {
     const deep = Array.from({ length: 3000 }, (_, n) => `mono/part/n${n}`)
     await store([...deep, 'mono', 'mono/x', 'n'])
     let rows = 0
-    const watched = new CountedDatabase(db, new Usage(), (meta) => {
+    const watched = new CountedDatabase(env.DB, new Usage(), (meta) => {
       rows = meta.rows_read
     })
     const list = (patterns: string[], limit = 100) =>

@@ -1,13 +1,13 @@
-/** The table of README.md, "Configuration", as the settings' own table gives it. */
+/** The table of src/docs/configuration.md, as the settings' own table gives it. */
 import { SETTING_ROWS } from '../../src/http/middleware/setting-names.ts'
 import type { Setting } from '../../src/lib/setting.ts'
 
 const PLACE = /(<!-- settings[^>]*-->\n\n)(?:\|.*\n)*/
 
-/** `readme` with the table of today's settings. */
-export function withSettings(readme: string): string {
-  if (!PLACE.test(readme)) throw new Error('README.md has no place for the table of settings')
-  return readme.replace(PLACE, (_, begin: string) => `${begin}${settingsTable()}\n`)
+/** `page` with the table of today's settings. */
+export function withSettings(page: string): string {
+  if (!PLACE.test(page)) throw new Error('the page has no place for the table of settings')
+  return page.replace(PLACE, (_, begin: string) => `${begin}${settingsTable()}\n`)
 }
 
 function settingsTable(): string {

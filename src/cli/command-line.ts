@@ -1,0 +1,94 @@
+/** What `npm start` is asked to do: its arguments, the environment, and `.dev.vars`. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs, parseEnv } from 'node:util'
+import { isSettingName, misspeltSetting } from '../http/middleware/setting-names.ts'
+import { ROOT } from './root.ts'
+
+export const USAGE = `usage: npm start -- [--var NAME:value ...]
+  PORT=5001 npm start     listens on another port (0: any free one)
+  HOST=0.0.0.0 npm start  listens on other addresses than 127.0.0.1
+  STATE=dir npm start     stores everything in dir instead of .wrangler/state
+  --var NAME:value        sets a variable (src/docs/configuration.md lists them)
+  --help                  prints this
+Variables can also stand in the file .dev.vars, as NAME=value.`
+
+export interface StartCommand {
+  host: string
+  port: number
+  state: string
+  /** Those of `.dev.vars`, and those of `--var`, which come first. */
+  vars: Record<string, string>
+}
+
+/**
+ * Null if only the usage is wanted.
+ * @throws if an argument or a variable is not valid; the message is for the user
+ */
+export async function readCommand(): Promise<StartCommand | null> {
+  const { help, var: pairs = [] } = parseArguments()
+  if (help) return null
+  const { HOST, PORT, STATE } = process.env
+  return {
+    host: HOST || '127.0.0.1',
+    port: readPort(PORT ?? '5000'),
+    state: STATE ?? join(ROOT, '.wrangler/state'),
+    vars: { ...(await readDevVars(join(ROOT, '.dev.vars'))), ...readVariables(pairs) },
+  }
+}
+
+function readPort(text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (port <= 65_535) return port
+  throw new Error(`PORT takes a number from 0 to 65535, not "${text}"`)
+}
+
+/** `--var NAME:value`, the syntax of `wrangler dev`. */
+function readVariables(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const colon = pair.indexOf(':')
+      if (colon < 1) throw new Error(`--var takes NAME:value, not "${pair}"\n${USAGE}`)
+      const name = pair.slice(0, colon)
+      checkName(name)
+      return [name, pair.slice(colon + 1)]
+    }),
+  )
+}
+
+/** The variables of the file that `wrangler dev` reads too. None if the file does not exist. */
+export async function readDevVars(path: string): Promise<Record<string, string>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (Reflect.get(Object(error), 'code') === 'ENOENT') return ''
+    throw error
+  })
+  const vars: Record<string, string> = {}
+  for (const [name, value = ''] of Object.entries(parseEnv(text))) {
+    checkName(name, 'in .dev.vars, ')
+    // The example that is copied has lines without a value.
+    if (value !== '') vars[name] = value
+  }
+  return vars
+}
+
+function checkName(name: string, where = ''): void {
+  if (isSettingName(name)) return
+  const meant = misspeltSetting(name)
+  const advice =
+    meant === null ? 'src/docs/configuration.md lists all variables' : `did you mean ${meant}?`
+  throw new Error(`${where}there is no variable ${name}: ${advice}`)
+}
+
+function parseArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        var: { type: 'string', multiple: true },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    return values
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : error}\n${USAGE}`)
+  }
+}

@@ -1,0 +1,4 @@
+import { resolve } from 'node:path'
+
+/** The folder of the project: the clone. */
+export const ROOT = resolve(import.meta.dirname, '../..')

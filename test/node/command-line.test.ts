@@ -1,0 +1,29 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readDevVars } from '../../src/cli/command-line.ts'
+import { temporaryFolder } from './support.ts'
+
+function devVars(text: string): string {
+  const path = join(temporaryFolder(), '.dev.vars')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('.dev.vars', () => {
+  it('sets variables, and ignores comments and names without a value', async () => {
+    const path = devVars('# mine\nADMIN_PASSWORD="correct horse battery"\nHTPASSWD=\n')
+    expect(await readDevVars(path)).toEqual({ ADMIN_PASSWORD: 'correct horse battery' })
+  })
+
+  it('is not needed', async () => {
+    expect(await readDevVars(join(temporaryFolder(), '.dev.vars'))).toEqual({})
+  })
+
+  it('is refused with a name that is no variable', async () => {
+    const read = readDevVars(devVars('ADMIN_PASWORD=x'))
+    await expect(read).rejects.toThrow(
+      'in .dev.vars, there is no variable ADMIN_PASWORD: did you mean ADMIN_PASSWORD?',
+    )
+  })
+})

@@ -22,7 +22,7 @@ export function pageOf(path: string): string {
 export function sourcesOf(folder = ''): { path: string; code: string }[] {
   return Object.entries(sources)
     .map(([path, text]) => ({ path: path.slice('../../src/'.length), code: withoutComments(text) }))
-    .filter(({ path }) => path.startsWith(folder) && !path.startsWith('cli/'))
+    .filter(({ path }) => path.startsWith(folder) && !/^(?:cli|docs)\//.test(path))
 }
 
 function withoutComments(text: string): string {

@@ -1,7 +1,7 @@
 /** events.md has every field of each format, every action, format, header, endpoint field and reason, and no other. */
 import { describe, expect, it } from 'vitest'
 import { cloudEvent } from '../../src/events/model/cloud-event.ts'
-import { CONTENT_TYPES } from '../../src/events/model/envelope.ts'
+import { CONTENT_TYPES, serializeEnvelope } from '../../src/events/model/envelope.ts'
 import { EVENT_ACTIONS, newEvent, type RegistryEvent } from '../../src/events/model/event.ts'
 import { wireEvent } from '../../src/events/model/wire-event.ts'
 import { EndpointConfiguration } from '../../src/events/webhooks/endpoint-configuration.ts'
@@ -89,6 +89,12 @@ describe('the event', () => {
   it('has the actions of the code', () => {
     const rows = rowsOf(page, 'What makes an event')
     expect(sortedOnce(firstNames(rows))).toEqual([...EVENT_ACTIONS].toSorted())
+  })
+
+  it('looks like the example', () => {
+    const [, example = ''] = /^```text\n(\{\n[\s\S]*?)\n```$/m.exec(page) ?? []
+    const [event] = JSON.parse(example).events
+    expect(serializeEnvelope(event, { references: true })).toBe(example)
   })
 
   it('is a CloudEvent with the attributes of the table, in its order', () => {

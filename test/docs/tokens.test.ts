@@ -40,6 +40,16 @@ describe('a bearer token', () => {
     )
   })
 
+  it('looks like the example', async () => {
+    const [, example = ''] =
+      /^```json\n([\s\S]*?)^```$/m.exec(sectionOf(page, 'Bearer tokens')) ?? []
+    const { ses, access, sub, exp, iat } = JSON.parse(example)
+    const grant = { subject: sub, session: ses, access }
+    const { token } = await issueToken(bindings.DB, settings, grant)
+    expect(Object.keys(decodeJwt(token))).toEqual(Object.keys(JSON.parse(example)))
+    expect(exp - iat).toBe(settings.tokenTtlSeconds)
+  })
+
   it('is as long as the page says, and accepted as long', () => {
     const [most = ''] = foundIn('auth/tokens/bearer-tokens.ts', /LENGTH_MAX = (\d+)/g)
     expect(sectionOf(page, 'Bearer tokens')).toContain(

@@ -17,6 +17,7 @@ const ERRORS: Record<number, string> = {
   401: 'A name and a password are required',
   403: 'The caller may not do this',
   404: 'It does not exist, or the caller may not know of it',
+  405: 'Deletes are disabled',
   409: 'It conflicts with the current state',
   413: 'The body is too long',
   415: 'The body is not JSON',
@@ -89,7 +90,7 @@ const REFUSALS: Record<OperationAccess, readonly number[]> = {
   account: [403],
   'repository-pull': [404],
   'repository-admin': [403, 404],
-  'repository-delete': [403, 404],
+  'repository-delete': [403, 404, 405],
 }
 
 function errorsOf(

@@ -13,6 +13,7 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import type { SettingVariables } from '../http/middleware/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
+import { serveDocument } from './documents.ts'
 import { lockState } from './state-lock.ts'
 
 const HOST = '127.0.0.1'
@@ -65,11 +66,12 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
     wrangler('d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state),
   ])
   const configured = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml'))
-  const { modulesRules: _bundled, ...workerOptions } = configured.workerOptions
+  const { modulesRules: _bundled, assets: _replaced, ...workerOptions } = configured.workerOptions
   const worker = {
     ...workerOptions,
     name: 'berth',
     modules: [{ type: 'ESModule' as const, path: 'index.js', contents }],
+    serviceBindings: { ASSETS: serveDocument },
     bindings: Object.assign({ ...LOCAL_VARS }, workerOptions.bindings, vars),
   }
   // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.

@@ -2,7 +2,7 @@
 import { type Html, html } from '../../http/ui/html.ts'
 import { API_REFERENCE } from './contents.ts'
 import type { Page } from './layout.ts'
-import { fieldsTable, linkTo, meaningOf, nameIn, type Schema, typeText } from './schema.ts'
+import { fieldsTable, linkTo, meaningOf, nameIn, prose, type Schema, typeText } from './schema.ts'
 
 /** What this page reads of the document. */
 export interface OpenApi {
@@ -111,7 +111,7 @@ function operationSection({ method, path, operation, access }: Route, document: 
   return html`<section class="operation">
 <h3 id="${operationId}">${summary} <a class="anchor" href="#${operationId}" aria-label="Link to “${summary}”">#</a></h3>
 <p class="route"><code><b>${method}</b> ${url}</code></p>
-${description === undefined ? null : html`<p>${description}</p>\n`}<p class="access">For ${access}.</p>
+${description === undefined ? null : html`<p>${prose(description)}</p>\n`}<p class="access">For ${access}.</p>
 ${parameters.length === 0 ? null : parameterTable(parameters)}
 ${requestBody === undefined ? null : html`<h4>Body${requestBody.required ? null : ' (optional)'}</h4>${contentText(requestBody.content, document)}`}
 ${Object.entries(responses)
@@ -128,10 +128,10 @@ ${Object.entries(responses)
 function parameterTable(parameters: readonly Parameter[]): Html {
   const rows = parameters.map(({ name, schema, required, description, ...parameter }) => {
     const documented = description === undefined ? schema : { ...schema, description }
-    const presence = required ? null : html` <span class="note">optional</span>`
-    return html`<tr><td><code>${name}</code>${presence}</td><td>${parameter.in}</td><td>${typeText(schema)}</td><td>${meaningOf(documented)}</td></tr>\n`
+    const note = required ? parameter.in : `${parameter.in}, optional`
+    return html`<tr><td><code>${name}</code> <span class="note">${note}</span></td><td>${typeText(schema)}</td><td>${meaningOf(documented)}</td></tr>\n`
   })
-  return html`<h4>Parameters</h4><div class="table" tabindex="0"><table><thead><tr><th>Name</th><th>In</th><th>Type</th><th>Meaning</th></tr></thead><tbody>
+  return html`<h4>Parameters</h4><div class="table" tabindex="0"><table><thead><tr><th>Name</th><th>Type</th><th>Meaning</th></tr></thead><tbody>
 ${rows}</tbody></table></div>`
 }
 

@@ -54,8 +54,13 @@ export function renderMarkdown(markdown: string, resolveLink: ResolveLink): Rend
         return /^\s*<!--[\s\S]*-->\s*$/.test(text) ? '' : escapeHtml(text)
       },
       table({ header, rows }) {
+        const cell = ({ text, tokens }: Tokens.TableCell, name: 'th' | 'td') => {
+          // The corner of a table may be empty. It heads nothing then.
+          const element = text === '' ? 'td' : name
+          return `<${element}>${this.parser.parseInline(tokens)}</${element}>`
+        }
         const row = (cells: readonly Tokens.TableCell[], name: 'th' | 'td') =>
-          `<tr>${cells.map((cell) => `<${name}>${this.parser.parseInline(cell.tokens)}</${name}>`).join('')}</tr>`
+          `<tr>${cells.map((one) => cell(one, name)).join('')}</tr>`
         const body = rows.map((cells) => row(cells, 'td')).join('\n')
         return `<div class="table" tabindex="0"><table><thead>${row(header, 'th')}</thead><tbody>\n${body}\n</tbody></table></div>\n`
       },

@@ -45,11 +45,16 @@ function within(schema: Schema): [Schema, string][] {
   return schema.properties === undefined ? [] : [[schema, '']]
 }
 
+/** Text of the document, which has code between backticks. */
+export function prose(text: string): Html {
+  return html`${text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`
+}
+
 /** One cell: the description, and the limits. */
 export function meaningOf(schema: Schema): Html {
   const { description } = schema
   const limits = limitsOf(schema)
-  return html`${description ?? null}${description !== undefined && limits.length > 0 ? '. ' : null}${limits.length > 0 ? html`<span class="note">${limits.join(', ')}</span>` : null}`
+  return html`${description === undefined ? null : prose(description)}${description !== undefined && limits.length > 0 ? '. ' : null}${limits.length > 0 ? html`<span class="note">${joined(limits, ', ')}</span>` : null}`
 }
 
 export function typeText(schema: Schema): Html {
@@ -83,15 +88,16 @@ function joined(parts: readonly Html[], separator: string): Html {
   return html`${parts.map((part, index) => (index === 0 ? part : html`${separator}${part}`))}`
 }
 
-function limitsOf(schema: Schema): string[] {
-  const inner = schema.anyOf ?? []
-  const own = [
+/** The limits of the value, of each kind that it may have. */
+function limitsOf(schema: Schema): Html[] {
+  const ranges = [
     range(schema.minimum, schema.maximum, ''),
     range(schema.minLength, schema.maxLength, ' characters'),
     range(schema.minItems, schema.maxItems, ' entries'),
-    schema.pattern === undefined ? '' : `matches ${schema.pattern}`,
   ]
-  return [...new Set([...own.filter((text) => text !== ''), ...inner.flatMap(limitsOf)])]
+  const own = ranges.filter((text) => text !== '').map((text) => html`${text}`)
+  const pattern = schema.pattern === undefined ? [] : [html`<code>${schema.pattern}</code>`]
+  return [...own, ...pattern, ...(schema.anyOf ?? []).flatMap(limitsOf)]
 }
 
 function range(least: number | undefined, most: number | undefined, unit: string): string {

@@ -27,7 +27,7 @@ h2 { padding-top: 1.5rem; border-top: 1px solid var(--line); }
 table { border-collapse: collapse; min-width: 100%; font-size: .9375rem; line-height: 1.5; }
 th, td { padding: .5rem .9rem .5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: normal; }
 th { font-weight: 600; white-space: nowrap; }
-td { min-width: 6.5rem; }
+td { min-width: 7rem; }
 td:last-child { min-width: 14rem; padding-right: 0; }
 li { margin: .2rem 0; }
 blockquote { margin: 0 0 1rem; padding: .1rem 1rem; border-left: 3px solid var(--line); color: var(--soft); }
@@ -46,4 +46,5 @@ h2 + .operation, h2 + p + .operation { border-top: 0; padding-top: 0; margin-top
 .route b { color: var(--mark); }
 .access { color: var(--soft); }
 .note { color: var(--soft); font-size: .875rem; }
+.note code { overflow-wrap: anywhere; }
 `

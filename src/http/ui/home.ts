@@ -15,7 +15,7 @@ export interface Facts {
 export function homeContent(facts: Facts): Html {
   return html`<main>
 <h1>This is a container registry</h1>
-<p class="lead">It keeps images for docker and other clients, which push them here and pull them from here. It runs Berth, and has no pages for its images.</p>
+<p class="lead">Push images to <b>${hostOf(facts.origin)}</b> and pull them from it, with docker or another client.</p>
 ${howToUse(facts)}
 </main>`
 }
@@ -24,7 +24,7 @@ ${howToUse(facts)}
 export function missingContent(facts: Facts, reason: string | null): Html {
   return html`<main>
 <h1>There is no page here</h1>
-<p class="lead">This is a container registry: docker and other clients push images here and pull them from here.</p>
+<p class="lead">This is a container registry. Push images to <b>${hostOf(facts.origin)}</b> and pull them from it, with docker or another client.</p>
 ${reason === null ? null : html`<p class="reason">${reason}.</p>`}
 ${howToUse(facts)}
 </main>`
@@ -38,14 +38,14 @@ ${hasDocuments ? furtherReading(facts) : null}`
 
 function commands({ origin, isOpen, prefix, hasDocuments }: Facts): Html {
   const host = hostOf(origin)
-  const image = `${host}/my-app:1.0`
+  const image = `${host}/app:1.0`
   const login = isOpen
     ? null
     : step('Log in with your name and your password or access token:', `docker login ${host}`)
   return html`<h2>Push an image</h2>
 <ol class="steps">
 ${login}
-${step('Give your image, here my-app, a name at this registry:', `docker tag my-app ${image}`)}
+${step('Give your image a name at this registry. Here it is called app:', `docker tag app ${image}`)}
 ${step('Push it:', `docker push ${image}`)}
 </ol>
 <h2>Pull it</h2>

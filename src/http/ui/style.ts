@@ -24,16 +24,19 @@ h2 { font-size: 1.375rem; margin: 2.75rem 0 .75rem; }
 h3 { font-size: 1.125rem; margin: 2rem 0 .5rem; }
 h4 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
 p, ul, ol { margin: 0 0 1rem; }
+ul, ol { padding-left: 1.5rem; }
 a { color: var(--link); text-underline-offset: .18em; text-decoration-thickness: 1px; }
 a:focus-visible, [tabindex]:focus-visible, summary:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 3px; }
 .lead { font-size: 1.125rem; color: var(--soft); }
+.lead b { color: var(--text); font-weight: 600; overflow-wrap: anywhere; }
 .reason::first-letter { text-transform: uppercase; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-code { font-size: .875em; background: var(--panel); border-radius: 4px; padding: .12em .35em; }
+code { font-size: .875em; background: var(--panel); border-radius: 4px; padding: .12em .35em; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
 pre { margin: 0 0 1rem; padding: .85rem 1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; font-size: .875rem; line-height: 1.6; }
 pre code { font-size: inherit; background: none; padding: 0; }
-.steps { list-style: none; padding: 0; }
+.steps { list-style: none; padding: 0; margin: 0 0 1.5rem; }
+.steps p { text-wrap: pretty; }
 .steps p { margin: 1.25rem 0 .4rem; }
 .steps pre { margin: 0; }
-.steps code { user-select: all; }
+.steps code { user-select: all; white-space: pre-wrap; overflow-wrap: anywhere; }
 `

@@ -65,7 +65,9 @@ export function renderSite(
     ),
   ])
   const ids = new Map(pages.map(({ file, rendered }) => [file, rendered.ids]))
-  return { files, brokenLinks: links.flatMap((link) => problemOf(link, ids, attached)) }
+  // A first paragraph is rendered for the index too, with its links.
+  const problems = new Set(links.flatMap((link) => problemOf(link, ids, attached)))
+  return { files, brokenLinks: [...problems] }
 }
 
 function pageOf(path: string, { title, sections, html }: Rendered): Page {

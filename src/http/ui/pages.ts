@@ -27,7 +27,7 @@ export function prefersHtml(accept: string): boolean {
 function weightOf(type: string, accept: string): number {
   const range = accept.split(',').find((part) => part.split(';')[0]?.trim().toLowerCase() === type)
   if (range === undefined) return 0
-  const [, weight = '1'] = /;\s*q=([0-9.]+)/i.exec(range) ?? []
+  const [, weight = '1'] = /;\s*q=([^;]*)/i.exec(range) ?? []
   return Number(weight) || 0
 }
 

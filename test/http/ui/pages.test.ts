@@ -1,5 +1,7 @@
 /** The page that browsers get, and that nobody else gets anything else than before. */
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
+import { createRegistry } from '../../../src/create-registry.ts'
 import type { Env } from '../../../src/http/middleware/context.ts'
 import { prefersHtml } from '../../../src/http/ui/pages.ts'
 import { STYLE } from '../../../src/http/ui/style.ts'
@@ -153,6 +155,27 @@ describe('the address on the page', () => {
     expect(page).toContain('href="/a&#39;b&amp;c%22d%3Ce/docs"')
     expect(page).not.toContain(`a'b`)
     expect(page).not.toContain('c"d')
+  })
+})
+
+describe('a registry within another Worker', () => {
+  async function embedded(prefix: string, url: string): Promise<string> {
+    const registry = createRegistry({ prefix, authenticate: async () => null })
+    const request = new Request(url, { headers: { Accept: BROWSER } })
+    const ctx = createExecutionContext()
+    const response = await registry.fetch(request, bindings, ctx)
+    await waitOnExecutionContext(ctx)
+    return response.text()
+  }
+
+  it('has a page under its own prefix', async () => {
+    const page = await embedded('/images', 'http://localhost/images/')
+    expect(page).toContain('http://localhost/images/v2')
+    expect(page).toContain('href="/images/docs"')
+  })
+
+  it('says that its own login replaces open access', async () => {
+    expect(await embedded('', 'http://localhost/')).toContain('docker login localhost<')
   })
 })
 

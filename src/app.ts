@@ -20,6 +20,8 @@ import { logRequest } from './http/middleware/request-log.ts'
 import { readSettings, SettingError, type Settings } from './http/middleware/settings.ts'
 import { readUnread } from './http/middleware/unread-body.ts'
 import { token } from './http/token.ts'
+import { documents } from './http/ui/documents.ts'
+import { asksForPage, missingPage } from './http/ui/pages.ts'
 import { blobs } from './http/v2/blobs.ts'
 import { catalog, tags } from './http/v2/lists.ts'
 import { manifests } from './http/v2/manifests.ts'
@@ -61,7 +63,7 @@ export function createApp(hooksOf: HooksOf) {
   const app = factory.createApp({ getPath: routeOf })
   app.onError((error, c) => refuse(c, error))
   // Returned, not thrown: methodNotAllowed ignores answers that come from an error.
-  app.notFound((c) => refuse(c, unknownEndpoint()))
+  app.notFound((c) => (asksForPage(c) ? missingPage(c, null) : refuse(c, unknownEndpoint())))
   app.use(logRequest)
   app.use(prepare(hooksOf, targetOf))
   addRoutes(app)
@@ -130,5 +132,6 @@ function addRoutes(app: ReturnType<typeof factory.createApp>): void {
   app.route('/referrers', referrers)
   app.route('/token', token)
   app.route('/metrics', metrics)
+  app.route('/docs', documents)
   app.route('/api/v1', api)
 }

@@ -16,6 +16,7 @@ import {
 } from 'miniflare'
 import type { SettingName, SettingVariables } from '../http/middleware/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
+import { serveDocument } from './documents.ts'
 import { applyMigrations } from './migrate.ts'
 import { lockState } from './state-lock.ts'
 import { workerBundle } from './worker-bundle.ts'
@@ -91,6 +92,7 @@ async function startIn(state: string, options: LocalOptions): Promise<LocalRegis
   const worker: V4WorkerOptions = {
     ...configured,
     modules: [{ type: 'ESModule', path: 'index.js', contents: script }],
+    serviceBindings: { ASSETS: serveDocument },
     bindings: withDefaults(host, { ...configured.bindings, ...vars }),
   }
   const log = options.onLog === undefined ? {} : { handleStructuredLogs: options.onLog }

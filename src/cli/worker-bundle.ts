@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,10 +14,12 @@ import { ROOT } from './root.ts'
 
 const run = promisify(execFile)
 
+/** The build renders the documents too: src/docs/site/. */
+const DOCUMENTS = join(ROOT, '.wrangler/docs')
 const STORED = join(ROOT, '.wrangler/berth-worker.json')
 
-/** Files and folders that the bundle is made of. The lock file stands for the libraries. */
-const SOURCES = ['src', 'wrangler.toml', 'package-lock.json', 'tsconfig.json']
+/** Files and folders that the bundle and the documents are made of. The lock file stands for the libraries. */
+const SOURCES = ['src', 'README.md', 'wrangler.toml', 'package-lock.json', 'tsconfig.json']
 
 export interface WorkerBundle {
   script: string
@@ -38,7 +41,7 @@ export function workerBundle(onBuild?: () => void): Promise<WorkerBundle> {
 async function findOrBuild(onBuild: (() => void) | undefined): Promise<WorkerBundle> {
   const key = await keyOfSources()
   const stored = await readStored()
-  if (stored?.key === key) return stored
+  if (stored?.key === key && existsSync(DOCUMENTS)) return stored
   onBuild?.()
   const bundle = await build()
   await store({ key, ...bundle })
@@ -103,7 +106,8 @@ async function readOptions(): Promise<WorkerBundle['options']> {
   const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import('wrangler')
   const config = unstable_readConfig({ config: join(ROOT, 'wrangler.toml') })
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config)
-  const { modulesRules: _bundled, ...options } = workerOptions
+  // documents.ts serves the files of the binding ASSETS.
+  const { modulesRules: _bundled, assets: _served, ...options } = workerOptions
   // wrangler adds the variables of .dev.vars and .env: secrets, and not sources.
   return { ...options, bindings: config.vars }
 }

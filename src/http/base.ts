@@ -1,15 +1,19 @@
-/** The version check (OCI distribution spec, end-1) and the probes of load balancers. */
+/** `/`, the version check (OCI distribution spec, end-1) and the probes of load balancers. */
 import { logError } from '../lib/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { probeDatabase } from '../store/database/registry-state.ts'
 import { factory } from './middleware/context.ts'
 import { allow } from './middleware/guard.ts'
+import { asksForPage, homePage } from './ui/pages.ts'
 
 const PROBE_TIMEOUT_MS = 5000
 
 export const base = factory
   .createApp()
-  .get('/', allow('none'), (c) => c.body(null, 200, { 'Cache-Control': 'no-cache' }))
+  .get('/', allow('none'), async (c) => {
+    if (asksForPage(c)) return homePage(c)
+    return c.body(null, 200, { 'Cache-Control': 'no-cache', Vary: 'Accept' })
+  })
   .get('/version', allow('any'), (c) => c.json({}))
   .get('/healthz', allow('none'), (c) => c.json({ status: 'ok' }))
   .get('/readyz', allow('none'), async (c) => {

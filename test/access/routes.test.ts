@@ -254,7 +254,9 @@ describe('routes without a repository', () => {
     const version = sender.shows === 'ticket' ? 'in' : anyone
     await ask(credential, ['GET', '/v2/'], status(version))
     if (!slow) {
-      for (const path of ['/', '/healthz', '/readyz']) await ask(credential, ['GET', path], 200)
+      for (const path of ['/', '/healthz', '/readyz', '/docs', '/docs/api']) {
+        await ask(credential, ['GET', path], 200)
+      }
       const office = judgeOffice(sender, 'operator', world.rules, mode)
       for (const method of ['GET', 'HEAD'])
         await ask(credential, [method, '/metrics'], status(office))
@@ -266,6 +268,7 @@ describe('routes without a repository', () => {
         '/v2/x',
         '/api/v1/x',
         '/api/v2/',
+        '/docs/x',
         '/favicon.ico',
       ]) {
         await ask(credential, ['GET', path], 404)
@@ -292,6 +295,7 @@ const OFFERED: Readonly<Record<string, string>> = {
   '/token': 'GET HEAD POST',
   '/api/v1/account': 'GET HEAD',
   '/healthz': 'GET HEAD',
+  '/docs': 'GET HEAD',
   '/metrics': 'GET HEAD',
 }
 
@@ -339,7 +343,15 @@ it('asks everything with every kind of credential', () => {
     const [method = '', template = ''] = route.split(' ')
     return `${method} /api/v1${path ?? template}`
   })
-  const plain = ['GET /v2/', 'HEAD /v2', 'GET /', 'GET /healthz', 'GET /readyz', 'GET /metrics']
+  const plain = [
+    'GET /v2/',
+    'HEAD /v2',
+    'GET /',
+    'GET /healthz',
+    'GET /readyz',
+    'GET /metrics',
+    'GET /docs',
+  ]
   const all = ['nothing', 'password', 'rubbish', 'ticket'].flatMap((kind) =>
     [...asked, ...plain, 'GET /v2/_catalog?n=1'].map((request) => `${kind} ${request}`),
   )

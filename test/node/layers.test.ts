@@ -23,7 +23,7 @@ const LAYERS: Record<string, number> = {
   '.': 7,
 }
 /** Folders beside the Worker: they run in Node, and the Worker never imports them. */
-const BESIDE = new Set(['cli'])
+const BESIDE = new Set(['cli', 'docs'])
 /** Layer 0's libraries stand alone. */
 const PURE = new Set(['oci'])
 

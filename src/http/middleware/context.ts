@@ -35,6 +35,8 @@ export interface Bindings extends SettingVariables {
   ANALYTICS?: AnalyticsEngineDataset
   /** Limits the requests of one client address, if the operator configured it. */
   RATE_LIMIT?: RateLimit
+  /** Serves the documents, if they were bundled. */
+  ASSETS?: Fetcher
 }
 
 /** The sender of a request, according to the login of a program that embeds the registry. */

@@ -20,6 +20,7 @@ export type Route =
   | '/tags'
   | '/referrers'
   | '/token'
+  | '/docs'
   | `/api/${string}`
   | '/unknown'
 
@@ -27,7 +28,7 @@ export interface PathTarget {
   route: Route
   /** The repository's name as written in the path, not validated yet: it may be empty. Null on routes without one. */
   repository: string | null
-  /** The last segment, not validated yet: a digest, a tag or an upload id. */
+  /** The last segment, not validated yet: a digest, a tag or an upload id. Of a document, everything after `/docs/`. */
   reference: string
 }
 
@@ -50,6 +51,7 @@ export function matchPath(pathname: string, prefix: string): PathTarget {
   const fixed = FIXED_ROUTES.get(path)
   if (fixed !== undefined) return target(fixed)
   if (isApiPath(path)) return target(path)
+  if (/^\/docs(\/|$)/.test(path)) return target('/docs', null, path.slice('/docs/'.length))
   return path.startsWith('/v2/') ? matchSegments(path.split('/').slice(2)) : target('/unknown')
 }
 
@@ -74,6 +76,12 @@ function matchSegments(segments: readonly string[]): PathTarget {
 /** The paths of the administration API are canonical as written: they have no character with two spellings. */
 export function isApiPath(path: string): path is `/api/${string}` {
   return /^\/api\/v1(\/[A-Za-z0-9._~:-]+)+$/.test(path)
+}
+
+/** Whether a path belongs to one of the APIs, whose answers are never pages. */
+export function isProgramPath(pathname: string, prefix: string): boolean {
+  const path = pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : ''
+  return [pathname, path].some((one) => /^\/(v2|api)(\/|$)/.test(one))
 }
 
 function target(route: Route, repository: string | null = null, reference = ''): PathTarget {

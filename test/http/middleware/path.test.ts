@@ -90,6 +90,10 @@ describe('matchPath', () => {
     ['/blobs', '/unknown', null, ''],
     ['/manifests', '/unknown', null, ''],
     ['/unknown', '/unknown', null, ''],
+    ['/docs', '/docs', null, ''],
+    ['/docs/', '/docs', null, ''],
+    ['/docs/spec/tokens', '/docs', null, 'spec/tokens'],
+    ['/docsx', '/unknown', null, ''],
   ])('%s', (path, route, repository, reference) => {
     expect(matchPath(path, '')).toEqual({ route, repository, reference })
     if (path !== '') {

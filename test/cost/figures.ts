@@ -1,6 +1,6 @@
 /**
- * What pushes and pulls are billed for, as bills.test.ts counts them and README.md tells them. When the cost changes, that test
- * fails and prints the new table; then `node test/cost/write-readme.ts` brings the README up to date.
+ * What pushes and pulls are billed for, as bills.test.ts counts them and src/docs/cost.md tells them. When the cost changes, that test
+ * fails and prints the new table; then `node test/cost/write-docs.ts` brings the page up to date.
  */
 import { type Bill, billOf } from './bill.ts'
 import type { Client } from './sequences.ts'

@@ -1,4 +1,4 @@
-/** The tables of README.md, "What it costs", by the name of the comment that stands before each of them. */
+/** The tables of src/docs/cost.md, by the name of the comment that stands before each of them. */
 import type { Bill } from './bill.ts'
 import { FIGURES, OCCASIONS } from './figures.ts'
 import { cloudflareMonth, cloudflareTotal, elsewhere } from './month.ts'
@@ -6,7 +6,7 @@ import { WORKERS_PAID_DOLLARS } from './prices.ts'
 
 const WARM = 0.9
 
-export function readmeTables(): Record<string, string> {
+export function costTables(): Record<string, string> {
   return { counts: counts(), month: month(), elsewhere: others() }
 }
 

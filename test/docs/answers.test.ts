@@ -68,6 +68,15 @@ const SAMPLES: Record<string, Record<string, Sample>> = {
     '401 UNAUTHORIZED': () => send('GET', '/metrics', {}, locked),
     '403 DENIED': () => send('GET', '/metrics', authorized, locked),
   },
+  'GET /docs/<page>': {
+    '200': () => send('GET', '/docs/spec/tokens'),
+    '301': () => send('GET', '/docs/'),
+    '304': async () => {
+      const { headers } = await send('GET', '/docs')
+      return send('GET', '/docs', { headers: { 'If-None-Match': headers.get('ETag') ?? '' } })
+    },
+    '404 UNSUPPORTED': () => send('GET', '/docs/nothing'),
+  },
   'GET /token': {
     '200': () => send('GET', '/token', authorized, locked),
     '400 UNSUPPORTED': () => send('GET', '/token?service=other', {}, locked),

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs, parseEnv } from 'node:util'
-import { isSettingName, misspeltSetting } from '../http/middleware/setting-names.ts'
+import { isSettingName, misspeltSetting, SETTING_ROWS } from '../http/middleware/setting-names.ts'
 import { ROOT } from './root.ts'
 
 export const USAGE = `usage: npm start -- [--var NAME:value ...]
@@ -11,13 +11,13 @@ export const USAGE = `usage: npm start -- [--var NAME:value ...]
   STATE=dir npm start     stores everything in dir instead of .wrangler/state
   --var NAME:value        sets a variable (src/docs/configuration.md lists them)
   --help                  prints this
-Variables can also stand in the file .dev.vars, as NAME=value.`
+Variables may also stand in the environment, as NAME=value npm start, or in the file .dev.vars.`
 
 export interface StartCommand {
   host: string
   port: number
   state: string
-  /** Those of `.dev.vars`, and those of `--var`, which come first. */
+  /** Those of `--var`, then those of the environment, then those of `.dev.vars`. */
   vars: Record<string, string>
 }
 
@@ -33,7 +33,11 @@ export async function readCommand(): Promise<StartCommand | null> {
     host: HOST || '127.0.0.1',
     port: readPort(PORT ?? '5000'),
     state: STATE ?? join(ROOT, '.wrangler/state'),
-    vars: { ...(await readDevVars(join(ROOT, '.dev.vars'))), ...readVariables(pairs) },
+    vars: {
+      ...(await readDevVars(join(ROOT, '.dev.vars'))),
+      ...readEnvironment(process.env),
+      ...readVariables(pairs),
+    },
   }
 }
 
@@ -56,6 +60,16 @@ function readVariables(pairs: readonly string[]): Record<string, string> {
   )
 }
 
+/** A password in the environment stands neither in the list of processes nor in the log of npm. */
+function readEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const vars: Record<string, string> = {}
+  for (const name of SETTING_ROWS.keys()) {
+    const value = environment[name]
+    if (value !== undefined) vars[name] = value
+  }
+  return vars
+}
+
 /** The variables of the file that `wrangler dev` reads too. None if the file does not exist. */
 export async function readDevVars(path: string): Promise<Record<string, string>> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -65,8 +79,10 @@ export async function readDevVars(path: string): Promise<Record<string, string>>
   const vars: Record<string, string> = {}
   for (const [name, value = ''] of Object.entries(parseEnv(text))) {
     checkName(name, 'in .dev.vars, ')
-    // The example that is copied has lines without a value.
-    if (value !== '') vars[name] = value
+    // The example that is copied has a line without a value: whoever forgets it would get a registry without logins.
+    if (value === '')
+      throw new Error(`in .dev.vars, ${name} has no value: remove the line or add one`)
+    vars[name] = value
   }
   return vars
 }
@@ -74,8 +90,11 @@ export async function readDevVars(path: string): Promise<Record<string, string>>
 function checkName(name: string, where = ''): void {
   if (isSettingName(name)) return
   const meant = misspeltSetting(name)
-  const advice =
-    meant === null ? 'src/docs/configuration.md lists all variables' : `did you mean ${meant}?`
+  const advice = ['PORT', 'HOST', 'STATE'].includes(name)
+    ? `it is set like this: ${name}=… npm start`
+    : meant === null
+      ? 'src/docs/configuration.md lists all variables'
+      : `did you mean ${meant}?`
   throw new Error(`${where}there is no variable ${name}: ${advice}`)
 }
 

@@ -49,8 +49,7 @@ export function greeting(url: URL, { host, vars }: StartCommand, { isOpen }: Acc
   return `Berth listens on http://${own}${path}, ${where}, ${who}.
 In a browser: http://${own}${path}/
 ${others}
-${login}  docker pull hello-world
-  docker tag hello-world ${image}
+${login}  tar -c README.md | docker import - ${image}
   docker push ${image}
   docker pull ${image}
 `

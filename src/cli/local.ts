@@ -3,7 +3,6 @@
  * Miniflare listens for requests itself, without the development proxy of `wrangler dev`.
  */
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import {
@@ -17,6 +16,7 @@ import {
 import type { SettingName, SettingVariables } from '../http/middleware/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
 import { serveDocument } from './documents.ts'
+import { makeFolder } from './make-folder.ts'
 import { applyMigrations } from './migrate.ts'
 import { lockState } from './state-lock.ts'
 import { workerBundle } from './worker-bundle.ts'
@@ -59,7 +59,7 @@ export interface LocalRegistry {
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
   const state = resolve(options.state)
-  await mkdir(state, { recursive: true })
+  await makeFolder(state, 'STATE=')
   const unlock = lockState(state)
   try {
     const registry = await startIn(state, options)

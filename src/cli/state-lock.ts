@@ -26,7 +26,7 @@ const SQL = {
  * @throws if another process holds the lock; the message names that process
  */
 export function lockState(folder: string): () => void {
-  const database = new DatabaseSync(join(folder, 'berth.lock'), { timeout: PATIENCE_MS })
+  const database = openLock(folder)
   try {
     database.exec(SQL.take)
     database.exec(SQL.keep)
@@ -41,6 +41,16 @@ export function lockState(folder: string): () => void {
       `another registry, process ${pid}, uses the folder ${folder}: stop it, or choose another folder with STATE=`,
       { cause: error },
     )
+  }
+}
+
+function openLock(folder: string): DatabaseSync {
+  try {
+    return new DatabaseSync(join(folder, 'berth.lock'), { timeout: PATIENCE_MS })
+  } catch (error) {
+    throw new Error(`the folder ${folder} cannot be written: ${Object(error).message}`, {
+      cause: error,
+    })
   }
 }
 

@@ -207,7 +207,7 @@ describe('a bearer token that does not allow it', () => {
   }
 
   it('tells anonymous callers to log in, and others to request the scope', async () => {
-    expect(await told()).toBe('log in: this is not public')
+    expect(await told()).toBe('log in to do this')
     expect(await told(basic('admin', PASSWORD))).toMatch(/^the bearer token .*: request one/)
   })
 })

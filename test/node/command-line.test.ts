@@ -11,13 +11,18 @@ function devVars(text: string): string {
 }
 
 describe('.dev.vars', () => {
-  it('sets variables, and ignores comments and names without a value', async () => {
-    const path = devVars('# mine\nADMIN_PASSWORD="correct horse battery"\nHTPASSWD=\n')
+  it('sets variables, and ignores comments', async () => {
+    const path = devVars('# mine\nADMIN_PASSWORD="correct horse battery"\n')
     expect(await readDevVars(path)).toEqual({ ADMIN_PASSWORD: 'correct horse battery' })
   })
 
   it('is not needed', async () => {
     expect(await readDevVars(join(temporaryFolder(), '.dev.vars'))).toEqual({})
+  })
+
+  it('is refused with a name without a value, as in the example', async () => {
+    const read = readDevVars(devVars('ADMIN_PASSWORD=\n'))
+    await expect(read).rejects.toThrow('in .dev.vars, ADMIN_PASSWORD has no value')
   })
 
   it('is refused with a name that is no variable', async () => {

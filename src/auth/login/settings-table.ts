@@ -55,13 +55,13 @@ export const AUTH_SETTINGS = {
     variable: 'LOGIN_FAILURES_MAX',
     ...wholeNumber(1, 1000, 10),
     meaning:
-      'After this many wrong passwords in a row from one address, that address must wait. After five times as many for one account name, the name must wait too, except at addresses where it has logged in before. The audit log counts failed logins.',
+      'After this many wrong passwords from one address, with less than an hour between them, that address must wait. After five times as many for one account name, the name must wait too, except at addresses where it has logged in before. The audit log counts failed logins.',
   }),
   openAccess: setting({
     variable: 'OPEN_ACCESS',
     ...flag(false),
     meaning:
-      'Everybody who can reach the registry may pull, push and delete. `npm start` sets it. Do not set it on the internet.',
+      'Everybody who can reach the registry may pull, push and delete. `npm start` sets it if there are no logins. Do not set it on the internet.',
   }),
   allowLoopback,
 }

@@ -35,7 +35,7 @@ const account = named(
 const password = v.pipe(
   v.string(),
   v.minLength(12),
-  v.maxLength(512),
+  v.maxLength(256),
   v.check(isPassword, '12 to 256 characters, and no control characters'),
 )
 

@@ -98,7 +98,7 @@ async function admit(c: Context<AppEnv>, access: Access): Promise<Caller> {
       error: 'insufficient_scope',
       message:
         authentication.subject === ''
-          ? 'log in: this is not public'
+          ? 'log in to do this'
           : 'the bearer token does not allow this: request one with the scope of this challenge',
     })
   }

@@ -97,6 +97,7 @@ function decodeColon(segment: string): string {
 export function unknownEndpoint(): RegistryError {
   return new RegistryError('UNSUPPORTED', {
     status: 404,
-    message: 'no such endpoint: the API is described in the OCI distribution spec, under /v2/',
+    message:
+      'no such endpoint: the registry API is below /v2/, the administration API below /api/v1/',
   })
 }

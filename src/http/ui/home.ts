@@ -50,7 +50,7 @@ ${step('Push it:', `docker push ${image}`)}
 </ol>
 <h2>Pull it</h2>
 <ol class="steps">
-${step('From any machine that reaches this registry:', `docker pull ${image}`)}
+${step(isLoopback(origin) ? 'From this machine:' : 'From any machine that reaches this registry:', `docker pull ${image}`)}
 </ol>
 ${isPlain(origin) ? plainHttp(host, hasDocuments, prefix) : null}`
 }
@@ -71,8 +71,11 @@ function hostsFile({ origin, prefix }: Facts): Html {
 
 /** Whether docker has to be told that the registry has no TLS. It knows that of loopback addresses. */
 function isPlain(origin: string): boolean {
-  const { protocol, hostname } = new URL(origin)
-  return protocol === 'http:' && !/^(localhost|127\..*|\[::1\])$/.test(hostname)
+  return new URL(origin).protocol === 'http:' && !isLoopback(origin)
+}
+
+function isLoopback(origin: string): boolean {
+  return /^(localhost|127\..*|\[::1\])$/.test(new URL(origin).hostname)
 }
 
 function plainHttp(host: string, hasDocuments: boolean, prefix: string): Html {

@@ -4,6 +4,7 @@
  * themselves.
  */
 import { execFileSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
@@ -62,8 +63,8 @@ export default defineConfig(async () => {
     test: {
       reporters: ci ? ['default', 'junit'] : ['default'],
       outputFile: { junit: resolve(root, '.reports/unit.xml') },
-      // Vitest leaves one core free by itself: of two, that is half of them.
-      maxWorkers: '100%',
+      // More than cores: many tests wait for a deadline or for a process. Vitest itself would leave a core free.
+      maxWorkers: Math.ceil(availableParallelism() * 1.5),
       projects: [
         workerd,
         {

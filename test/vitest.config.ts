@@ -1,13 +1,14 @@
 /**
  * Everything that is the Worker runs inside workerd, with real R2, D1 and Durable Objects; what starts processes of its own (`npm start`,
  * the packed library) runs in Node. All cores work, but for the tests that compare times: those come last, and have the machine to
- * themselves.
+ * themselves. With STORAGE, what touches bytes runs on another driver of the blob store: storage/storage.ts.
  */
 import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { storageOf } from './storage/storage.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const ci = process.env.CI === 'true'
@@ -26,6 +27,7 @@ const COMPARE_TIMES = [
 export default defineConfig(async () => {
   // wrangler.toml names the folder of the documents: it has to be there.
   execFileSync(process.execPath, [resolve(root, 'src/docs/site/build.ts')])
+  const storage = await storageOf(process.env.STORAGE)
   const migrations = await readD1Migrations(resolve(root, 'migrations'))
   const inWorkerd = (name: string, include: string[], exclude: string[]) => ({
     root,
@@ -42,6 +44,7 @@ export default defineConfig(async () => {
             TEST_MIGRATIONS: migrations,
             MODEL_SEQUENCES: process.env.MODEL_SEQUENCES ?? '500',
             MODEL_SEED: process.env.MODEL_SEED ?? '',
+            ...storage.vars,
           },
         },
       }),
@@ -56,7 +59,12 @@ export default defineConfig(async () => {
       isolate: false,
     },
   })
-  const workerd = inWorkerd('workerd', ['test/**/*.test.ts'], ['test/node/**', ...COMPARE_TIMES])
+  if (storage.name !== 'r2') {
+    const { name, tests, globalSetup } = storage
+    return { root, test: { globalSetup, projects: [inWorkerd(name, tests, [])] } }
+  }
+  const elsewhere = ['test/node/**', 'test/storage/**']
+  const workerd = inWorkerd('workerd', ['test/**/*.test.ts'], [...elsewhere, ...COMPARE_TIMES])
   const timed = inWorkerd('timed', COMPARE_TIMES, [])
   return {
     root,

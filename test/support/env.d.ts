@@ -11,6 +11,8 @@ declare global {
       /** How many sequences of uploads to try, and from which seed: a random one where it is ''. */
       MODEL_SEQUENCES: string
       MODEL_SEED: string
+      /** The URL of the stores of storage/s3-stand-in.ts, in tests on S3. */
+      STAND_IN: string
     }
   }
 }

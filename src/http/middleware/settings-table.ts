@@ -6,6 +6,7 @@ import { AUTH_SETTINGS } from '../../auth/login/settings-table.ts'
 import { EVENT_SETTINGS } from '../../events/model/event-settings.ts'
 import { allowLoopback } from '../../lib/outgoing-address.ts'
 import { flag, listed, oneOf, setting, wholeNumber } from '../../lib/setting.ts'
+import { S3_SETTINGS } from '../../store/bytes/s3-settings.ts'
 import { parseBlobRedirect } from '../v2/blob-redirect.ts'
 import { parsePublicUrl, parseResponseHeaders } from './setting-values.ts'
 
@@ -136,7 +137,7 @@ const READS = {
   /** The place that large blobs are fetched from instead of the registry; null for none. */
   blobRedirect: setting({
     variable: 'BLOB_REDIRECT',
-    takes: 'https URL',
+    takes: 'https URL, `storage`',
     default: null,
     meaning:
       'Clients fetch large blobs directly from the bucket: see [Blobs from the bucket itself](#blobs-from-the-bucket-itself).',
@@ -188,6 +189,7 @@ export const SETTINGS = {
   ...ANSWERS,
   ...AUTH_SETTINGS,
   ...CLIENTS,
+  ...S3_SETTINGS,
   ...READS,
   ...OBSERVING,
   ...EVENT_SETTINGS,

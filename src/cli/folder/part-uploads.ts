@@ -1,0 +1,104 @@
+/** Uploads in parts of a storage folder. */
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readdir, rename, stat, unlink } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import type { Part } from '../../store/bytes/blob-store.ts'
+import { codeOf, moveDurably, syncFolder } from './durable.ts'
+import { newEtag, partName } from './part-files.ts'
+import { receiveFile } from './receive.ts'
+import type { StorageFolder } from './storage-folder.ts'
+
+/** The folder of an upload while it is being completed: parts that come too late do not find it. */
+const CLOSING = '.closing'
+
+/** A session ends within seven days: uploads/session-alarm.ts. */
+const KEPT_MS = 8 * 24 * 60 * 60 * 1000
+
+export class NoSuchUpload extends Error {
+  override readonly name = 'NoSuchUpload'
+}
+
+export class PartUploads {
+  readonly #folder: StorageFolder
+  readonly #uploads: string
+
+  constructor(folder: StorageFolder) {
+    this.#folder = folder
+    this.#uploads = join(folder.root, 'uploads')
+  }
+
+  async begin(key: string): Promise<string> {
+    const id = randomUUID()
+    await mkdir(this.#pathOf(key, id), { mode: 0o700 })
+    await syncFolder(this.#uploads)
+    return id
+  }
+
+  /** @throws {NoSuchUpload | CutOff} */
+  async writePart(key: string, id: string, number: number, body: IncomingMessage): Promise<Part> {
+    const folder = this.#pathOf(key, id)
+    const path = this.#folder.temporary()
+    const { size } = await receiveFile(body, path, null)
+    const part = { number, etag: newEtag(size) }
+    try {
+      await moveDurably(path, join(folder, partName(part)))
+    } catch (error) {
+      await unlink(path).catch(() => undefined)
+      throw codeOf(error) === 'ENOENT' ? new NoSuchUpload(`there is no upload ${id}`) : error
+    }
+    return part
+  }
+
+  /** As BlobStore.completeParts. A crash at any point leaves the upload, or the object. */
+  async complete(key: string, id: string, parts: readonly Part[]): Promise<boolean> {
+    const path = this.#pathOf(key, id)
+    const closing = path + CLOSING
+    try {
+      await rename(path, closing)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      return (await this.#folder.find(key)) !== null
+    }
+    try {
+      const isWhole = await keepOnly(closing, new Set(parts.map(partName)))
+      if (isWhole) await this.#folder.publish(closing, key)
+      else await rename(closing, path)
+      return isWhole
+    } catch (error) {
+      await rename(closing, path).catch(() => undefined)
+      throw error
+    }
+  }
+
+  async abort(key: string, id: string): Promise<void> {
+    await this.#folder.removeAt(this.#pathOf(key, id))
+  }
+
+  /** An id is only valid with its key. */
+  #pathOf(key: string, id: string): string {
+    if (!/^[\w-]{1,64}$/.test(id)) throw new NoSuchUpload('no upload has this id')
+    const name = createHash('sha256').update(`${key}\n${id}`).digest('hex')
+    return join(this.#uploads, name.slice(0, 40))
+  }
+}
+
+/** Removes all other files: earlier tries of parts whose answers were lost. Returns false, with nothing removed, if one is missing. */
+async function keepOnly(folder: string, wanted: ReadonlySet<string>): Promise<boolean> {
+  const names = new Set(await readdir(folder))
+  if (wanted.size === 0 || !wanted.isSubsetOf(names)) return false
+  for (const name of names.difference(wanted)) await unlink(join(folder, name))
+  await syncFolder(folder)
+  return true
+}
+
+/** Removes uploads that no session continues any more. A crash may have interrupted completions: these uploads go on. */
+export async function recoverUploads(folder: StorageFolder, now: number): Promise<void> {
+  const uploads = join(folder.root, 'uploads')
+  for (const name of await readdir(uploads)) {
+    const path = join(uploads, name)
+    const { mtimeMs } = await stat(path)
+    if (mtimeMs + KEPT_MS < now) await folder.removeAt(path)
+    else if (name.endsWith(CLOSING)) await rename(path, path.slice(0, -CLOSING.length))
+  }
+}

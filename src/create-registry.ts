@@ -15,13 +15,13 @@ import {
 import { runJobsOf } from './maintenance/jobs.ts'
 import type { PolicyRequest } from './registry/policy.ts'
 import type { BlobStore } from './store/bytes/blob-store.ts'
-import { bucketOf } from './store/bytes/r2-blob-store.ts'
+import { blobStoreOf } from './store/bytes/choose-blob-store.ts'
 import { UploadSession } from './uploads/upload-session.ts'
 
 export interface RegistryOptions<Env extends Bindings = Bindings> {
   /** The path before `/v2/`, such as `/registry`. By default the path of PUBLIC_URL. */
   prefix?: string
-  /** Where bytes are stored. By default the R2 bucket with the binding BUCKET. */
+  /** Where bytes are stored. By default what the bindings and variables say: see store/bytes/choose-blob-store.ts. */
   blobs?: (env: Env) => BlobStore
   /**
    * Authenticates a request instead of the registry's own accounts; the request has no body. Null means anonymous: the client is then
@@ -49,17 +49,26 @@ export interface Registry<Env extends Bindings = Bindings> {
 export function createRegistry<Env extends Bindings = Bindings>(
   options: RegistryOptions<Env> = {},
 ): Registry<Env> {
-  const { prefix = null, blobs = bucketOf, authenticate, policy, onEvent } = options
+  const { prefix = null, blobs = blobStoreOf, authenticate, policy, onEvent } = options
   const known = new WeakMap<Bindings, Hooks>()
   const app = createApp((env) => {
     const hooks = known.get(env)
     if (hooks !== undefined) return hooks
     throw new Error('the app was called with an environment that createRegistry did not see')
   })
+  const stores = new WeakMap<Bindings, BlobStore>()
+  const storeOf = (env: Env): BlobStore => {
+    const store = stores.get(env) ?? blobs(env)
+    stores.set(env, store)
+    return store
+  }
   const remember = (env: Env) => {
     if (known.has(env)) return
     known.set(env, {
-      blobs: blobs(env),
+      // Late, so that the app renders the error of a store that is configured wrongly.
+      get blobs() {
+        return storeOf(env)
+      },
       prefix,
       authenticate: authenticate === undefined ? null : (request) => authenticate(request, env),
       policy: policy === undefined ? null : (request) => policy(request, env),
@@ -76,10 +85,10 @@ export function createRegistry<Env extends Bindings = Bindings>(
         ...(onEvent === undefined ? {} : { onEvent: (event) => onEvent(event, env) }),
       }),
     scheduled: ({ cron, scheduledTime: now }, env) =>
-      runJobsOf(cron, { db: env.DB, blobs: blobs(env), events: eventContext(env), now }),
+      runJobsOf(cron, { db: env.DB, blobs: storeOf(env), events: eventContext(env), now }),
     UploadSession: class extends UploadSession {
       constructor(ctx: DurableObjectState, env: Env) {
-        super(ctx, env, blobs(env))
+        super(ctx, env, storeOf(env))
       }
     },
     LoginGuard,

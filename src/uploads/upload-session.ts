@@ -9,7 +9,7 @@ import { algorithmOf, type Digest } from '../oci/digest.ts'
 import { commitBlob, isThere } from '../registry/blobs/commit-blob.ts'
 import type { BlobStore } from '../store/bytes/blob-store.ts'
 import { bufferPool, PART_BYTES } from '../store/bytes/buffer-pool.ts'
-import { bucketOf } from '../store/bytes/r2-blob-store.ts'
+import { blobStoreOf } from '../store/bytes/choose-blob-store.ts'
 import { buryUnlessTaken } from '../store/bytes/tombstones.ts'
 import {
   type Chunk,
@@ -49,7 +49,7 @@ export class UploadSession extends DurableObject<UploadEnv> {
   /** The digest of the finished object, once verified: a failed commit is retried without reading the object again. */
   #completed: Digest | undefined
 
-  constructor(ctx: DurableObjectState, env: UploadEnv, store: BlobStore = bucketOf(env)) {
+  constructor(ctx: DurableObjectState, env: UploadEnv, store: BlobStore = blobStoreOf(env)) {
     super(ctx, env)
     this.#store = store
     this.#pipeline = new PartPipeline(store, this.#state)

@@ -11,6 +11,7 @@ import type { Usage } from '../../lib/usage.ts'
 import type { Policy } from '../../registry/policy.ts'
 import type { Grant } from '../../store/access/grants.ts'
 import type { BlobStore } from '../../store/bytes/blob-store.ts'
+import type { StorageEnv } from '../../store/bytes/choose-blob-store.ts'
 import type { Database } from '../../store/database/database.ts'
 import type { UploadSession } from '../../uploads/upload-session.ts'
 import type { Route } from './path.ts'
@@ -24,8 +25,7 @@ export interface Env extends Bindings {
 }
 
 /** The bindings of a program that embeds the registry, which may have another blob store. */
-export interface Bindings extends SettingVariables {
-  BUCKET?: R2Bucket
+export interface Bindings extends SettingVariables, StorageEnv {
   DB: D1Database
   UPLOADS: DurableObjectNamespace<UploadSession>
   LOGINS: DurableObjectNamespace<LoginGuard>

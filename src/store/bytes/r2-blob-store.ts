@@ -94,12 +94,6 @@ export class R2BlobStore implements BlobStore {
   }
 }
 
-/** The blob store of the bucket with the binding BUCKET. */
-export function bucketOf({ BUCKET }: { BUCKET?: R2Bucket }): R2BlobStore {
-  if (BUCKET !== undefined) return new R2BlobStore(BUCKET)
-  throw new Error('no bucket is bound as BUCKET')
-}
-
 /** R2 gives its error number at the end of the message: `put: … (10037)`. */
 function isR2Error(error: unknown, code: number): boolean {
   return error instanceof Error && error.message.endsWith(`(${code})`)

@@ -3,7 +3,9 @@
  * the packed library) runs in Node. All cores work, but for the tests that compare times: those come last, and have the machine to
  * themselves.
  */
-import { resolve } from 'node:path'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -21,6 +23,11 @@ const COMPARE_TIMES = [
   'test/uploads/refused-chunk.test.ts',
 ]
 
+/** test/node/storage-folder.ts serves a folder on a socket here. */
+const folders = (process.env.TEST_STORAGE ??= mkdtempSync(join(tmpdir(), 'berth-test-')))
+const FOLDER = { external: { address: `unix:${join(folders, 'socket/storage.sock')}`, http: {} } }
+const NO_FOLDER = { external: { address: `unix:${join(folders, 'none.sock')}`, http: {} } }
+
 export default defineConfig(async () => {
   const migrations = await readD1Migrations(resolve(root, 'migrations'))
   const inWorkerd = (name: string, include: string[], exclude: string[]) => ({
@@ -31,6 +38,11 @@ export default defineConfig(async () => {
         wrangler: { configPath: './wrangler.toml' },
         miniflare: {
           d1Databases: { REPLICA: 'replica' },
+          serviceBindings: {
+            TEST_FOLDER: FOLDER,
+            NO_FOLDER,
+            ...(process.env.STORAGE === 'folder' ? { BLOB_FOLDER: FOLDER } : {}),
+          },
           bindings: {
             OPEN_ACCESS: 'true',
             ALLOWED_HOSTS: 'registry.test',
@@ -46,6 +58,7 @@ export default defineConfig(async () => {
       name,
       include,
       exclude,
+      globalSetup: ['test/node/storage-folder.ts'],
       setupFiles: ['./test/support/setup.ts'],
       testTimeout: 30_000,
       // A process serves many files: test/support/setup.ts makes it as new for each.

@@ -1,10 +1,13 @@
 /** The folder of `npm start -- --storage`: locked, ready, and served to the Worker. */
-import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { once } from 'node:events'
+import { chmod, mkdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { lockFolder } from '../folder-lock.ts'
 import { codeOf } from './durable.ts'
 import { recoverUploads } from './part-uploads.ts'
-import { SYSTEM_ERRORS, serveFolder } from './server.ts'
+import { SYSTEM_ERRORS } from './server.ts'
+import type { ThreadData } from './server-thread.ts'
 import { openStorageFolder } from './storage-folder.ts'
 
 export interface ServedStorage {
@@ -13,8 +16,8 @@ export interface ServedStorage {
   stop(): Promise<void>
 }
 
-/** The name of the socket in the state folder. */
-const SOCKET = 'storage.sock'
+/** In the state folder, in a folder that only this user may enter. */
+const SOCKET = 'socket/storage.sock'
 
 /** The limit of Linux for the path of a socket is 107 bytes, that of macOS 103. */
 const SOCKET_BYTES_AT_MOST = 103
@@ -36,14 +39,26 @@ export async function openStorage(path: string, state: string): Promise<ServedSt
   try {
     await mkdir(root, { recursive: true, mode: 0o700 })
     unlock = lockFolder(root, 'storage.lock', '--storage')
-    const folder = await openStorageFolder(root)
-    await recoverUploads(folder, Date.now())
-    const server = await serveFolder(folder, socket)
-    return { socket, stop: () => server.stop().finally(unlock) }
+    await recoverUploads(await openStorageFolder(root), Date.now())
+    await mkdir(dirname(socket), { recursive: true, mode: 0o700 })
+    await chmod(dirname(socket), 0o700)
+    const thread = await startThread({ root, socket })
+    return { socket, stop: () => thread.terminate().then(unlock) }
   } catch (error) {
     unlock?.()
     throw explained(error, root)
   }
+}
+
+/**
+ * A thread of its own has a small heap: beside Miniflare and wrangler, collecting the garbage of 64 MB took 170 ms. And Miniflare blocks
+ * this thread while it waits for the runtime, which may wait for the folder.
+ */
+async function startThread(workerData: ThreadData): Promise<Worker> {
+  const thread = new Worker(new URL('./server-thread.ts', import.meta.url), { workerData })
+  // An error of the thread that comes later ends this process.
+  await once(thread, 'message')
+  return thread
 }
 
 function explained(error: unknown, root: string): unknown {

@@ -25,6 +25,10 @@ export function partName({ number, etag }: Part): string {
   return `${String(number).padStart(DIGITS, '0')}-${etag}`
 }
 
+export function numberOf(name: string): number {
+  return Number(name.slice(0, DIGITS))
+}
+
 /** The parts of an object, in order. */
 export async function segmentsOfParts(folder: string): Promise<Segment[]> {
   const names = await readdir(folder)

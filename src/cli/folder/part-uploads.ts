@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import type { Part } from '../../store/bytes/blob-store.ts'
 import { codeOf, moveDurably, syncFolder } from './durable.ts'
-import { newEtag, partName } from './part-files.ts'
+import { newEtag, numberOf, partName } from './part-files.ts'
 import { receiveFile } from './receive.ts'
 import type { StorageFolder } from './storage-folder.ts'
 
@@ -15,6 +15,9 @@ const CLOSING = '.closing'
 /** A session ends within seven days: uploads/session-alarm.ts. */
 const KEPT_MS = 8 * 24 * 60 * 60 * 1000
 
+/** Uploads whose parts are remembered. */
+const KNOWN_AT_MOST = 100
+
 export class NoSuchUpload extends Error {
   override readonly name = 'NoSuchUpload'
 }
@@ -22,6 +25,8 @@ export class NoSuchUpload extends Error {
 export class PartUploads {
   readonly #folder: StorageFolder
   readonly #uploads: string
+  /** The names of the parts of uploads, by their folders. */
+  readonly #known = new Map<string, Map<number, string>>()
 
   constructor(folder: StorageFolder) {
     this.#folder = folder
@@ -41,19 +46,37 @@ export class PartUploads {
     const path = this.#folder.temporary()
     const { size } = await receiveFile(body, path, null)
     const part = { number, etag: newEtag(size) }
+    const name = partName(part)
     try {
-      await moveDurably(path, join(folder, partName(part)))
+      const names = await this.#namesOf(folder)
+      const replaced = names.get(number)
+      names.set(number, name)
+      await moveDurably(path, join(folder, name))
+      if (replaced !== undefined) await unlink(join(folder, replaced))
     } catch (error) {
       await unlink(path).catch(() => undefined)
+      this.#known.delete(folder)
       throw codeOf(error) === 'ENOENT' ? new NoSuchUpload(`there is no upload ${id}`) : error
     }
     return part
+  }
+
+  /** Remembered, because a folder may have thousands of parts. */
+  async #namesOf(folder: string): Promise<Map<number, string>> {
+    const known = this.#known.get(folder)
+    if (known !== undefined) return known
+    const names = await readdir(folder)
+    if (this.#known.size >= KNOWN_AT_MOST) this.#known.clear()
+    const read = this.#known.get(folder) ?? new Map(names.map((name) => [numberOf(name), name]))
+    this.#known.set(folder, read)
+    return read
   }
 
   /** As BlobStore.completeParts. A crash at any point leaves the upload, or the object. */
   async complete(key: string, id: string, parts: readonly Part[]): Promise<boolean> {
     const path = this.#pathOf(key, id)
     const closing = path + CLOSING
+    this.#known.delete(path)
     try {
       await rename(path, closing)
     } catch (error) {
@@ -72,7 +95,9 @@ export class PartUploads {
   }
 
   async abort(key: string, id: string): Promise<void> {
-    await this.#folder.removeAt(this.#pathOf(key, id))
+    const path = this.#pathOf(key, id)
+    this.#known.delete(path)
+    await this.#folder.removeAt(path)
   }
 
   /** An id is only valid with its key. */

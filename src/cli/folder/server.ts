@@ -12,12 +12,8 @@ import { CutOff } from './receive.ts'
 import { sendSegments } from './send.ts'
 import type { StorageFolder } from './storage-folder.ts'
 
-export interface FolderServer {
-  stop(): Promise<void>
-}
-
 /** Serves the folder on a socket that only this user may use. */
-export async function serveFolder(folder: StorageFolder, socket: string): Promise<FolderServer> {
+export async function serveFolder(folder: StorageFolder, socket: string): Promise<void> {
   const service = new FolderService(folder)
   const server = createServer({ highWaterMark: 1024 * 1024 }, (request, response) => {
     service.answer(request, response)
@@ -26,19 +22,9 @@ export async function serveFolder(folder: StorageFolder, socket: string): Promis
   server.keepAliveTimeout = 0
   server.requestTimeout = 0
   await rm(socket, { force: true })
-  const mask = process.umask(0o177)
   server.listen(socket)
-  process.umask(mask)
   await once(server, 'listening')
   await chmod(socket, 0o600)
-  return {
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
-  }
 }
 
 type Query = URLSearchParams

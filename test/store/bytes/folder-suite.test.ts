@@ -6,6 +6,9 @@ import { driverCases } from '../../../src/store/bytes/suite/index.ts'
 const store = new FolderBlobStore(env.TEST_FOLDER)
 const driver = { store, smallParts: store, unreachable: new FolderBlobStore(env.NO_FOLDER) }
 
+/** Each of 10,000 parts is written to the disk. */
+const TIMEOUT_MS = 180_000
+
 describe('the driver for a folder', () => {
-  it.each(driverCases)('$title', ({ run }) => run(driver))
+  it.each(driverCases)('$title', ({ run }) => run(driver), TIMEOUT_MS)
 })

@@ -1,13 +1,12 @@
 /**
  * Everything that is the Worker runs inside workerd, with real R2, D1 and Durable Objects; what starts processes of its own (`npm start`,
  * the packed library) runs in Node. All cores work, but for the tests that compare times: those come last, and have the machine to
- * themselves.
+ * themselves. With STORAGE, what touches bytes runs on another driver of the blob store: storage/storage.ts.
  */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { storageOf } from './storage/storage.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const ci = process.env.CI === 'true'
@@ -23,12 +22,8 @@ const COMPARE_TIMES = [
   'test/uploads/refused-chunk.test.ts',
 ]
 
-/** test/node/storage-folder.ts serves a folder on a socket here. */
-const folders = (process.env.TEST_STORAGE ??= mkdtempSync(join(tmpdir(), 'berth-test-')))
-const FOLDER = { external: { address: `unix:${join(folders, 'socket/storage.sock')}`, http: {} } }
-const NO_FOLDER = { external: { address: `unix:${join(folders, 'none.sock')}`, http: {} } }
-
 export default defineConfig(async () => {
+  const storage = await storageOf(process.env.STORAGE)
   const migrations = await readD1Migrations(resolve(root, 'migrations'))
   const inWorkerd = (name: string, include: string[], exclude: string[]) => ({
     root,
@@ -38,11 +33,7 @@ export default defineConfig(async () => {
         wrangler: { configPath: './wrangler.toml' },
         miniflare: {
           d1Databases: { REPLICA: 'replica' },
-          serviceBindings: {
-            TEST_FOLDER: FOLDER,
-            NO_FOLDER,
-            ...(process.env.STORAGE === 'folder' ? { BLOB_FOLDER: FOLDER } : {}),
-          },
+          serviceBindings: storage.services,
           bindings: {
             OPEN_ACCESS: 'true',
             ALLOWED_HOSTS: 'registry.test',
@@ -50,6 +41,7 @@ export default defineConfig(async () => {
             TEST_MIGRATIONS: migrations,
             MODEL_SEQUENCES: process.env.MODEL_SEQUENCES ?? '500',
             MODEL_SEED: process.env.MODEL_SEED ?? '',
+            ...storage.vars,
           },
         },
       }),
@@ -58,14 +50,18 @@ export default defineConfig(async () => {
       name,
       include,
       exclude,
-      globalSetup: ['test/node/storage-folder.ts'],
       setupFiles: ['./test/support/setup.ts'],
       testTimeout: 30_000,
       // A process serves many files: test/support/setup.ts makes it as new for each.
       isolate: false,
     },
   })
-  const workerd = inWorkerd('workerd', ['test/**/*.test.ts'], ['test/node/**', ...COMPARE_TIMES])
+  if (storage.name !== 'r2') {
+    const { name, tests, globalSetup } = storage
+    return { root, test: { globalSetup, projects: [inWorkerd(name, tests, [])] } }
+  }
+  const elsewhere = ['test/node/**', 'test/storage/**']
+  const workerd = inWorkerd('workerd', ['test/**/*.test.ts'], [...elsewhere, ...COMPARE_TIMES])
   const timed = inWorkerd('timed', COMPARE_TIMES, [])
   return {
     root,

@@ -17,6 +17,11 @@ export interface OutgoingRequest {
   signal: AbortSignal
 }
 
+/** A request to an address that was checked before, when its setting was read. */
+export interface CheckedRequest extends Omit<OutgoingRequest, 'body'> {
+  body?: ReadableStream<Uint8Array> | Uint8Array | string
+}
+
 /**
  * Sends a request. A redirect is returned like any other answer: following it would bypass the policy.
  * @throws {Error} that says why the URL may not be called; and the errors of fetch
@@ -28,6 +33,11 @@ export async function sendRequest(
 ): Promise<Response> {
   const problem = addressProblem(url, options)
   if (problem !== null) throw new Error(problem)
+  return sendChecked(url, request)
+}
+
+/** Sends a request to an address that the operator chose, and that was checked before. It follows no redirects either. */
+export function sendChecked(url: string, request: CheckedRequest): Promise<Response> {
   const headers = new Headers(request.headers)
   if (!headers.has('User-Agent')) headers.set('User-Agent', 'Berth')
   return fetch(url, { ...request, headers, redirect: 'manual' })

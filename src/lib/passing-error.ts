@@ -1,5 +1,8 @@
 /** Which errors of D1, R2 and Durable Objects are transient: the same call can succeed when it is repeated. */
 
+/** Begins the message of an error of the storage that is transient: see store/bytes/storage-error.ts. */
+export const STORAGE_FAILED = 'the storage failed for now: '
+
 /** Parts of messages of D1 ("Debug D1", the errors to retry) and of Durable Objects, which use the same texts. */
 const MESSAGES = [
   'Network connection lost',
@@ -10,6 +13,7 @@ const MESSAGES = [
   'is overloaded',
   // The runtime's message for an internal failure.
   'internal error; reference =',
+  STORAGE_FAILED,
 ]
 
 /** R2 ("Error codes"): internal error, service unavailable, connection lost, more than one write to a key in a second. */

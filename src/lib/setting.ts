@@ -89,3 +89,35 @@ export function listed(text: string): string[] {
   const items = text.split(',').map((item) => item.trim())
   return items.filter((item) => item !== '')
 }
+
+/** The error of a setting. It names the variable and the values that it accepts. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError'
+
+  constructor(variable: string, takes: string) {
+    super(`the setting ${variable} is not valid: it takes ${takes}`)
+  }
+}
+
+/**
+ * Reads the parts of a setting too, so that an invalid part is reported even if the setting itself is not set. Errors name the invalid
+ * variable: that of the setting, or of another setting that it depends on.
+ */
+export function readerOf(variables: Readonly<Record<string, string | undefined>>): ReadSetting {
+  const read: ReadSetting = (setting) => {
+    for (const part of setting.parts ?? []) read(part)
+    const text = variables[setting.variable]
+    if (text === undefined || text === '') return setting.default
+    try {
+      return setting.parse(text, read)
+    } catch (error) {
+      throw settingError(setting.variable, error)
+    }
+  }
+  return read
+}
+
+function settingError(variable: string, error: unknown): SettingError {
+  if (error instanceof SettingError) return error
+  return new SettingError(variable, error instanceof Error ? error.message : String(error))
+}

@@ -38,8 +38,7 @@ export async function runBench(options: Options, withDockerRegistry: boolean): P
       ...options.peers.map(({ name }) => name),
     ]
     const ratios = peers.map((to) => ({ of: BERTH, to }))
-    if (options.folder && withDockerRegistry)
-      ratios.push({ of: BERTH_FOLDER, to: DOCKER_REGISTRY })
+    if (options.folder && withDockerRegistry) ratios.push({ of: BERTH_FOLDER, to: DOCKER_REGISTRY })
     console.log((options.json ? asJson : asTable)(results, ratios))
     const own = [FLOOR, BERTH, BERTH_FOLDER]
     if (failuresOf(results).some(({ subject }) => own.includes(subject))) process.exitCode = 1

@@ -9,7 +9,14 @@ import {
 } from './command-line.ts'
 import type { Credentials } from './registry-client.ts'
 import { ROWS } from './rows.ts'
-import { BERTH, BERTH_AUTH, BERTH_FOLDER, DOCKER_REGISTRY, FLOOR, type FlooredRow } from './subjects.ts'
+import {
+  BERTH,
+  BERTH_AUTH,
+  BERTH_FOLDER,
+  DOCKER_REGISTRY,
+  FLOOR,
+  type FlooredRow,
+} from './subjects.ts'
 
 export interface Peer {
   name: string

@@ -8,12 +8,13 @@ declare global {
       TEST_MIGRATIONS: D1Migration[]
       /** A second database, for what is behind the first. */
       REPLICA: D1Database
-      /** A storage folder, and one whose server is down. */
-      TEST_FOLDER: Fetcher
+      /** With STORAGE=folder, a storage folder whose server is down. */
       NO_FOLDER: Fetcher
       /** How many sequences of uploads to try, and from which seed: a random one where it is ''. */
       MODEL_SEQUENCES: string
       MODEL_SEED: string
+      /** The URL of the stores of storage/s3-stand-in.ts, in tests on S3. */
+      STAND_IN: string
     }
   }
 }

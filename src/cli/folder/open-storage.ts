@@ -55,7 +55,7 @@ export async function openStorage(path: string, state: string): Promise<ServedSt
  * this thread while it waits for the runtime, which may wait for the folder.
  */
 async function startThread(workerData: ThreadData): Promise<Worker> {
-  const thread = new Worker(new URL('./server-thread.ts', import.meta.url), { workerData })
+  const thread = new Worker(join(import.meta.dirname, 'server-thread.ts'), { workerData })
   // An error of the thread that comes later ends this process.
   await once(thread, 'message')
   return thread

@@ -2,8 +2,9 @@
 import { logError } from '../../lib/log.ts'
 import { isPassing } from '../../lib/passing-error.ts'
 import { BodyCutOff } from '../../lib/read-body.ts'
+import { SettingError } from '../../lib/setting.ts'
 import { RegistryError } from '../../oci/errors.ts'
-import { SettingError } from './settings.ts'
+import { isUnusableStorage } from '../../store/bytes/storage-error.ts'
 
 /** The request that failed. */
 export interface FailedRequest {
@@ -32,7 +33,16 @@ function toRegistryError(error: unknown, request: FailedRequest): RegistryError 
     return new RegistryError('UNAVAILABLE', { message: error.message })
   }
   logError({ message: 'request failed', requestId: request.id }, error)
+  if (isUnusableStorage(error)) return storageError(request)
   return isPassing(error) ? passingError(request) : unknownError(request)
+}
+
+/** What is wrong with the storage is for the operator, in the log. */
+function storageError({ id }: FailedRequest): RegistryError {
+  return new RegistryError('UNAVAILABLE', {
+    message: 'the storage of the registry is not available',
+    detail: { requestId: id },
+  })
 }
 
 /**

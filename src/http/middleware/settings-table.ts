@@ -6,6 +6,7 @@ import { AUTH_SETTINGS } from '../../auth/login/settings-table.ts'
 import { EVENT_SETTINGS } from '../../events/model/event-settings.ts'
 import { allowLoopback } from '../../lib/outgoing-address.ts'
 import { flag, listed, oneOf, setting, wholeNumber } from '../../lib/setting.ts'
+import { S3_SETTINGS } from '../../store/bytes/s3-settings.ts'
 import { parseBlobRedirect } from '../v2/blob-redirect.ts'
 import { parsePublicUrl, parseResponseHeaders } from './setting-values.ts'
 
@@ -188,6 +189,7 @@ export const SETTINGS = {
   ...ANSWERS,
   ...AUTH_SETTINGS,
   ...CLIENTS,
+  ...S3_SETTINGS,
   ...READS,
   ...OBSERVING,
   ...EVENT_SETTINGS,

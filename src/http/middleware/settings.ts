@@ -2,19 +2,11 @@
  * Reads and validates the operator's settings, from `[vars]` of wrangler.toml or from secrets, once for each set of variables. An error
  * names the variable and the values that it accepts.
  */
-import type { ReadSetting, SettingsOf } from '../../lib/setting.ts'
+import { readerOf, SettingError, type SettingsOf } from '../../lib/setting.ts'
 import { misspeltSetting, type SettingVariables } from './setting-names.ts'
 import { SETTINGS } from './settings-table.ts'
 
 export type Settings = SettingsOf<typeof SETTINGS>
-
-export class SettingError extends Error {
-  override readonly name = 'SettingError'
-
-  constructor(variable: string, takes: string) {
-    super(`the setting ${variable} is not valid: it takes ${takes}`)
-  }
-}
 
 /** An unknown variable with nearly the name of a known one. Ignoring it would silently leave off what its owner meant. */
 class MisspeltSettingError extends SettingError {
@@ -46,27 +38,4 @@ function refuseMisspelt(bound: object): void {
     const meant = typeof value === 'object' ? null : misspeltSetting(name)
     if (meant !== null) throw new MisspeltSettingError(name, meant)
   }
-}
-
-/**
- * Reads the parts of a setting too, so that an invalid part is reported even if the setting itself is not set. Errors name the invalid
- * variable: that of the setting, or of another setting that it depends on.
- */
-function readerOf(variables: Readonly<Record<string, string | undefined>>): ReadSetting {
-  const read: ReadSetting = (setting) => {
-    for (const part of setting.parts ?? []) read(part)
-    const text = variables[setting.variable]
-    if (text === undefined || text === '') return setting.default
-    try {
-      return setting.parse(text, read)
-    } catch (error) {
-      throw settingError(setting.variable, error)
-    }
-  }
-  return read
-}
-
-function settingError(variable: string, error: unknown): SettingError {
-  if (error instanceof SettingError) return error
-  return new SettingError(variable, error instanceof Error ? error.message : String(error))
 }

@@ -2,9 +2,7 @@
  * The driver of the blob store for a folder of this machine. The files are kept by `cli/folder/server.ts`, which is bound as a service: it
  * checks digests, and acknowledges what is on the disk.
  */
-import { logError } from '../../lib/log.ts'
 import type { Digest } from '../../oci/digest.ts'
-import { RegistryError } from '../../oci/errors.ts'
 import type {
   BlobBody,
   BlobStore,
@@ -13,6 +11,7 @@ import type {
   ObjectPage,
   Part,
 } from './blob-store.ts'
+import { StorageError } from './storage-error.ts'
 
 const LIMITS: BlobStoreLimits = {
   wholeBytes: Number.MAX_SAFE_INTEGER,
@@ -79,7 +78,7 @@ export class FolderBlobStore implements BlobStore {
 
   /**
    * @param allowed a status that is no error
-   * @throws {RegistryError} UNAVAILABLE if the operator must do something first
+   * @throws {StorageError} if the operator must do something first
    */
   async #call(
     method: string,
@@ -95,9 +94,8 @@ export class FolderBlobStore implements BlobStore {
       ...(body === undefined ? {} : { body }),
     })
     if (answer.ok || answer.status === allowed) return answer
-    const why = await answer.text()
-    if (answer.status !== UNUSABLE) throw new Error(`${method} ${path}: ${answer.status} ${why}`)
-    logError({ message: 'the storage folder cannot be used' }, new Error(why))
-    throw new RegistryError('UNAVAILABLE', { message: 'the storage of the registry cannot be used' })
+    const why = await answer.json<string>()
+    if (answer.status === UNUSABLE) throw new StorageError('unusable', why)
+    throw new Error(`${method} ${path}: ${answer.status}, ${why}`)
   }
 }

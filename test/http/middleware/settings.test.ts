@@ -1,7 +1,8 @@
 /** Every variable: what it takes, what it means, and the message that names it where it is not valid. */
 import { describe, expect, it } from 'vitest'
 import type { SettingVariables } from '../../../src/http/middleware/setting-names.ts'
-import { readSettings, SettingError, type Settings } from '../../../src/http/middleware/settings.ts'
+import { readSettings, type Settings } from '../../../src/http/middleware/settings.ts'
+import { SettingError } from '../../../src/lib/setting.ts'
 import { bindings, type ErrorBody, ORIGIN, send } from '../../support/registry.ts'
 
 const BCRYPT = '$2y$05$c9TtRAC8TGnTQcqCKrl8Ku3BXQT0Sl6Ve5R2nX8gPQ9kPqvIkq1Eu'
@@ -36,6 +37,7 @@ const DEFAULTS: Settings = {
   tagReads: 'primary',
   tagHoldSeconds: 0,
   blobRedirect: null,
+  s3: null,
 }
 
 const VARIABLES = [
@@ -70,6 +72,12 @@ const VARIABLES = [
   'BLOB_REDIRECT_MIN_MIB',
   'BLOB_REDIRECT_KEY_ID',
   'BLOB_REDIRECT_SECRET',
+  'S3_ENDPOINT',
+  'S3_BUCKET',
+  'S3_REGION',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'S3_ADDRESSING',
 ] as const
 
 describe('a valid setting', () => {

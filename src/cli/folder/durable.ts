@@ -1,5 +1,6 @@
 /** File operations that survive a loss of power: what they did is on the disk when they return. */
-import { mkdir, open, rename } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Writes the entries of a folder to the disk. */
@@ -26,8 +27,21 @@ export function makeFolder(root: string, path: string): Promise<void> {
   return making
 }
 
+/** Node's own `recursive` never ends where a folder takes no others, such as /proc. */
+export async function makePath(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error
+    await makePath(dirname(path))
+    await makePath(path)
+  }
+}
+
 async function make(root: string, path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makePath(path)
   for (let made = path; made.length > root.length; made = dirname(made)) {
     await syncFolder(dirname(made))
   }

@@ -1,10 +1,10 @@
 /** The folder of `npm start -- --storage`: locked, ready, and served to the Worker. */
 import { once } from 'node:events'
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod, mkdtemp, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { lockFolder } from '../folder-lock.ts'
-import { codeOf } from './durable.ts'
+import { codeOf, makePath } from './durable.ts'
 import { recoverUploads } from './part-uploads.ts'
 import { SYSTEM_ERRORS } from './server.ts'
 import type { ThreadData } from './server-thread.ts'
@@ -37,10 +37,12 @@ export async function openStorage(path: string, state: string): Promise<ServedSt
   }
   let unlock: (() => void) | undefined
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 })
+    await makePath(root)
+    // SQLite, which locks the folder, would not say why it cannot write.
+    await rmdir(await mkdtemp(join(root, 'probe-')))
     unlock = lockFolder(root, 'storage.lock', '--storage')
     await recoverUploads(await openStorageFolder(root), Date.now())
-    await mkdir(dirname(socket), { recursive: true, mode: 0o700 })
+    await makePath(dirname(socket))
     await chmod(dirname(socket), 0o700)
     const thread = await startThread({ root, socket })
     return { socket, stop: () => thread.terminate().then(unlock) }
@@ -61,10 +63,16 @@ async function startThread(workerData: ThreadData): Promise<Worker> {
   return thread
 }
 
+const PATH_ERRORS: Readonly<Record<string, string>> = {
+  EEXIST: 'a part of its path is a file',
+  ENOTDIR: 'a part of its path is a file',
+  ENOENT: 'it cannot be created',
+  ENAMETOOLONG: 'its path is too long',
+}
+
 function explained(error: unknown, root: string): unknown {
   const code = codeOf(error)
-  const isFile = code === 'EEXIST' || code === 'ENOTDIR'
-  const why = isFile ? 'a part of its path is a file' : SYSTEM_ERRORS[code]
+  const why = PATH_ERRORS[code] ?? SYSTEM_ERRORS[code]
   if (why === undefined) return error
   return new Error(`--storage ${root} cannot be used: ${why}`, { cause: error })
 }

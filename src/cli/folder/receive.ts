@@ -40,7 +40,7 @@ export async function receiveFile(
       writing.catch(() => undefined)
     }
     try {
-      for await (const chunk of body) {
+      for await (const chunk of body.iterator({ destroyOnReturn: false })) {
         hash?.update(chunk)
         batch.push(chunk)
         size += chunk.length

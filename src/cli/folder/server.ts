@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { chmod, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { codeOf } from './durable.ts'
 import { NoSuchUpload, PartUploads } from './part-uploads.ts'
@@ -13,10 +13,10 @@ import { sendSegments } from './send.ts'
 import type { StorageFolder } from './storage-folder.ts'
 
 /** Serves the folder on a socket that only this user may use. */
-export async function serveFolder(folder: StorageFolder, socket: string): Promise<void> {
+export async function serveFolder(folder: StorageFolder, socket: string): Promise<Server> {
   const service = new FolderService(folder)
   const server = createServer({ highWaterMark: 1024 * 1024 }, (request, response) => {
-    service.answer(request, response)
+    void service.answer(request, response)
   })
   // The runtime ends idle connections first, so it never sends a request on one that ends at that moment.
   server.keepAliveTimeout = 0
@@ -25,6 +25,7 @@ export async function serveFolder(folder: StorageFolder, socket: string): Promis
   server.listen(socket)
   await once(server, 'listening')
   await chmod(socket, 0o600)
+  return server
 }
 
 type Query = URLSearchParams
@@ -45,6 +46,7 @@ class FolderService {
       if (handle === undefined) return send(response, 404, 'no such route')
       await handle(searchParams, request, response)
     } catch (error) {
+      await drain(request)
       if (response.headersSent) response.destroy()
       else send(response, ...answerOf(error))
     }
@@ -103,6 +105,14 @@ class FolderService {
   }
 }
 
+/** Reads the rest of a body: the Worker takes an answer that comes before its end for a lost connection. */
+async function drain(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return
+  const over = Promise.race([once(request, 'end'), once(request, 'close')])
+  request.resume()
+  await over.catch(() => undefined)
+}
+
 function keyOf(query: Query): string {
   return query.get('key') ?? ''
 }
@@ -111,8 +121,6 @@ function idOf(query: Query): string {
 }
 
 function send(response: ServerResponse, status: number, body?: unknown): void {
-  // The rest of a body that nobody reads would block the connection.
-  if (!response.req.complete) response.setHeader('Connection', 'close')
   response.statusCode = status
   response.setHeader('Content-Type', 'application/json')
   response.end(body === undefined ? undefined : JSON.stringify(body))

@@ -10,7 +10,7 @@ import { rename, rm, stat, unlink } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { ByteRange, ObjectPage } from '../../store/bytes/blob-store.ts'
-import { codeOf, makeFolder, moveDurably } from './durable.ts'
+import { codeOf, makeFolder, makePath, moveDurably, syncFolder } from './durable.ts'
 import { pathOfKey } from './key-path.ts'
 import { listObjects } from './list-objects.ts'
 import { type Segment, segmentsOfParts } from './part-files.ts'
@@ -53,7 +53,12 @@ export class StorageFolder {
       await unlink(path)
       return false
     }
-    await this.#publish(path, target)
+    try {
+      await this.#publish(path, target)
+    } catch (error) {
+      await unlink(path).catch(() => undefined)
+      throw error
+    }
     return true
   }
 
@@ -137,8 +142,7 @@ function isMissing(error: unknown): boolean {
  */
 export async function openStorageFolder(root: string): Promise<StorageFolder> {
   await rm(join(root, 'incoming'), { recursive: true, force: true })
-  for (const name of ['objects', 'uploads', 'incoming']) {
-    await makeFolder(root, join(root, name))
-  }
+  for (const name of ['objects', 'uploads', 'incoming']) await makePath(join(root, name))
+  await syncFolder(root)
   return new StorageFolder(root)
 }

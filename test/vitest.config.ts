@@ -37,6 +37,7 @@ export default defineConfig(async () => {
         wrangler: { configPath: './wrangler.toml' },
         miniflare: {
           d1Databases: { REPLICA: 'replica' },
+          serviceBindings: storage.services,
           bindings: {
             OPEN_ACCESS: 'true',
             ALLOWED_HOSTS: 'registry.test',

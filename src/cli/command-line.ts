@@ -5,10 +5,11 @@ import { parseArgs, parseEnv } from 'node:util'
 import { isSettingName, misspeltSetting, SETTING_ROWS } from '../http/middleware/setting-names.ts'
 import { ROOT } from './root.ts'
 
-export const USAGE = `usage: npm start -- [--var NAME:value ...]
+export const USAGE = `usage: npm start -- [--storage dir] [--var NAME:value ...]
   PORT=5001 npm start     listens on another port (0: any free one)
   HOST=0.0.0.0 npm start  listens on other addresses than 127.0.0.1
   STATE=dir npm start     stores everything in dir instead of .wrangler/state
+  --storage dir           stores the bytes of blobs as files in dir, instead of the embedded R2
   --var NAME:value        sets a variable (src/docs/configuration.md lists them)
   --help                  prints this
 Variables may also stand in the environment, as NAME=value npm start, or in the file .dev.vars.`
@@ -17,6 +18,7 @@ export interface StartCommand {
   host: string
   port: number
   state: string
+  storage?: string | undefined
   /** Those of `--var`, then those of the environment, then those of `.dev.vars`. */
   vars: Record<string, string>
 }
@@ -26,13 +28,14 @@ export interface StartCommand {
  * @throws if an argument or a variable is not valid; the message is for the user
  */
 export async function readCommand(): Promise<StartCommand | null> {
-  const { help, var: pairs = [] } = parseArguments()
+  const { help, storage, var: pairs = [] } = parseArguments()
   if (help) return null
   const { HOST, PORT, STATE } = process.env
   return {
     host: HOST || '127.0.0.1',
     port: readPort(PORT ?? '5000'),
     state: STATE ?? join(ROOT, '.wrangler/state'),
+    storage,
     vars: {
       ...(await readDevVars(join(ROOT, '.dev.vars'))),
       ...readEnvironment(process.env),
@@ -102,6 +105,7 @@ function parseArguments() {
   try {
     const { values } = parseArgs({
       options: {
+        storage: { type: 'string' },
         var: { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
       },

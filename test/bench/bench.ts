@@ -15,6 +15,7 @@ import {
   ADMIN,
   BERTH,
   BERTH_AUTH,
+  BERTH_FOLDER,
   DOCKER_REGISTRY,
   FLOOR,
   type FlooredRow,
@@ -30,15 +31,16 @@ export async function runBench(options: Options, withDockerRegistry: boolean): P
     const results = await withSubjects(state, options, withDockerRegistry, (subjects) =>
       measureAll(subjects, options),
     )
-    const peers = [
+    const peers: readonly string[] = [
       FLOOR,
       ...(options.auth ? [BERTH_AUTH] : []),
       ...(withDockerRegistry ? [DOCKER_REGISTRY] : []),
       ...options.peers.map(({ name }) => name),
     ]
     const ratios = peers.map((to) => ({ of: BERTH, to }))
+    if (options.folder && withDockerRegistry) ratios.push({ of: BERTH_FOLDER, to: DOCKER_REGISTRY })
     console.log((options.json ? asJson : asTable)(results, ratios))
-    const own = [FLOOR, BERTH]
+    const own = [FLOOR, BERTH, BERTH_FOLDER]
     if (failuresOf(results).some(({ subject }) => own.includes(subject))) process.exitCode = 1
   } finally {
     await rm(state, { recursive: true, force: true })
@@ -65,6 +67,10 @@ async function withSubjects<T>(
     if (options.auth) {
       const url = await urlOf((state) => startServer('berth-auth', state), BERTH_AUTH)
       subjects.push(registrySubject(BERTH_AUTH, url, repository(), ADMIN))
+    }
+    if (options.folder) {
+      const url = await urlOf((state) => startServer('berth-folder', state), BERTH_FOLDER)
+      subjects.push(registrySubject(BERTH_FOLDER, url, repository()))
     }
     if (withDockerRegistry) {
       const url = await urlOf(startDockerRegistry, DOCKER_REGISTRY)

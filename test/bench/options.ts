@@ -9,7 +9,14 @@ import {
 } from './command-line.ts'
 import type { Credentials } from './registry-client.ts'
 import { ROWS } from './rows.ts'
-import { BERTH, BERTH_AUTH, DOCKER_REGISTRY, FLOOR, type FlooredRow } from './subjects.ts'
+import {
+  BERTH,
+  BERTH_AUTH,
+  BERTH_FOLDER,
+  DOCKER_REGISTRY,
+  FLOOR,
+  type FlooredRow,
+} from './subjects.ts'
 
 export interface Peer {
   name: string
@@ -20,15 +27,17 @@ export interface Peer {
 export interface Options extends CommonOptions<FlooredRow> {
   /** Whether a Berth that asks for a login does the same work beside the open one. */
   auth: boolean
+  /** Whether a Berth with a storage folder does the same work beside the one with R2. */
+  folder: boolean
   /** How many operations are under way at a time in the rows of small requests, one after the other. */
   concurrency: readonly number[]
   peers: readonly Peer[]
 }
 
 const MOST_AT_ONCE = 256
-const RESERVED = [FLOOR, BERTH, BERTH_AUTH, DOCKER_REGISTRY]
+const RESERVED = [FLOOR, BERTH, BERTH_AUTH, BERTH_FOLDER, DOCKER_REGISTRY]
 
-export const USAGE = `npm run bench[:peers] -- [--json] [--auth] [--only ROW,ROW] [--runs N] [--concurrency C,C] [--peer NAME=URL]...
+export const USAGE = `npm run bench[:peers] -- [--json] [--auth] [--folder] [--only ROW,ROW] [--runs N] [--concurrency C,C] [--peer NAME=URL]...
 ${commonUsage(ROWS)}
   C     small operations at once, 1,8,32 where it is left out
   URL   http://host:port or user:password@http://host:port; what is pushed there (some 4 GB) stays there`
@@ -40,6 +49,7 @@ export function readOptions(args: string[]): Options {
     options: {
       ...COMMON_OPTIONS,
       auth: { type: 'boolean', default: false },
+      folder: { type: 'boolean', default: false },
       concurrency: { type: 'string', default: '1,8,32' },
       peer: { type: 'string', multiple: true, default: [] },
     },
@@ -47,6 +57,7 @@ export function readOptions(args: string[]): Options {
   return {
     ...readCommon(values, ROWS),
     auth: values.auth,
+    folder: values.folder,
     concurrency: readNumbers('--concurrency', values.concurrency, MOST_AT_ONCE),
     peers: values.peer.map(readPeer),
   }

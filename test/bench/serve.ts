@@ -1,7 +1,8 @@
 /**
- * The server's process of a benchmark: `node serve.ts berth|berth-auth|floor FOLDER`, started by server-process.ts. Sends `{ url }` to its
+ * The server's process of a benchmark: `node serve.ts berth|berth-auth|berth-folder|floor FOLDER`, started by server-process.ts. Sends `{ url }` to its
  * parent once it serves, and ends when the parent lets go of it.
  */
+import { join } from 'node:path'
 import { startLocal } from '../../src/cli/local.ts'
 import { startFloor } from './floor.ts'
 import { ADMIN } from './subjects.ts'
@@ -11,7 +12,9 @@ const [kind, state = ''] = process.argv.slice(2)
 const QUIET = { LOG_REQUESTS: 'false' }
 const vars: Record<string, string> =
   kind === 'berth-auth' ? { ...QUIET, OPEN_ACCESS: 'false', ADMIN_PASSWORD: ADMIN.password } : QUIET
-const server = kind === 'floor' ? await startFloor(state) : await startLocal({ state, vars })
+const storage = kind === 'berth-folder' ? join(state, 'storage') : undefined
+const server =
+  kind === 'floor' ? await startFloor(state) : await startLocal({ state, storage, vars })
 process.once('disconnect', async () => {
   await server.stop()
   process.exit(0)

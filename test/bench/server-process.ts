@@ -6,8 +6,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** `berth-auth` is a Berth that asks for a login. */
-export type ServerKind = 'berth' | 'berth-auth' | 'floor'
+/** `berth-auth` is a Berth that asks for a login, `berth-folder` one with a storage folder. */
+export type ServerKind = 'berth' | 'berth-auth' | 'berth-folder' | 'floor'
 
 export interface RunningServer {
   url: URL

@@ -12,6 +12,7 @@ export interface Subject<R> {
 export const FLOOR = 'floor'
 export const BERTH = 'berth'
 export const BERTH_AUTH = 'berth-auth'
+export const BERTH_FOLDER = 'berth-folder'
 export const DOCKER_REGISTRY = 'docker-registry'
 
 /** Who logs in to the Berth that asks for it. */

@@ -9,6 +9,8 @@ export const PART_BYTES = 5 * 1024 * 1024
 /** What was answered 201: the digests of blobs, those of manifests by tag. */
 export class Acknowledged {
   readonly blobs = new Set<string>()
+  /** The digests of all blobs whose push began. */
+  readonly begun = new Set<string>()
   readonly tags = new Map<string, string>()
 }
 
@@ -46,6 +48,7 @@ export async function pushUntilGone(url: URL, name: string, to: Acknowledged): P
       const config = newBytes(100)
       const layer = newBytes(image % 4 === 3 ? PART_BYTES + 1000 : 20_000)
       for (const blob of [config, layer]) {
+        to.begun.add(blob.digest)
         const status = await pushBlob(url, blob, ways[image % ways.length] ?? 'whole')
         if (status === 201) to.blobs.add(blob.digest)
       }
@@ -117,6 +120,7 @@ export class ResumingClient {
   async #begin(url: URL): Promise<Unfinished> {
     const blob = newBytes(2 * PART_BYTES + 1_000_000 * (++this.#pushes % 4))
     const { pathname } = await beginUpload(url, REPOSITORY)
+    this.#to.begun.add(blob.digest)
     return { blob, path: pathname, offset: 0, closing: false }
   }
 

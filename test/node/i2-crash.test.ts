@@ -39,8 +39,10 @@ async function expectReadable(url: URL, { blobs, tags }: Acknowledged): Promise<
   }
 }
 
+type Pushed = Pick<Acknowledged, 'blobs' | 'tags'>
+
 /** What was acknowledged in `all` and not yet in `before`. */
-function since(all: Acknowledged, before: Acknowledged): Acknowledged {
+function since(all: Pushed, before: Pushed): Acknowledged {
   const added = new Acknowledged()
   for (const digest of all.blobs.difference(before.blobs)) added.blobs.add(digest)
   for (const [tag, digest] of all.tags) if (!before.tags.has(tag)) added.tags.set(tag, digest)

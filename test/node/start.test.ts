@@ -1,8 +1,9 @@
 /** `npm start` as a user runs it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   descendants,
@@ -98,7 +99,26 @@ describe('npm start', () => {
     await eventually(() => !others.some(isRunning), 'the end of all processes after Ctrl-C')
   })
 
+  it('keeps blobs in the folder of --storage, across a restart', async () => {
+    const STATE = temporaryFolder()
+    const storage = join(temporaryFolder(), 'new/blobs')
+    const { bytes, digest } = newBytes(100_000)
+    const first = npmStart({ PORT: '0', STATE }, '--storage', storage)
+    expect((await push(await ready(first), bytes)).status).toBe(201)
+    await stop(first.npm)
+    const files = readdirSync(join(storage, 'objects'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => digestOf(readFileSync(join(parentPath, name))))
+    expect(files).toEqual([digest])
+    const second = npmStart({ PORT: '0', STATE }, '--storage', storage)
+    expect(await pulledDigest(await ready(second), 'hello', digest)).toBe(digest)
+    const third = npmStart({ PORT: '0', STATE: temporaryFolder() }, '--storage', storage)
+    expect(await exitCode(third)).toBe(1)
+    expect(third.output()).toContain('choose another folder with --storage')
+  })
+
   it.each<[string, Record<string, string>, string[], string]>([
+    ['a storage folder that is a file', {}, ['--storage', import.meta.filename], 'is a file'],
     ['a port that is none', { PORT: 'http' }, [], 'PORT takes a number'],
     ['a port that is too high', { PORT: '65536' }, [], 'PORT takes a number'],
     ['a variable without a value', { PORT: '0' }, ['--var', 'KEY'], '--var takes NAME:value'],

@@ -8,6 +8,8 @@ declare global {
       TEST_MIGRATIONS: D1Migration[]
       /** A second database, for what is behind the first. */
       REPLICA: D1Database
+      /** With STORAGE=folder, a storage folder whose server is down. */
+      NO_FOLDER: Fetcher
       /** How many sequences of uploads to try, and from which seed: a random one where it is ''. */
       MODEL_SEQUENCES: string
       MODEL_SEED: string

@@ -48,9 +48,10 @@ async function send(c: Context<AppEnv>, blob: PulledBlob, headers: Headers): Pro
   const { descriptor, storageKey, open, note } = blob
   const ranges = rangesOf(c, blob)
   note()
-  // R2 would answer several ranges with the whole object.
+  const isSeveral = ranges !== null && ranges.length > 1
+  // R2 would answer several ranges with the whole object. What is stored here is not in the bucket.
   const elsewhere =
-    ranges !== null && ranges.length > 1
+    isSeveral || c.get('blobStore').isNear
       ? null
       : await redirectUrl(
           c.get('settings').blobRedirect,

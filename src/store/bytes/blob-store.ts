@@ -44,6 +44,8 @@ export interface BlobStoreLimits {
 
 export interface BlobStore {
   readonly limits: BlobStoreLimits
+  /** True if reads are as fast as the edge cache, which then keeps nothing of this store. */
+  readonly isNear?: boolean
   /** The bytes of the object, or of `range`, which must lie within it; null if the object does not exist. */
   read(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | null>
   /** The size of the object in bytes; null if it does not exist. */

@@ -3,6 +3,7 @@ import type { allowLoopback } from '../../lib/outgoing-address.ts'
 import { readerOf, SettingError, type VariableOf } from '../../lib/setting.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { BlobStore } from './blob-store.ts'
+import { FolderBlobStore } from './folder-blob-store.ts'
 import { R2BlobStore } from './r2-blob-store.ts'
 import { S3BlobStore } from './s3-blob-store.ts'
 import { S3_SETTINGS } from './s3-settings.ts'
@@ -10,17 +11,22 @@ import { S3_SETTINGS } from './s3-settings.ts'
 type StorageVariable = VariableOf<typeof S3_SETTINGS> | typeof allowLoopback.variable
 
 /** The bindings and variables that name a store. */
-export type StorageEnv = { BUCKET?: R2Bucket } & { [Name in StorageVariable]?: string }
+export type StorageEnv = {
+  BUCKET?: R2Bucket
+  /** The server of a storage folder, which `npm start -- --storage` binds. */
+  BLOB_FOLDER?: Fetcher
+} & { [Name in StorageVariable]?: string }
 
 /** Without an endpoint, these would silently do nothing. */
 const NEED_ENDPOINT = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const
 
 /**
- * S3 if S3_ENDPOINT is set, otherwise the R2 bucket with the binding BUCKET.
+ * The folder if one is bound, S3 if S3_ENDPOINT is set, otherwise the R2 bucket with the binding BUCKET.
  * @throws {SettingError} for an invalid variable
  * @throws {RegistryError} UNAVAILABLE if no store is configured
  */
-export function blobStoreOf({ BUCKET, ...variables }: StorageEnv): BlobStore {
+export function blobStoreOf({ BUCKET, BLOB_FOLDER, ...variables }: StorageEnv): BlobStore {
+  if (BLOB_FOLDER !== undefined) return new FolderBlobStore(BLOB_FOLDER)
   const s3 = readerOf(variables)(S3_SETTINGS.s3)
   if (s3 !== null) return new S3BlobStore(s3)
   const alone = NEED_ENDPOINT.find((name) => variables[name])

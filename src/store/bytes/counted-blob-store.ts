@@ -12,11 +12,13 @@ import type {
 
 export class CountedBlobStore implements BlobStore {
   readonly limits: BlobStoreLimits
+  readonly isNear: boolean
   readonly #store: BlobStore
   readonly #usage: Usage
 
   constructor(store: BlobStore, usage: Usage) {
     this.limits = store.limits
+    this.isNear = store.isNear ?? false
     this.#store = store
     this.#usage = usage
   }

@@ -38,7 +38,7 @@ const isolateFills = new CacheFills()
  * cache. It uses the read of the first if the store has not answered that yet, and otherwise makes one more.
  */
 export class EdgeCache {
-  readonly #store: Pick<BlobStore, 'read'>
+  readonly #store: Pick<BlobStore, 'read' | 'isNear'>
   readonly #usage: Usage
   readonly #keepAlive: (work: Promise<unknown>) => void
   readonly #fills: CacheFills
@@ -46,7 +46,7 @@ export class EdgeCache {
 
   /** `keepAlive` lets a fill go on when its client leaves, because others may wait for it. */
   constructor(
-    store: Pick<BlobStore, 'read'>,
+    store: Pick<BlobStore, 'read' | 'isNear'>,
     usage: Usage,
     keepAlive: (work: Promise<unknown>) => void,
     fills: CacheFills = isolateFills,
@@ -66,7 +66,8 @@ export class EdgeCache {
   /** The bytes of the object `key`, which has `size` bytes, or of `range`; null if the object does not exist. */
   read(key: string, size: number, range?: ByteRange): Promise<Bytes | null> {
     const part = range?.length === size ? undefined : range
-    if (size === 0 || size > CACHED_BYTES_AT_MOST) return this.#store.read(key, part)
+    const isCached = size > 0 && size <= CACHED_BYTES_AT_MOST && this.#store.isNear !== true
+    if (!isCached) return this.#store.read(key, part)
     return part === undefined ? this.#whole(key, size) : this.#part(key, size, part)
   }
 

@@ -23,6 +23,8 @@ class Place {
   readonly key = `blobs/${crypto.randomUUID()}`
   readonly size: number
   reads = 0
+  /** Whether the store is as fast as the cache. */
+  isNear = false
   /** What the store answers instead of the object's bytes, one after the other. */
   readonly instead: Body[] = []
   readonly work: Promise<unknown>[] = []
@@ -36,6 +38,7 @@ class Place {
   async read(range?: ByteRange): Promise<{ body: Body | null; usage: Usage }> {
     const usage = new Usage()
     const store = {
+      isNear: this.isNear,
       read: (key: string, part?: ByteRange) => {
         this.reads++
         const instead = this.instead.shift()
@@ -177,6 +180,20 @@ describe('a large object', () => {
     here.moveIsolate()
     await here.take()
     expect(await here.isCached()).toBe(true)
+  })
+})
+
+describe('an object of a store that is as fast as the cache', () => {
+  it('is read each time, and never cached', async () => {
+    const object = await place(SMALL)
+    object.isNear = true
+    for (let read = 1; read <= 3; read++) {
+      const { bytes, cache } = await object.take()
+      expect(same(bytes, SMALL)).toBe(true)
+      expect(cache).toBe(null)
+      expect(object.reads).toBe(read)
+    }
+    expect(await object.isCached()).toBe(false)
   })
 })
 

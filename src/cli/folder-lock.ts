@@ -1,5 +1,5 @@
 /**
- * Allows one registry per state folder: each of two would hold data that the other does not see. The lock is SQLite's, on a file in the
+ * Allows one registry per folder of state or storage: each of two would hold data that the other does not see. The lock is SQLite's, on a file in the
  * folder, so the system releases it however the process ends.
  */
 import { join } from 'node:path'
@@ -22,11 +22,12 @@ const SQL = {
 } as const
 
 /**
- * Locks the folder for this process. Returns a function that unlocks it.
+ * Locks the folder for this process, by a file in it. Returns a function that unlocks it.
+ * @param option how the user chooses the folder
  * @throws if another process holds the lock; the message names that process
  */
-export function lockState(folder: string): () => void {
-  const database = openLock(folder)
+export function lockFolder(folder: string, file: string, option: string): () => void {
+  const database = openLock(folder, file)
   try {
     database.exec(SQL.take)
     database.exec(SQL.keep)
@@ -38,15 +39,15 @@ export function lockState(folder: string): () => void {
     database.close()
     if (pid === null) throw error
     throw new Error(
-      `another registry, process ${pid}, uses the folder ${folder}: stop it, or choose another folder with STATE=`,
+      `another registry, process ${pid}, uses the folder ${folder}: stop it, or choose another folder with ${option}`,
       { cause: error },
     )
   }
 }
 
-function openLock(folder: string): DatabaseSync {
+function openLock(folder: string, file: string): DatabaseSync {
   try {
-    return new DatabaseSync(join(folder, 'berth.lock'), { timeout: PATIENCE_MS })
+    return new DatabaseSync(join(folder, file), { timeout: PATIENCE_MS })
   } catch (error) {
     throw new Error(`the folder ${folder} cannot be written: ${Object(error).message}`, {
       cause: error,

@@ -1,0 +1,59 @@
+/** Sends the bytes of an object. */
+import { open } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
+import type { Segment } from './part-files.ts'
+
+/** Bytes that are read at once. A response holds twice as many in memory. */
+const BATCH_BYTES = 1024 * 1024
+
+/**
+ * Sends the segments, in order; the next bytes are read while the last are sent. A reader that leaves ends it.
+ * @throws if a file cannot be read
+ */
+export async function sendSegments(
+  response: ServerResponse,
+  segments: readonly Segment[],
+): Promise<void> {
+  let sending: Promise<void> = Promise.resolve()
+  for await (const bytes of batches(segments)) {
+    await sending
+    if (response.destroyed) return
+    sending = send(response, bytes)
+  }
+  await sending
+  response.end()
+}
+
+/** Two buffers take turns. */
+async function* batches(segments: readonly Segment[]): AsyncGenerator<Buffer> {
+  const largest = Math.max(0, ...segments.map(({ length }) => length))
+  const size = Math.min(BATCH_BYTES, largest)
+  let [next, other] = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
+  for (const { path, offset, length } of segments) {
+    const file = await open(path)
+    try {
+      for (let sent = 0; sent < length; ) {
+        const wanted = Math.min(size, length - sent)
+        const { bytesRead } = await file.read(next, 0, wanted, offset + sent)
+        if (bytesRead === 0) throw new Error(`${path} has fewer bytes than it had`)
+        yield next.subarray(0, bytesRead)
+        sent += bytesRead
+        ;[next, other] = [other, next]
+      }
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/** Settles when the system has taken the bytes, or the reader has left. */
+function send(response: ServerResponse, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('close', done)
+      resolve()
+    }
+    response.once('close', done)
+    response.write(bytes, done)
+  })
+}

@@ -91,11 +91,20 @@ export class FolderBlobStore implements BlobStore {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value))
     const answer = await this.#folder.fetch(url, {
       method,
-      ...(body === undefined ? {} : { body }),
+      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? streamOf(body) : body }),
     })
     if (answer.ok || answer.status === allowed) return answer
     const why = await answer.json<string>()
     if (answer.status === UNUSABLE) throw new StorageError('unusable', why)
     throw new Error(`${method} ${path}: ${answer.status}, ${why}`)
   }
+}
+
+/** A request keeps a copy of the bytes that it is given until it is collected as garbage. A stream takes them where they are. */
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  const { readable, writable } = new FixedLengthStream(bytes.length)
+  const writer = writable.getWriter()
+  // The reader of the stream has failed by then, and reports the error.
+  Promise.all([writer.write(bytes), writer.close()]).catch(() => undefined)
+  return readable
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run conformance`: runs the OCI distribution conformance suite, for OCI_VERSION 1.1 and then dev, against a Berth that is
  * open and against one that asks for logins, which it starts; or against `REGISTRY=host:port`, with OCI_USERNAME and OCI_PASSWORD
- * where it asks for them. Results lie in `.reports/conformance-<version>/` and `.reports/conformance-<version>-auth/`. Any failed
+ * where it asks for them. `-- --storage s3` lets it store bytes in an S3 server. Results lie in `.reports/conformance-<version>/` and `.reports/conformance-<version>-auth/`. Any failed
  * or skipped case fails the run. Meant is the suite at commit 967efdc079b91785ad18c77cc4f8991a47feefbf; the Go module proxy does not serve that version,
  * so the pinned one is a later commit of the same branch.
  */
@@ -11,6 +11,7 @@ import { type TestCase, testCases } from '../ci/junit.ts'
 import { CLOSED, startBerth } from '../clients/berth.ts'
 import { $with, exitOnSignal } from '../clients/command.ts'
 import { goInstall } from '../clients/go-install.ts'
+import { startStorage } from '../storage/started.ts'
 
 const SUITE = 'github.com/opencontainers/distribution-spec/conformance'
 const SUITE_VERSION = 'v0.0.0-20260831232431-97274622c111'
@@ -23,7 +24,8 @@ const VERSIONS = ['1.1', 'dev']
 
 const given = process.env.REGISTRY
 if (given === undefined) {
-  await conformsHere('', {}, {})
+  const storage = await startStorage()
+  await conformsHere(storage.suffix, storage.vars, {})
   const credentials = {
     OCI_USERNAME: 'admin',
     OCI_PASSWORD: CLOSED.ADMIN_PASSWORD,
@@ -31,7 +33,8 @@ if (given === undefined) {
     // a mount, as clients do.
     OCI_CACHE_AUTH: 'false',
   }
-  await conformsHere('-auth', CLOSED, credentials)
+  await conformsHere(`${storage.suffix}-auth`, { ...storage.vars, ...CLOSED }, credentials)
+  await storage.stop()
 } else {
   await conformsThere(given, '', {})
 }

@@ -1,8 +1,9 @@
 /**
- * Makes one call of the real R2 and D1 bindings fail, before or after its effect: what a lost connection looks like from here;
+ * Makes one call of the real R2 and D1 bindings, or one request to S3, fail, before or after its effect: what a lost connection looks like from here;
  * or lets something else happen just there. The calls are patched at their prototypes, so those of the upload sessions, which run in the same isolate, count too.
  */
 import { env } from 'cloudflare:workers'
+import { S3Client } from '../../src/store/bytes/s3-client.ts'
 
 export interface Fault {
   /** Which call fails: the n-th from 1, of all or only of `operation`. */
@@ -22,7 +23,7 @@ const LOST = 'Network connection lost.'
 let calls: string[] = []
 let fault: (Fault & { act: (call: string) => Promise<void> }) | undefined
 
-/** Every R2 and D1 call that `work` made, by name, in order. */
+/** Every call of R2, S3 and D1 that `work` made, by name, in order. */
 export async function recordCalls(work: () => Promise<unknown>): Promise<string[]> {
   calls = []
   await work()
@@ -66,6 +67,8 @@ export async function withAct<T>(
 const multipart = env.BUCKET.resumeMultipartUpload('none', 'none')
 patch('r2', env.BUCKET, ['head', 'get', 'put', 'createMultipartUpload', 'delete', 'list'])
 patch('r2', multipart, ['uploadPart', 'complete', 'abort'])
+const anywhere = { base: 'http://127.0.0.1:9', bucket: '', region: '', keyId: '', secret: '' }
+patch('s3', new S3Client(anywhere), ['send'])
 patch('d1', env.DB, ['batch'])
 patch('d1', env.DB.prepare('SELECT 1'), ['first', 'all', 'run'])
 

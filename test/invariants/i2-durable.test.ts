@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { sweepTombstones } from '../../src/maintenance/sweep.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { PART_BYTES } from '../../src/store/bytes/buffer-pool.ts'
-import { R2BlobStore } from '../../src/store/bytes/r2-blob-store.ts'
+import { blobStoreOf } from '../../src/store/bytes/choose-blob-store.ts'
 import { TOMBSTONE_GRACE_MS } from '../../src/store/bytes/tombstones.ts'
 import {
   beginUpload,
@@ -34,7 +34,7 @@ async function read(repository: string, digest: string): Promise<string | number
 
 /** Deletes all bytes that are buried, as the sweep does when their time has come. */
 async function sweep(): Promise<void> {
-  await sweepTombstones(env.DB, new R2BlobStore(env.BUCKET), Date.now() + TOMBSTONE_GRACE_MS + 1)
+  await sweepTombstones(env.DB, blobStoreOf(env), Date.now() + TOMBSTONE_GRACE_MS + 1)
 }
 
 describe('a push answered 201 is readable at once', () => {

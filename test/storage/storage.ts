@@ -29,8 +29,11 @@ const ON_EVERY_DRIVER = [
   'test/http/v2/upload-whole.test.ts',
   'test/http/v2/uploads.test.ts',
   'test/invariants/i1-references.test.ts',
+  'test/invariants/i2-durable.test.ts',
+  'test/invariants/i4-garbage.test.ts',
   'test/invariants/i5-tags.test.ts',
   'test/invariants/i8-order.test.ts',
+  'test/invariants/upload-faults.test.ts',
   'test/invariants/upload-model.test.ts',
 ]
 

@@ -137,7 +137,7 @@ const READS = {
   /** The place that large blobs are fetched from instead of the registry; null for none. */
   blobRedirect: setting({
     variable: 'BLOB_REDIRECT',
-    takes: 'https URL',
+    takes: 'https URL, `storage`',
     default: null,
     meaning:
       'Clients fetch large blobs directly from the bucket: see [Blobs from the bucket itself](#blobs-from-the-bucket-itself).',

@@ -53,7 +53,12 @@ async function send(c: Context<AppEnv>, blob: PulledBlob, headers: Headers): Pro
   const elsewhere =
     isSeveral || c.get('blobStore').isNear
       ? null
-      : await redirectUrl(c.get('settings').blobRedirect, storageKey, descriptor.size)
+      : await redirectUrl(
+          c.get('settings').blobRedirect,
+          c.get('hooks').blobs,
+          storageKey,
+          descriptor.size,
+        )
   if (elsewhere !== null) {
     return c.body(null, 307, { ...headers, Location: elsewhere, 'Cache-Control': 'no-store' })
   }

@@ -1,6 +1,7 @@
 /** The body of a download of one range, or of several as multipart/byteranges (RFC 9110 section 14.6). */
 import type { Range } from '../../lib/range.ts'
 import type { PulledBlob } from '../../registry/blobs/pull-blob.ts'
+import { pipeBody } from '../../store/bytes/stalled-body.ts'
 
 /** Ranges that fit within this span are read at once: for 1,024 small ranges, separate reads cost more than the bytes between them. */
 const READ_TOGETHER_BYTES = 256 * 1024
@@ -56,7 +57,7 @@ export function manyRanges(
       const body = await rangeBody(source, span)
       if (together.length === 1) {
         await writeBytes(writable, heads[next++])
-        await body.pipeTo(writable, { preventClose: true })
+        await pipeBody(body, writable, { preventClose: true })
         continue
       }
       const bytes = new Uint8Array(await new Response(body).arrayBuffer())

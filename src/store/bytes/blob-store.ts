@@ -1,6 +1,6 @@
 /**
- * The interface of the store of bytes: an object store with unique keys, ranges, and uploads in parts. `r2-blob-store.ts` is its driver
- * for R2. A key is written once and never used again. So a reader may cache an object for ever, and the removal of an old object
+ * The interface of the store of bytes: an object store with unique keys, ranges, and uploads in parts. `choose-blob-store.ts` chooses
+ * its driver, and `suite/` has what every driver must do. A key is written once and never used again. So a reader may cache an object for ever, and the removal of an old object
  * cannot harm a new upload of the same content.
  */
 import type { Digest } from '../../oci/digest.ts'
@@ -70,6 +70,9 @@ export interface BlobStore {
   completeParts(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean>
   /** Discards the parts. An upload that no longer exists is no error. */
   abortParts(key: string, uploadId: string): Promise<void>
+
+  /** A URL with which anyone can GET the object for `expiresSeconds`, for stores that clients can reach themselves. */
+  presign?(key: string, expiresSeconds: number): Promise<string>
 }
 
 /** A new key, which no object ever had. With its id and date the orphan sweep lists only this registry's objects of the wanted day. */

@@ -7,6 +7,7 @@ import type { Usage } from '../../lib/usage.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { BlobStore, ByteRange } from './blob-store.ts'
 import { CacheFills, type FillOutcome } from './cache-fills.ts'
+import { pipeBody } from './stalled-body.ts'
 
 type Bytes = ReadableStream<Uint8Array>
 
@@ -200,7 +201,7 @@ async function put(key: string, size: number, body: Bytes): Promise<void> {
   const cache = await openCache()
   const headers = { 'Cache-Control': 'max-age=31536000, immutable', [FILL]: crypto.randomUUID() }
   const stop = new AbortController()
-  body.pipeTo(writable, { signal: stop.signal }).catch(() => undefined)
+  pipeBody(body, writable, { signal: stop.signal }).catch(() => undefined)
   try {
     await cache.put(bytesUrl(key), new Response(readable, { headers }))
     await cache.put(wholeUrl(key), new Response('', { headers }))

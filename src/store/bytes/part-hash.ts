@@ -47,6 +47,9 @@ export async function digestOfStream(
   algorithm: Algorithm,
 ): Promise<Digest> {
   const digestStream = new crypto.DigestStream(webCryptoName(algorithm))
+  const { digest } = digestStream
+  // If the stream fails, pipeTo says so.
+  digest.catch(() => undefined)
   await stream.pipeTo(digestStream)
-  return formatDigest(algorithm, await digestStream.digest)
+  return formatDigest(algorithm, await digest)
 }

@@ -1,6 +1,7 @@
 /** Sends signed requests to an S3 store (AWS Signature Version 4), each with a time limit. */
 import { AwsV4Signer } from 'aws4fetch'
 import { sendChecked } from '../../lib/outgoing-request.ts'
+import { presignGet } from '../../lib/presign.ts'
 import { readBody } from '../../lib/read-body.ts'
 import type { BlobBody } from './blob-store.ts'
 import { type S3Failure, s3Error } from './s3-errors.ts'
@@ -66,10 +67,13 @@ export class S3Client {
   }
 
   /** A URL with which anyone can GET the object. */
-  async presign(key: string, expiresSeconds: number): Promise<string> {
-    const query = { 'X-Amz-Expires': String(expiresSeconds) }
-    const { url } = await this.#signer({ method: 'GET', key, query }, true).sign()
-    return url.href
+  presign(key: string, expiresSeconds: number): Promise<string> {
+    const { region, keyId, secret } = this.#settings
+    return presignGet(
+      this.#url(key),
+      { keyId, secret },
+      { region, expiresSeconds, now: new Date() },
+    )
   }
 
   /** The error for an answer that the call does not expect. */
@@ -77,10 +81,9 @@ export class S3Client {
     return s3Error(what, failure, this.#settings)
   }
 
-  #signer({ method, key, query = {}, headers = {} }: S3Request, signQuery = false): AwsV4Signer {
-    const { base, keyId, secret, region } = this.#settings
-    const path = key === undefined ? '' : `/${key.split('/').map(encodeURIComponent).join('/')}`
-    const url = new URL(`${base}${path}`)
+  #signer({ method, key, query = {}, headers = {} }: S3Request): AwsV4Signer {
+    const { keyId, secret, region } = this.#settings
+    const url = this.#url(key)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     return new AwsV4Signer({
       method,
@@ -92,8 +95,12 @@ export class S3Client {
       region,
       service: 's3',
       cache: this.#keys,
-      signQuery,
     })
+  }
+
+  #url(key: string | undefined): URL {
+    const path = key === undefined ? '' : `/${key.split('/').map(encodeURIComponent).join('/')}`
+    return new URL(`${this.#settings.base}${path}`)
   }
 }
 

@@ -245,6 +245,20 @@ const INVALID: [(typeof VARIABLES)[number], string, string][] = [
   ['BLOB_REDIRECT', 'https://blobs.example.com/#a', 'an https URL'],
   ['BLOB_REDIRECT', 'https://account.r2.cloudflarestorage.com/bucket', 'credentials in'],
   ['BLOB_REDIRECT_MIN_MIB', '10001', 'from 0 to 10000'],
+  ['S3_ENDPOINT', 'http://s3.example.com', 'an https URL'],
+  ['S3_ENDPOINT', 'https://192.168.0.10', 'the host is an IP address'],
+  ['S3_ENDPOINT', 'https://minio.lan', 'private network'],
+  ['S3_ENDPOINT', 's3.example.com', 'an https URL'],
+  ['S3_ENDPOINT', 'https://user@s3.example.com', 'an https URL'],
+  ['S3_ENDPOINT', 'https://s3.example.com/bucket', 'without a path'],
+  ['S3_ENDPOINT', 'https://s3.example.com?a=b', 'without a path'],
+  ['S3_ENDPOINT', 'https://s3.example.com', 'S3_BUCKET is missing'],
+  ['S3_BUCKET', 'a/b', 'the name of a bucket'],
+  ['S3_BUCKET', 'ab', '3 to 63'],
+  ['S3_REGION', 'eu central', 'the name of a region'],
+  ['S3_ACCESS_KEY_ID', 'a key', 'without spaces'],
+  ['S3_SECRET_ACCESS_KEY', 'a secret', 'without spaces'],
+  ['S3_ADDRESSING', 'virtual', '"path" or "host"'],
 ]
 
 describe('an invalid setting', () => {
@@ -265,7 +279,7 @@ describe('an invalid setting', () => {
         expect(errors.map(({ code }) => code)).toEqual(['UNAVAILABLE'])
         expect(errors[0]?.message).toContain(variable)
         // A secret is one, valid or not.
-        if (['ADMIN_PASSWORD', 'METRICS_TOKEN'].includes(variable))
+        if (['ADMIN_PASSWORD', 'METRICS_TOKEN', 'S3_SECRET_ACCESS_KEY'].includes(variable))
           expect(JSON.stringify(errors)).not.toContain(value)
       }
     },
@@ -321,6 +335,42 @@ describe('BLOB_REDIRECT', () => {
     const variables = { BLOB_REDIRECT_KEY_ID: 'id', BLOB_REDIRECT_SECRET: 'secret' }
     const endpoint = 'https://account.r2.cloudflarestorage.com/'
     expect(() => readSettings({ BLOB_REDIRECT: endpoint, ...variables })).toThrow('the bucket')
+  })
+})
+
+describe('S3_ENDPOINT', () => {
+  const KEYS = { S3_BUCKET: 'berth', S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'secret' }
+  const s3 = { bucket: 'berth', region: '', keyId: 'id', secret: 'secret' }
+
+  it.each<[string, SettingVariables, object]>([
+    ['https://s3.example.com', {}, { base: 'https://s3.example.com/berth' }],
+    ['https://s3.example.com/', {}, { base: 'https://s3.example.com/berth' }],
+    ['https://s3.example.com:9000', {}, { base: 'https://s3.example.com:9000/berth' }],
+    [
+      'https://s3.example.com',
+      { S3_REGION: 'auto' },
+      { base: 'https://s3.example.com/berth', region: 'auto' },
+    ],
+    [
+      'https://s3.example.com:9000',
+      { S3_ADDRESSING: 'host' },
+      { base: 'https://berth.s3.example.com:9000' },
+    ],
+    ['http://127.0.0.1:9000', { ALLOW_LOOPBACK: 'true' }, { base: 'http://127.0.0.1:9000/berth' }],
+    [
+      'http://192.168.0.10:9000',
+      { ALLOW_LOOPBACK: 'true' },
+      { base: 'http://192.168.0.10:9000/berth' },
+    ],
+    ['http://minio:9000', { ALLOW_LOOPBACK: 'true' }, { base: 'http://minio:9000/berth' }],
+  ])('%s is where objects are, with %o', (S3_ENDPOINT, variables, fields) => {
+    const settings = readSettings({ ...KEYS, S3_ENDPOINT, ...variables })
+    expect(settings.s3).toEqual({ ...s3, ...fields })
+  })
+
+  it.each(['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'])('needs %s', (missing) => {
+    const variables = { ...KEYS, S3_ENDPOINT: 'https://s3.example.com', [missing]: '' }
+    expect(() => readSettings(variables)).toThrow(`${missing} is missing`)
   })
 })
 

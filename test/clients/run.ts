@@ -1,5 +1,5 @@
 /**
- * `npm run clients [-- name...] [--storage s3]`: pushes and pulls with real clients (all, or those named) against a Berth that it starts, or
+ * `npm run clients [-- name...] [--storage s3|folder]`: pushes and pulls with real clients (all, or those named) against a Berth that it starts, or
  * against `REGISTRY=host:port`; and against two that ask for logins, which it starts in any case: one asks for bearer tokens and
  * one for Basic. Each client has a file of tests for node's own runner, and one for logins (`auth-<name>`); they run one after
  * another, and `.reports/clients.xml` counts them. Needs root: container engines mount file systems.
@@ -59,7 +59,11 @@ async function registries(): Promise<Record<string, string>> {
   const hosts: Record<string, string> = {}
   const start = async (variable: string, vars: Record<string, string>) => {
     const log = `clients-${variable.toLowerCase().replaceAll('_', '-')}.log`
-    const berth = await startBerth({ vars: { ...storage.vars, ...vars }, log })
+    const berth = await startBerth({
+      vars: { ...storage.vars, ...vars },
+      inFolder: storage.inFolder,
+      log,
+    })
     started.push(berth)
     hosts[variable] = berth.host
   }

@@ -13,7 +13,7 @@ export const allowLoopback = setting({
   variable: 'ALLOW_LOOPBACK',
   ...flag(false),
   meaning:
-    'Outgoing requests (to issuers and webhooks) may go to this machine and over http. `npm start` sets it; it is for tests only.',
+    'Outgoing requests (to issuers and webhooks) may go to this machine and over http, and `S3_ENDPOINT` may be any host. `npm start` sets it; else it is for tests and for storage in your own network.',
 })
 
 export interface AddressOptions {

@@ -29,10 +29,7 @@ const WAYS = {
   /** POST, one PATCH with chunked encoding, PUT. */
   streamed: {
     server: 'berth',
-    push: (url: URL): Push => {
-      const client = new RegistryClient(url, REPOSITORY)
-      return (blob, digest) => client.pushStreamed(digest, blob.bytes())
-    },
+    push: (url: URL): Push => pushStreamed(url),
   },
   /** POST, one PUT with Content-Length. */
   single: {
@@ -41,6 +38,16 @@ const WAYS = {
       const client = new RegistryClient(url, REPOSITORY)
       return (blob, digest) => client.pushSingle(digest, blob.bytes(), blob.size)
     },
+  },
+  /** As `streamed`, to a storage folder. */
+  folder: {
+    server: 'berth-folder',
+    push: (url: URL): Push => pushStreamed(url),
+  },
+  /** The same, but what is counted is the Node process, which keeps the files. */
+  'folder-node': {
+    server: 'berth-folder',
+    push: (url: URL): Push => pushStreamed(url),
   },
   /** A bare Worker's `R2.put`: what the simulator takes by itself. */
   floor: {
@@ -53,6 +60,11 @@ const WAYS = {
 } as const
 
 type Way = keyof typeof WAYS
+
+function pushStreamed(url: URL): Push {
+  const client = new RegistryClient(url, REPOSITORY)
+  return (blob, digest) => client.pushStreamed(digest, blob.bytes())
+}
 
 interface Case {
   uploads: number
@@ -90,7 +102,7 @@ const { values } = parseArgs({
 })
 const scale = Number(values.scale)
 if (!(scale >= 0.01 && scale <= 1)) throw new Error(`--scale ${values.scale}\n${USAGE}`)
-const ways = (['streamed', 'single', 'floor'] as const).filter(
+const ways = (['streamed', 'single', 'folder', 'folder-node', 'floor'] as const).filter(
   (way) => values.only === undefined || values.only === way,
 )
 const withManifests = values.only === undefined || values.only === 'manifests'
@@ -121,7 +133,7 @@ async function measure(way: Way, { uploads, size }: Case): Promise<Measured> {
     const server = await startServer(WAYS[way].server, state)
     try {
       const push = WAYS[way].push(server.url)
-      const memory = watchMemory(findWorkerd(server.pid))
+      const memory = watchMemory(way === 'folder-node' ? server.pid : findWorkerd(server.pid))
       const start = performance.now()
       await Promise.all(blobs.map(({ blob, digest }) => push(blob, digest)))
       const seconds = (performance.now() - start) / 1000
@@ -162,6 +174,7 @@ function asTable(measured: readonly Measured[]): string {
   return [
     formatTable(header, rows),
     'Resident memory of one workerd process: Berth, its upload sessions, and the R2 and D1 simulators.',
+    'folder-node: of the Node process that keeps the files of a storage folder.',
   ].join('\n')
 }
 

@@ -1,31 +1,29 @@
 /**
  * `npm run bench:s3`: what a push of 64 MB costs that Berth stores in an S3 server on this machine, against a bare multipart upload of
- * the same bytes by the same library to the same server: parts of 5 MiB, three at a time, without a registry. Both take turns.
+ * the same bytes by the same library to the same server: parts of 5 MiB, three at a time, without a registry. Node uploads them from
+ * memory, and a Worker as they come from a client, which is what a registry on Workers can do at best. All take turns.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { AwsClient } from 'aws4fetch'
+import { build } from 'esbuild'
+import { Miniflare } from 'miniflare'
 import { startLocal } from '../../src/cli/local.ts'
 import { freePort, s3Vars, startS3Server } from '../storage/s3-server.ts'
+import { bareUpload, PART_BYTES, type S3Vars } from './bare-upload.ts'
 import { type Blob, largeBlob } from './blobs.ts'
 import { orUsage } from './command-line.ts'
-import { slices } from './http.ts'
+import { HttpClient, slices } from './http.ts'
 import { RegistryClient } from './registry-client.ts'
 import { median } from './stats.ts'
 import { formatTable, milliseconds, ratio } from './table.ts'
 
-/** As Berth has them. */
-const PART_BYTES = 5 * 1024 * 1024
-const IN_FLIGHT = 3
-
 const RUNS = 9
+const FLOOR = 'bare multipart, Worker'
 
-/** The most that a streamed push may take, as a multiple of the bare upload. */
+/** The most that a streamed push may take, as a multiple of the Worker's bare upload. */
 const BAR = 1.2
-
-type Vars = ReturnType<typeof s3Vars>
 
 const runs = orUsage('npm run bench:s3 -- [RUNS]', ([text = String(RUNS)]) => {
   if (/^[1-9]\d?$/.test(text)) return Number(text)
@@ -38,9 +36,11 @@ const state = await mkdtemp(join(tmpdir(), 'berth-bench-s3-'))
 try {
   const vars = s3Vars(port)
   const berth = await startLocal({ state, vars: { ...vars, LOG_REQUESTS: 'false' } })
+  const floor = await startFloorWorker()
   try {
-    await measure(vars, new RegistryClient(berth.url, 'bench/s3'))
+    await measure(vars, new HttpClient(floor.url), new RegistryClient(berth.url, 'bench/s3'))
   } finally {
+    await floor.stop()
     await berth.stop()
   }
 } finally {
@@ -48,9 +48,12 @@ try {
   await rm(state, { recursive: true, force: true })
 }
 
-async function measure(vars: Vars, registry: RegistryClient): Promise<void> {
+async function measure(vars: S3Vars, floor: HttpClient, registry: RegistryClient): Promise<void> {
+  const headers = { S3: JSON.stringify(vars) }
   const ways: Record<string, (blob: Blob) => Promise<unknown>> = {
-    'bare multipart': ({ bytes, digest }) => bareUpload(vars, bytes, digest.slice(7)),
+    'bare multipart, Node': ({ bytes, digest }) => bareUpload(vars, digest, partsOf(bytes)),
+    [FLOOR]: ({ bytes, digest }) =>
+      floor.expect(201, 'PUT', `/${digest}`, { headers, body: slices(bytes) }),
     'push, streamed': ({ bytes, digest }) => registry.pushStreamed(digest, slices(bytes)),
     'push, in one request': ({ bytes, digest, size }) =>
       registry.pushSingle(digest, slices(bytes), size),
@@ -69,7 +72,7 @@ async function measure(vars: Vars, registry: RegistryClient): Promise<void> {
 }
 
 function report(times: ReadonlyMap<string, number[]>): void {
-  const floor = median(times.get('bare multipart') ?? [])
+  const floor = median(times.get(FLOOR) ?? [])
   const rows = [...times].map(([way, samples]) => {
     const middle = median(samples)
     const [least, most] = [Math.min(...samples), Math.max(...samples)]
@@ -80,37 +83,35 @@ function report(times: ReadonlyMap<string, number[]>): void {
   if (streamed > BAR) process.exitCode = 1
 }
 
-/** As Berth uploads parts, from memory. */
-async function bareUpload(vars: Vars, bytes: Buffer, key: string): Promise<void> {
-  const client = new AwsClient({
-    accessKeyId: vars.S3_ACCESS_KEY_ID,
-    secretAccessKey: vars.S3_SECRET_ACCESS_KEY,
-    region: vars.S3_REGION,
-    service: 's3',
-    retries: 0,
+/** The parts of a blob in memory. */
+function* partsOf(bytes: Buffer): Iterable<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < bytes.length; at += PART_BYTES) {
+    yield new Uint8Array(bytes.subarray(at, at + PART_BYTES))
+  }
+}
+
+/** A Worker that does nothing but the bare upload. */
+async function startFloorWorker(): Promise<{ url: URL; stop(): Promise<void> }> {
+  const bundle = await build({
+    entryPoints: [join(import.meta.dirname, 's3-floor-worker.ts')],
+    bundle: true,
+    format: 'esm',
+    write: false,
   })
-  const url = `${vars.S3_ENDPOINT}/${vars.S3_BUCKET}/bare/${key}`
-  const send = async (query: string, init: RequestInit) => {
-    const response = await client.fetch(`${url}?${query}`, init)
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${init.method} ${query}: ${response.status} ${text}`)
-    return { text, etag: response.headers.get('etag') ?? '' }
-  }
-  const { text } = await send('uploads', { method: 'POST' })
-  const [, id = ''] = /<UploadId>(.*?)</.exec(text) ?? []
-  const etags: string[] = []
-  const offsets = Array.from({ length: Math.ceil(bytes.length / PART_BYTES) }, (_, part) => part)
-  const write = async () => {
-    for (let part = offsets.shift(); part !== undefined; part = offsets.shift()) {
-      const body = new Uint8Array(bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES))
-      const query = `partNumber=${part + 1}&uploadId=${id}`
-      etags[part] = (await send(query, { method: 'PUT', body })).etag
-    }
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, write))
-  const named = etags.map(
-    (etag, part) => `<Part><PartNumber>${part + 1}</PartNumber><ETag>${etag}</ETag></Part>`,
-  )
-  const body = `<CompleteMultipartUpload>${named.join('')}</CompleteMultipartUpload>`
-  await send(`uploadId=${id}`, { method: 'POST', body })
+  const contents = bundle.outputFiles[0]?.text ?? ''
+  const miniflare = new Miniflare({
+    host: '127.0.0.1',
+    port: 0,
+    telemetry: { enabled: false },
+    workers: [
+      {
+        config: {
+          name: 'floor',
+          compatibilityDate: '2026-11-01',
+          manifest: { mainModule: 'floor.js', modules: { 'floor.js': { type: 'esm', contents } } },
+        },
+      },
+    ],
+  })
+  return { url: await miniflare.ready, stop: () => miniflare.dispose() }
 }

@@ -25,21 +25,24 @@ export const CLOSED = {
 export interface BerthOptions {
   /** The server's variables, as `npm start -- --var` takes them. */
   vars?: Record<string, string>
+  /** Whether it stores blobs in a folder: `npm start -- --storage`. */
+  inFolder?: boolean
   /** Name of the file under `.reports/` that takes the server's output. */
   log?: string
 }
 
-/**
- * With `STORAGE=folder` in the environment, it stores blobs in a folder.
- * @throws {Error} when `GET /v2/` is not answered as it should be within a minute: 200, or 401 by a server that is not open
- */
-export async function startBerth({ vars = {}, log }: BerthOptions = {}): Promise<RunningBerth> {
+/** @throws {Error} when `GET /v2/` is not answered as it should be within a minute: 200, or 401 by a server that is not open */
+export async function startBerth({
+  vars = {},
+  inFolder = false,
+  log,
+}: BerthOptions = {}): Promise<RunningBerth> {
   const reports = join(PROJECT, '.reports')
   await mkdir(reports, { recursive: true })
   const state = await mkdtemp(join(tmpdir(), 'berth-state-'))
   process.once('exit', () => rmSync(state, { recursive: true, force: true }))
   const settings = Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`])
-  if (process.env.STORAGE === 'folder') settings.push('--storage', join(state, 'storage'))
+  if (inFolder) settings.push('--storage', join(state, 'storage'))
   const output = join(reports, log ?? 'berth.log')
   const expected = vars.OPEN_ACCESS === 'false' ? 401 : 200
   let host = ''

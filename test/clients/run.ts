@@ -1,5 +1,5 @@
 /**
- * `npm run clients [-- name...]`: pushes and pulls with real clients (all, or those named) against a Berth that it starts, or
+ * `npm run clients [-- name...] [--storage s3|folder]`: pushes and pulls with real clients (all, or those named) against a Berth that it starts, or
  * against `REGISTRY=host:port`; and against two that ask for logins, which it starts in any case: one asks for bearer tokens and
  * one for Basic. Each client has a file of tests for node's own runner, and one for logins (`auth-<name>`); they run one after
  * another, and `.reports/clients.xml` counts them. Needs root: container engines mount file systems.
@@ -8,6 +8,8 @@ import { spawn } from 'node:child_process'
 import { mkdir, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startStorage } from '../storage/started.ts'
 import { CLOSED, type RunningBerth, startBerth } from './berth.ts'
 import { stopGroup } from './command.ts'
 import { installClients } from './install.ts'
@@ -16,7 +18,10 @@ import { removeTree } from './scratch.ts'
 const REPORTS = join(import.meta.dirname, '../../.reports')
 const MILLISECONDS_A_TEST = 240_000
 
-const names = process.argv.slice(2)
+const { positionals: names } = parseArgs({
+  options: { storage: { type: 'string' } },
+  allowPositionals: true,
+})
 const files = (await readdir(import.meta.dirname))
   .filter((file) => file.endsWith('.client.ts'))
   .filter((file) => names.length === 0 || names.some((name) => isNamed(file, name)))
@@ -29,6 +34,7 @@ const path = await installClients((client) => files.some((file) => isNamed(file,
 const scratch = join(tmpdir(), `berth-clients-${process.pid}`)
 await mkdir(scratch)
 const started: RunningBerth[] = []
+const storage = await startStorage()
 try {
   process.exitCode = await runTests({
     ...process.env,
@@ -38,6 +44,7 @@ try {
   })
 } finally {
   for (const berth of started) await berth.stop()
+  await storage.stop()
   await removeTree(scratch)
 }
 
@@ -52,7 +59,11 @@ async function registries(): Promise<Record<string, string>> {
   const hosts: Record<string, string> = {}
   const start = async (variable: string, vars: Record<string, string>) => {
     const log = `clients-${variable.toLowerCase().replaceAll('_', '-')}.log`
-    const berth = await startBerth({ vars, log })
+    const berth = await startBerth({
+      vars: { ...storage.vars, ...vars },
+      inFolder: storage.inFolder,
+      log,
+    })
     started.push(berth)
     hosts[variable] = berth.host
   }

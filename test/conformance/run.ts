@@ -1,7 +1,7 @@
 /**
  * `npm run conformance`: runs the OCI distribution conformance suite, for OCI_VERSION 1.1 and then dev, against a Berth that is
  * open and against one that asks for logins, which it starts; or against `REGISTRY=host:port`, with OCI_USERNAME and OCI_PASSWORD
- * where it asks for them. `-- --storage s3` lets it store bytes in an S3 server. Results lie in `.reports/conformance-<version>/` and `.reports/conformance-<version>-auth/`. Any failed
+ * where it asks for them. `-- --storage s3` lets it store bytes in an S3 server, `-- --storage folder` in a folder. Results lie in `.reports/conformance-<version>/` and `.reports/conformance-<version>-auth/`. Any failed
  * or skipped case fails the run. Meant is the suite at commit 967efdc079b91785ad18c77cc4f8991a47feefbf; the Go module proxy does not serve that version,
  * so the pinned one is a later commit of the same branch.
  */
@@ -11,7 +11,7 @@ import { type TestCase, testCases } from '../ci/junit.ts'
 import { CLOSED, startBerth } from '../clients/berth.ts'
 import { $with, exitOnSignal } from '../clients/command.ts'
 import { goInstall } from '../clients/go-install.ts'
-import { startStorage } from '../storage/started.ts'
+import { type StartedStorage, startStorage } from '../storage/started.ts'
 
 const SUITE = 'github.com/opencontainers/distribution-spec/conformance'
 const SUITE_VERSION = 'v0.0.0-20260831232431-97274622c111'
@@ -25,7 +25,7 @@ const VERSIONS = ['1.1', 'dev']
 const given = process.env.REGISTRY
 if (given === undefined) {
   const storage = await startStorage()
-  await conformsHere(storage.suffix, storage.vars, {})
+  await conformsHere(storage, {}, {})
   const credentials = {
     OCI_USERNAME: 'admin',
     OCI_PASSWORD: CLOSED.ADMIN_PASSWORD,
@@ -33,7 +33,7 @@ if (given === undefined) {
     // a mount, as clients do.
     OCI_CACHE_AUTH: 'false',
   }
-  await conformsHere(`${storage.suffix}-auth`, { ...storage.vars, ...CLOSED }, credentials)
+  await conformsHere({ ...storage, suffix: `${storage.suffix}-auth` }, CLOSED, credentials)
   await storage.stop()
 } else {
   await conformsThere(given, '', {})
@@ -41,11 +41,15 @@ if (given === undefined) {
 
 /** Asks it of a Berth with these variables. */
 async function conformsHere(
-  suffix: string,
+  { suffix, vars: stored, inFolder }: StartedStorage,
   vars: Record<string, string>,
   credentials: Record<string, string>,
 ): Promise<void> {
-  const berth = await startBerth({ vars, log: `conformance${suffix}-berth.log` })
+  const berth = await startBerth({
+    vars: { ...stored, ...vars },
+    inFolder,
+    log: `conformance${suffix}-berth.log`,
+  })
   try {
     await conformsThere(berth.host, suffix, credentials)
   } finally {

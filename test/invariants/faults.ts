@@ -1,8 +1,9 @@
 /**
- * Makes one call of the real R2 and D1 bindings, or one request to S3, fail, before or after its effect: what a lost connection looks like from here;
+ * Makes one call of the real R2 and D1 bindings, or one request to S3 or a storage folder, fail, before or after its effect: what a lost connection looks like from here;
  * or lets something else happen just there. The calls are patched at their prototypes, so those of the upload sessions, which run in the same isolate, count too.
  */
 import { env } from 'cloudflare:workers'
+import { FolderClient } from '../../src/store/bytes/folder-client.ts'
 import { S3Client } from '../../src/store/bytes/s3-client.ts'
 
 export interface Fault {
@@ -23,7 +24,7 @@ const LOST = 'Network connection lost.'
 let calls: string[] = []
 let fault: (Fault & { act: (call: string) => Promise<void> }) | undefined
 
-/** Every call of R2, S3 and D1 that `work` made, by name, in order. */
+/** Every call of R2, S3, a storage folder and D1 that `work` made, by name, in order. */
 export async function recordCalls(work: () => Promise<unknown>): Promise<string[]> {
   calls = []
   await work()
@@ -69,6 +70,7 @@ patch('r2', env.BUCKET, ['head', 'get', 'put', 'createMultipartUpload', 'delete'
 patch('r2', multipart, ['uploadPart', 'complete', 'abort'])
 const anywhere = { base: 'http://127.0.0.1:9', bucket: '', region: '', keyId: '', secret: '' }
 patch('s3', new S3Client(anywhere), ['send'])
+patch('folder', new FolderClient(env.NO_FOLDER), ['send'])
 patch('d1', env.DB, ['batch'])
 patch('d1', env.DB.prepare('SELECT 1'), ['first', 'all', 'run'])
 

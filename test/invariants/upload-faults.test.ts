@@ -104,7 +104,7 @@ describe.each(PATHS)('a blob %s', (path, length, whole) => {
           const first = await withAct({ call, when }, () => attempt(push, location), act)
           const at = `${fault} ${when} call ${call}, ${calls[call - 1]}, ${path}`
           // A passing error is tried again by the registry itself, but for a body that went with its first try.
-          const isBody = whole && /^(?:r2\.put|s3\.send)$/.test(calls[call - 1] ?? '')
+          const isBody = whole && /^(?:r2\.put|s3\.send|folder\.send)$/.test(calls[call - 1] ?? '')
           const isRetried = fault === 'a passing error' && !isBody
           if (isRetried) expect([at, first]).toEqual([at, 201])
           const rest = first === 201 ? [] : await goOn(push, location)

@@ -1,4 +1,4 @@
-/** The storage of a registry that a test starts, as `--storage` names it: `r2`, the default, or `s3`. */
+/** The storage of a registry that a test starts, as `--storage` names it: `r2`, the default, `s3` or `folder`. */
 import { parseArgs } from 'node:util'
 import { freePort, s3Vars, startS3Server } from './s3-server.ts'
 
@@ -7,17 +7,19 @@ export interface StartedStorage {
   suffix: string
   /** The variables of a registry that stores its bytes there. */
   vars: Record<string, string>
+  /** Whether it stores its bytes in a folder. */
+  inFolder: boolean
   stop(): Promise<void>
 }
 
 /** Reads `--storage` from the command line, and starts what stands behind it. */
 export async function startStorage(): Promise<StartedStorage> {
   const { storage } = parseArgs({ options: { storage: { type: 'string' } }, strict: false }).values
-  if (storage === undefined || storage === 'r2') {
-    return { suffix: '', vars: {}, stop: async () => undefined }
-  }
-  if (storage !== 's3') throw new Error(`--storage takes r2 or s3, not "${storage}"`)
+  const nothing = { vars: {}, stop: async () => undefined }
+  if (storage === undefined || storage === 'r2') return { suffix: '', inFolder: false, ...nothing }
+  if (storage === 'folder') return { suffix: '-folder', inFolder: true, ...nothing }
+  if (storage !== 's3') throw new Error(`--storage takes r2, s3 or folder, not "${storage}"`)
   const port = await freePort()
   const { stop } = await startS3Server(port)
-  return { suffix: '-s3', vars: s3Vars(port), stop }
+  return { suffix: '-s3', vars: s3Vars(port), inFolder: false, stop }
 }

@@ -15,6 +15,7 @@ import {
   streamOf,
   wrongDigest,
 } from '../../../src/store/bytes/suite/driver.ts'
+import { recordCalls } from '../../invariants/faults.ts'
 
 /** A store of s3-stand-in.ts. */
 function standIn(bucket: string): BlobStore {
@@ -141,6 +142,13 @@ describe('a store that checks nothing', () => {
     expect(await write(bad, wrong)).toEqual([false, false])
     expect(await store.read(bad)).toBeNull()
   })
+})
+
+it('a store that verifies the digest is not read back', async () => {
+  const bytes = randomBytes(1000)
+  const digest = await digestOf(bytes)
+  const calls = await recordCalls(() => blobStoreOf(env).write(freshKey(), bytes, digest))
+  expect(calls).toEqual(['s3.send'])
 })
 
 describe('a store that stalls', () => {

@@ -16,9 +16,9 @@ import {
 import type { SettingName, SettingVariables } from '../http/middleware/setting-names.ts'
 import { EVERY_HOUR, EVERY_MINUTE } from '../maintenance/cron.ts'
 import { serveDocument } from './documents.ts'
+import { makePath } from './folder/durable.ts'
 import { openStorage, type ServedStorage } from './folder/open-storage.ts'
 import { lockFolder } from './folder-lock.ts'
-import { makeFolder } from './make-folder.ts'
 import { applyMigrations } from './migrate.ts'
 import { workerBundle } from './worker-bundle.ts'
 
@@ -62,7 +62,7 @@ export interface LocalRegistry {
  */
 export async function startLocal(options: LocalOptions): Promise<LocalRegistry> {
   const state = resolve(options.state)
-  await makeFolder(state, 'STATE=')
+  await makeState(state)
   await using opened = new AsyncDisposableStack()
   opened.defer(lockFolder(state, 'berth.lock', 'STATE='))
   const storage =
@@ -72,6 +72,16 @@ export async function startLocal(options: LocalOptions): Promise<LocalRegistry> 
   const running = opened.move()
   running.defer(registry.stop)
   return { url: registry.url, stop: () => running.disposeAsync() }
+}
+
+async function makeState(state: string): Promise<void> {
+  try {
+    await makePath(state)
+  } catch (error) {
+    const { code, message } = Object(error)
+    const why = code === 'EEXIST' ? 'it is a file' : message
+    throw new Error(`the folder ${state} (STATE=) cannot be used: ${why}`, { cause: error })
+  }
 }
 
 /** What a client on this machine calls the address. */

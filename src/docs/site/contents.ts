@@ -25,7 +25,15 @@ export const API_REFERENCE: Entry = { path: 'docs/api', label: 'API reference' }
 /** Documents by their names below `src/docs/`, without the ending. What is not listed comes last. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   'Use it': ['start', 'clients', 'access', 'errors'],
-  'Run it': ['configuration', 'self-hosting', 'operating', 'observing', 'webhooks', 'cost'],
+  'Run it': [
+    'configuration',
+    'storage',
+    'self-hosting',
+    'operating',
+    'observing',
+    'webhooks',
+    'cost',
+  ],
   Interfaces: ['api-guide', 'api'],
   Specification: [
     'spec/http-api',

@@ -1,7 +1,7 @@
 /**
  * Stores that do what the real one does not. The name of the bucket says what: `small` takes parts of one byte, `trusting` stores
  * whatever comes and knows no checksums, `silent` never answers, `stalling` sends half of each object, `cut` breaks off after half of
- * it, `late-error` fails after it answered 200, `gzip` compresses for clients that take it, and `<status>-<code>` answers everything
+ * it, `late-error` fails after it answered 200, `gzip` compresses for clients that do not refuse it, and `<status>-<code>` answers everything
  * with that error.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -30,7 +30,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   } else if (Number(status) > 0) {
     response.writeHead(Number(status)).end(code === undefined ? 'no XML' : error(code))
   } else if (request.method === 'GET' || request.method === 'HEAD') {
-    send(url.pathname, bucket, response, /gzip/.test(`${request.headers['accept-encoding']}`))
+    send(url.pathname, bucket, response, request.headers['accept-encoding'] !== 'identity')
   } else if (request.method === 'PUT') {
     put(url, body)
     response.writeHead(200, { ETag: `"${body.length}"` }).end()

@@ -64,7 +64,11 @@ export function createApp(hooksOf: HooksOf) {
   const app = factory.createApp({ getPath: routeOf })
   app.onError((error, c) => refuse(c, error))
   // Returned, not thrown: methodNotAllowed ignores answers that come from an error.
-  app.notFound((c) => (asksForPage(c) ? missingPage(c, null) : refuse(c, unknownEndpoint())))
+  app.notFound((c) => {
+    if (asksForPage(c)) return missingPage(c, null)
+    c.header('Vary', 'Accept', { append: true })
+    return refuse(c, unknownEndpoint())
+  })
   app.use(logRequest)
   app.use(prepare(hooksOf, targetOf))
   addRoutes(app)

@@ -34,7 +34,7 @@ export async function readCommand(): Promise<StartCommand | null> {
   return {
     host: HOST || '127.0.0.1',
     port: readPort(PORT ?? '5000'),
-    state: STATE ?? join(ROOT, '.wrangler/state'),
+    state: STATE || join(ROOT, '.wrangler/state'),
     storage,
     vars: {
       ...(await readDevVars(join(ROOT, '.dev.vars'))),
@@ -65,6 +65,11 @@ function readVariables(pairs: readonly string[]): Record<string, string> {
 
 /** A password in the environment stands neither in the list of processes nor in the log of npm. */
 function readEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
+  for (const name of Object.keys(environment)) {
+    const meant = misspeltSetting(name)
+    // Only a warning: the environment has names of other programs.
+    if (meant !== null) console.error(`there is no variable ${name}: did you mean ${meant}?`)
+  }
   const vars: Record<string, string> = {}
   for (const name of SETTING_ROWS.keys()) {
     const value = environment[name]
@@ -79,6 +84,10 @@ export async function readDevVars(path: string): Promise<Record<string, string>>
     if (Reflect.get(Object(error), 'code') === 'ENOENT') return ''
     throw error
   })
+  const [wrong] = text.split('\n').filter((line) => /^\s*\w+\s*(:|$)/.test(line))
+  if (wrong !== undefined) {
+    throw new Error(`in .dev.vars, a line has no "=": write ${/\w+/.exec(wrong)?.[0]}=value`)
+  }
   const vars: Record<string, string> = {}
   for (const [name, value = ''] of Object.entries(parseEnv(text))) {
     checkName(name, 'in .dev.vars, ')

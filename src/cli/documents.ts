@@ -16,6 +16,12 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 }
 
+/** RFC 9110, 13.1.2: weak comparison, because a proxy that compresses weakens the tag. */
+function namesTag(ifNoneMatch: string, etag: string): boolean {
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
+  return tags.includes(etag) || tags.includes('*')
+}
+
 /** Answers the Worker's requests for files. The URL has resolved dot segments, so no path leaves the folder. */
 export async function serveDocument(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url)
@@ -23,7 +29,7 @@ export async function serveDocument(request: Request): Promise<Response> {
   const type = TYPES[extname(pathname)]
   if (bytes === null || type === undefined) return new Response(null, { status: 404 })
   const etag = `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`
-  const isHeld = request.headers.get('If-None-Match') === etag
+  const isHeld = namesTag(request.headers.get('If-None-Match') ?? '', etag)
   const headers = { 'Content-Type': type, ETag: etag }
   return new Response(isHeld ? null : bytes, { status: isHeld ? 304 : 200, headers })
 }

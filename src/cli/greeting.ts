@@ -29,7 +29,8 @@ export async function findAccess(url: URL, { host, vars }: StartCommand): Promis
 const HOW_TO_SET = 'Variables are set with: npm start -- --var NAME:value'
 
 function prefixOf(publicUrl: string | undefined): string {
-  return URL.parse(publicUrl ?? '')?.pathname.replace(/\/+$/, '') ?? ''
+  const url = URL.parse(publicUrl ?? '')
+  return url !== null && /^https?:$/.test(url.protocol) ? url.pathname.replace(/\/+$/, '') : ''
 }
 
 /** Commands to paste, on the address that this machine reaches. */

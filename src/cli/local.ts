@@ -3,6 +3,7 @@
  * Miniflare listens for requests itself, without the development proxy of `wrangler dev`.
  */
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import {
@@ -162,8 +163,21 @@ function newMiniflare(
 ): Miniflare {
   // wrangler describes a Worker in the format of miniflare 4 and depends on miniflare 5, which converts it.
   const { workers } = convertV4MiniflareOptions({ workers: [{ ...worker, name: 'berth' }] })
-  // wrangler uses the same folder, so its commands work on the same state.
-  return new Miniflare({ ...options, resourcePersistencePath: join(state, 'v3'), workers })
+  endRuntimeWithThisProcess()
+  return new Miniflare({
+    ...options,
+    // wrangler uses the same folder, so its commands work on the same state.
+    resourcePersistencePath: join(state, 'v3'),
+    // Other programs of this machine need no way to the Worker beside its port.
+    enableDevRegistry: false,
+    workers,
+  })
+}
+
+/** Miniflare starts the program that this variable names. */
+function endRuntimeWithThisProcess(): void {
+  process.env.BERTH_WORKERD ??= createRequire(import.meta.resolve('miniflare'))('workerd').default
+  process.env.MINIFLARE_WORKERD_PATH = join(import.meta.dirname, 'workerd.sh')
 }
 
 const FIRST_HOURLY_MS = 2 * 60_000

@@ -66,7 +66,7 @@ function requestText({ method, path, status, ms, subject, code, reason }: Fields
   return `${head} ${visible(`${path}  ${ms} ms${who}${why}`)}`
 }
 
-/** Paths and reasons hold what clients sent. Control characters would command the terminal. */
+/** Paths and reasons hold what clients sent. Control characters would command the terminal, others hide or reverse a part of a line. */
 function visible(text: string): string {
-  return text.replace(/\p{Cc}/gu, '·')
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '·')
 }

@@ -41,11 +41,15 @@ export function workerBundle(onBuild?: () => void): Promise<WorkerBundle> {
 async function findOrBuild(onBuild: (() => void) | undefined): Promise<WorkerBundle> {
   const key = await keyOfSources()
   const stored = await readStored()
-  if (stored?.key === key && existsSync(DOCUMENTS)) return stored
+  if (stored?.key === key && existsSync(DOCUMENTS)) return stored.bundle
   onBuild?.()
   const bundle = await build()
-  await store({ key, ...bundle })
+  await store({ key, hash: hashOf(bundle), bundle })
   return bundle
+}
+
+function hashOf(bundle: WorkerBundle): string {
+  return createHash('sha256').update(JSON.stringify(bundle)).digest('hex')
 }
 
 async function keyOfSources(): Promise<string> {
@@ -72,22 +76,28 @@ async function filesBelow(path: string): Promise<string[]> {
   }
 }
 
-type Stored = WorkerBundle & { key: string }
+interface Stored {
+  key: string
+  /** The hash of the bundle: the disk may have been full. */
+  hash: string
+  bundle: WorkerBundle
+}
 
-/** Null if nothing is stored, or the file was cut off. */
+/** Null if nothing is stored, or the file is damaged. */
 async function readStored(): Promise<Stored | null> {
   try {
-    return JSON.parse(await readFile(STORED, 'utf8'))
+    const stored: Stored = JSON.parse(await readFile(STORED, 'utf8'))
+    return stored.hash === hashOf(stored.bundle) ? stored : null
   } catch {
     return null
   }
 }
 
 /** Several processes may do it at the same time, so the file appears whole. */
-async function store(bundle: Stored): Promise<void> {
+async function store(stored: Stored): Promise<void> {
   const written = `${STORED}.${randomUUID()}`
   await mkdir(join(ROOT, '.wrangler'), { recursive: true })
-  await writeFile(written, JSON.stringify(bundle))
+  await writeFile(written, JSON.stringify(stored))
   await rename(written, STORED)
 }
 

@@ -52,8 +52,8 @@ describe('the lines of the log', () => {
     const lines = printed('log')
     const log = new LogLines(true)
     log.release()
-    log.take(line({ ...REQUEST, reason: 'a\u001b[2Jb\r\nc' }))
-    expect(lines[0]).toContain('a·[2Jb··c')
+    log.take(line({ ...REQUEST, reason: 'a\u001b[2Jb\r\n\u202ec' }))
+    expect(lines[0]).toContain('a·[2Jb···c')
   })
 
   it('wait for the greeting, without the request that belongs to it', () => {

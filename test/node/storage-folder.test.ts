@@ -253,6 +253,22 @@ describe('a read', () => {
   })
 })
 
+it('is not taken for empty when its disk is unmounted', async () => {
+  const served = await serve()
+  const { bytes } = newBytes(1000)
+  await write(served, bytes)
+  await rename(served.root, `${served.root}-elsewhere`)
+  for (const path of ['/object', '/size']) {
+    const answer = await call(served, 'GET', path, { key: KEY })
+    expect(answer).toEqual({ status: 507, body: expect.stringContaining('not there any more') })
+  }
+  expect((await write(served, bytes)).status).toBe(507)
+  expect((await call(served, 'POST', '/parts', { key: KEY })).status).toBe(507)
+  await rename(`${served.root}-elsewhere`, served.root)
+  expect((await call(served, 'GET', '/size', { key: KEY })).body).toBe('1000')
+  expect((await write(served, bytes)).status).toBe(204)
+})
+
 describe('the folder of --storage', () => {
   it('is served on a socket that only this user may use', async () => {
     const state = temporaryFolder()

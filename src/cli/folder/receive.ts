@@ -4,7 +4,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 
 /** Bytes that are written at once. A request holds twice as many in memory at most. */
-const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES = 256 * 1024
 
 /** The body ended before its length. */
 export class CutOff extends Error {

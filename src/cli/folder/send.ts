@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import type { Segment } from './part-files.ts'
 
 /** Bytes that are read at once. A response holds twice as many in memory. */
-const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES = 256 * 1024
 
 /**
  * Sends the segments, in order; the next bytes are read while the last are sent. A reader that leaves ends it.

@@ -15,7 +15,7 @@ import type { StorageFolder } from './storage-folder.ts'
 /** Serves the folder on a socket that only this user may use. */
 export async function serveFolder(folder: StorageFolder, socket: string): Promise<Server> {
   const service = new FolderService(folder)
-  const server = createServer({ highWaterMark: 1024 * 1024 }, (request, response) => {
+  const server = createServer({ highWaterMark: 256 * 1024 }, (request, response) => {
     void service.answer(request, response)
   })
   // The runtime ends idle connections first, so it never sends a request on one that ends at that moment.
@@ -145,5 +145,6 @@ export const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'the storage folder cannot be read or written by this user',
   EPERM: 'the storage folder cannot be written by this user',
   EMFILE: 'this process has too many open files: raise its limit (ulimit -n)',
+  ENOENT: 'the storage folder, or a part of it, is not there any more',
   EIO: 'the disk of the storage folder fails',
 }

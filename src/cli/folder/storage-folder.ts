@@ -73,8 +73,10 @@ export class StorageFolder {
       const size = whole.reduce((sum, { length }) => sum + length, 0)
       return { size, segments: range === undefined ? whole : cut(whole, range) }
     } catch (error) {
-      if (isMissing(error)) return null
-      throw error
+      if (!isMissing(error)) throw error
+      // Where the disk was unmounted, nothing is known of any object.
+      await stat(this.#objects)
+      return null
     }
   }
 

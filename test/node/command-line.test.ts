@@ -16,6 +16,11 @@ describe('.dev.vars', () => {
     expect(await readDevVars(path)).toEqual({ ADMIN_PASSWORD: 'correct horse battery' })
   })
 
+  it('is refused with a line that sets nothing', async () => {
+    const read = readDevVars(devVars('ADMIN_PASSWORD: correct-horse-battery\n'))
+    await expect(read).rejects.toThrow('write ADMIN_PASSWORD=value')
+  })
+
   it('is not needed', async () => {
     expect(await readDevVars(join(temporaryFolder(), '.dev.vars'))).toEqual({})
   })

@@ -272,6 +272,7 @@ it('the embedded registry asks the policy about every tag, and about the source 
   }
   expect((await put('latest?tag=stable')).status).toBe(201)
   expect((await ask('DELETE', `${path}/manifests/${digest}`)).status).toBe(403)
+  expect((await ask('DELETE', '/images/api/v1/repositories/team/tags')).status).toBe(403)
   expect((await ask('GET', `${path}/manifests/stable`)).status).toBe(200)
 
   const layer = Buffer.from('of the closed repository')

@@ -184,8 +184,8 @@ describe('npm start', () => {
     expect(children.map(({ pid }) => pid)).toContain(Number(named))
     expect((await fetch(new URL('/v2/', url))).status).toBe(200)
 
-    // What ends without a goodbye leaves no lock behind. Its workerd would live on.
-    for (const { pid } of children.toReversed()) process.kill(pid, 'SIGKILL')
+    // What ends without a goodbye leaves no lock behind, and no runtime that goes on serving.
+    process.kill(Number(named), 'SIGKILL')
     await eventually(() => !children.some(isRunning), 'the end of all processes')
     const third = npmStart({ PORT: '0', STATE })
     expect((await fetch(new URL('/v2/', await ready(third)))).status).toBe(200)

@@ -52,6 +52,14 @@ describe('an open registry', () => {
     expect(answer.status).toBe(403)
   })
 
+  it('checks the header too, where the runtime takes the URL from elsewhere', async () => {
+    const headers = { Host: 'evil.example:5000' }
+    const answer = await send('GET', 'http://localhost:5000/v2/', { headers }, open)
+    expect(answer.status).toBe(403)
+    const own = { headers: { Host: 'localhost:5000' } }
+    expect((await send('GET', 'http://localhost:5000/v2/', own, open)).status).toBe(200)
+  })
+
   it('answers the probe of a load balancer that uses its address', async () => {
     for (const path of ['/healthz', '/readyz']) {
       expect((await send('GET', `http://10.0.0.7:8080${path}`, {}, open)).status).toBe(200)

@@ -155,9 +155,10 @@ const ONE_WORD =
 /** The parameters of a signed URL, and the values of an extension of OpenAPI, look like headers. */
 const NO_HEADER = /^(?:X-Amz-|x-access$)/
 
-/** The headers that the code sets or reads. */
+/** The headers that the code sets or reads, but for those of its requests to S3. */
 function headersOfCode(): string[] {
-  const names = sourcesOf().flatMap(({ code }) => [
+  const own = sourcesOf().filter(({ path }) => !path.startsWith('store/bytes/s3-'))
+  const names = own.flatMap(({ code }) => [
     ...code.matchAll(/\b(?:header|headers\.(?:get|set|has|append))\(\s*'([\w-]+)'/g),
     ...code.matchAll(/'((?:[A-Z][A-Za-z]*|webhook)(?:-[A-Za-z]+)+)'(?:: |,\n)/g),
     ...code.matchAll(/[{\s]([A-Z][A-Za-z]+): /g),

@@ -1,9 +1,11 @@
 /**
  * Stores that do what the real one does not. The name of the bucket says what: `small` takes parts of one byte, `trusting` stores
  * whatever comes and knows no checksums, `silent` never answers, `stalling` sends half of each object, `cut` breaks off after half of
- * it, `late-error` fails after it answered 200, and `<status>-<code>` answers everything with that error.
+ * it, `late-error` fails after it answered 200, `gzip` compresses for clients that do not refuse it, and `<status>-<code>` answers everything
+ * with that error.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
 
 const objects = new Map<string, Buffer>()
 const parts = new Map<string, Buffer>()
@@ -28,7 +30,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   } else if (Number(status) > 0) {
     response.writeHead(Number(status)).end(code === undefined ? 'no XML' : error(code))
   } else if (request.method === 'GET' || request.method === 'HEAD') {
-    send(url.pathname, bucket, response)
+    send(url.pathname, bucket, response, request.headers['accept-encoding'] !== 'identity')
   } else if (request.method === 'PUT') {
     put(url, body)
     response.writeHead(200, { ETag: `"${body.length}"` }).end()
@@ -41,10 +43,12 @@ function error(code: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>as the bucket says</Message></Error>`
 }
 
-function send(path: string, bucket: string, response: ServerResponse): void {
+function send(path: string, bucket: string, response: ServerResponse, takesGzip: boolean): void {
   const object = objects.get(path)
   if (object === undefined) {
     response.writeHead(404).end(error('NoSuchKey'))
+  } else if (bucket === 'gzip' && takesGzip) {
+    response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync(object))
   } else if (bucket === 'stalling' || bucket === 'cut') {
     response.writeHead(200, { 'Content-Length': object.length })
     response.write(object.subarray(0, object.length / 2))

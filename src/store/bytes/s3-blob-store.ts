@@ -56,8 +56,9 @@ export class S3BlobStore implements BlobStore {
       const length = Number(response.headers.get('Content-Length') ?? Number.NaN)
       const isWhole = range === undefined && response.status === 200
       const isRange = range?.length === length && (response.status === 206 || range.offset === 0)
-      if (response.body !== null && Number.isSafeInteger(length) && (isWhole || isRange)) {
-        return endStalled(response.body, length, this.#stallMs)
+      if (Number.isSafeInteger(length) && (isWhole || isRange)) {
+        // An empty object may have no body.
+        return endStalled(response.body ?? new Blob([]).stream(), length, this.#stallMs)
       }
       await response.body?.cancel()
       throw new Error(`S3 answered a read with ${response.status} and ${length} bytes`)

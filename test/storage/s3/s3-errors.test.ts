@@ -144,6 +144,13 @@ describe('a store that checks nothing', () => {
   })
 })
 
+it('a store that compresses is asked not to', async () => {
+  const store = standIn('gzip')
+  const { key, bytes } = await stored(store, 10_000)
+  expect(await store.size(key)).toBe(bytes.length)
+  expect(await bytesAt(store, key)).toEqual(bytes)
+})
+
 it('a store that verifies the digest is not read back', async () => {
   const bytes = randomBytes(1000)
   const digest = await digestOf(bytes)

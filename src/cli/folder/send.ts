@@ -3,8 +3,13 @@ import { open } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import type { Segment } from './part-files.ts'
 
-/** Bytes that are read at once. A response holds twice as many in memory. */
-const BATCH_BYTES = 256 * 1024
+/** Bytes that are read at once. A response holds twice as many in memory, so many slow readers get less. */
+const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES_OF_MANY = 64 * 1024
+const MANY = 32
+
+/** How many responses are being sent. */
+let sendings = 0
 
 /**
  * Sends the segments, in order; the next bytes are read while the last are sent. A reader that leaves ends it.
@@ -15,19 +20,25 @@ export async function sendSegments(
   segments: readonly Segment[],
 ): Promise<void> {
   let sending: Promise<void> = Promise.resolve()
-  for await (const bytes of batches(segments)) {
+  const most = sendings < MANY ? BATCH_BYTES : BATCH_BYTES_OF_MANY
+  sendings++
+  try {
+    for await (const bytes of batches(segments, most)) {
+      await sending
+      if (response.destroyed) return
+      sending = send(response, bytes)
+    }
     await sending
-    if (response.destroyed) return
-    sending = send(response, bytes)
+    response.end()
+  } finally {
+    sendings--
   }
-  await sending
-  response.end()
 }
 
 /** Two buffers take turns. */
-async function* batches(segments: readonly Segment[]): AsyncGenerator<Buffer> {
+async function* batches(segments: readonly Segment[], most: number): AsyncGenerator<Buffer> {
   const largest = Math.max(0, ...segments.map(({ length }) => length))
-  const size = Math.min(BATCH_BYTES, largest)
+  const size = Math.min(most, largest)
   let [next, other] = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
   for (const { path, offset, length } of segments) {
     const file = await open(path)

@@ -123,7 +123,7 @@ function commandProblems(text: string): string[] {
   )
   const all = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, name = '']) => name)
   return [
-    ...all(/npm run ([a-z][a-z:-]*)/g).filter((name) => !(name in scripts)),
+    ...all(/npm run ([a-z][a-z0-9:-]*)/g).filter((name) => !(name in scripts)),
     ...all(/--var ([A-Z_]+):/g).filter((name) => name !== 'NAME' && !isSettingName(name)),
     ...all(/\b([A-Z]+)=\S+ (?:[A-Z]+=\S+ )*npm start/g).filter(
       (name) => !USAGE.includes(`${name}=`),

@@ -24,6 +24,13 @@ const COMPARE_TIMES = [
   'test/uploads/refused-chunk.test.ts',
 ]
 
+function reportedAs(name: string) {
+  return {
+    reporters: ci ? ['default', 'junit'] : ['default'],
+    outputFile: { junit: resolve(root, `.reports/${name}.xml`) },
+  }
+}
+
 export default defineConfig(async () => {
   // wrangler.toml names the folder of the documents: it has to be there.
   execFileSync(process.execPath, [resolve(root, 'src/docs/site/build.ts')])
@@ -62,7 +69,8 @@ export default defineConfig(async () => {
   })
   if (storage.name !== 'r2') {
     const { name, tests, globalSetup } = storage
-    return { root, test: { globalSetup, projects: [inWorkerd(name, tests, [])] } }
+    const projects = [inWorkerd(name, tests, [])]
+    return { root, test: { ...reportedAs(`storage-${name}`), globalSetup, projects } }
   }
   const elsewhere = ['test/node/**', 'test/storage/**']
   const workerd = inWorkerd('workerd', ['test/**/*.test.ts'], [...elsewhere, ...COMPARE_TIMES])
@@ -70,8 +78,7 @@ export default defineConfig(async () => {
   return {
     root,
     test: {
-      reporters: ci ? ['default', 'junit'] : ['default'],
-      outputFile: { junit: resolve(root, '.reports/unit.xml') },
+      ...reportedAs('unit'),
       // More than cores: many tests wait for a deadline or for a process. Vitest itself would leave a core free.
       maxWorkers: Math.ceil(availableParallelism() * 1.5),
       projects: [

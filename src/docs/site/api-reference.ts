@@ -108,10 +108,12 @@ function operationSection({ method, path, operation, access }: Route, document: 
   const { operationId, summary, description, parameters = [], requestBody, responses } = operation
   const url = `${document.servers[0].url}${path}`
   const failures = Object.keys(responses).filter(isError)
+  // Some descriptions begin with who may call, more exactly.
+  const who = description?.startsWith('For ') ? null : html`<p class="access">For ${access}.</p>`
   return html`<section class="operation">
 <h3 id="${operationId}">${summary} <a class="anchor" href="#${operationId}" aria-label="Link to “${summary}”">#</a></h3>
 <p class="route"><code><b>${method}</b> ${url}</code></p>
-${description === undefined ? null : html`<p>${prose(description)}</p>\n`}<p class="access">For ${access}.</p>
+${description === undefined ? null : html`<p>${prose(description)}</p>\n`}${who}
 ${parameters.length === 0 ? null : parameterTable(parameters)}
 ${requestBody === undefined ? null : html`<h4>Body${requestBody.required ? null : ' (optional)'}</h4>${contentText(requestBody.content, document)}`}
 ${Object.entries(responses)

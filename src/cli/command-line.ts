@@ -84,9 +84,10 @@ export async function readDevVars(path: string): Promise<Record<string, string>>
     if (Reflect.get(Object(error), 'code') === 'ENOENT') return ''
     throw error
   })
-  const [wrong] = text.split('\n').filter((line) => /^\s*\w+\s*(:|$)/.test(line))
-  if (wrong !== undefined) {
-    throw new Error(`in .dev.vars, a line has no "=": write ${/\w+/.exec(wrong)?.[0]}=value`)
+  // Lines of other names may belong to a value in quotes, such as that of HTPASSWD.
+  const unset = [...text.matchAll(/^\s*(\w+)\s*(?::|$)/gm)].find(([, name = '']) => isMeant(name))
+  if (unset !== undefined) {
+    throw new Error(`in .dev.vars, a line has no "=": write ${unset[1]}=value`)
   }
   const vars: Record<string, string> = {}
   for (const [name, value = ''] of Object.entries(parseEnv(text))) {
@@ -97,6 +98,10 @@ export async function readDevVars(path: string): Promise<Record<string, string>>
     vars[name] = value
   }
   return vars
+}
+
+function isMeant(name: string): boolean {
+  return isSettingName(name) || misspeltSetting(name) !== null
 }
 
 function checkName(name: string, where = ''): void {

@@ -38,7 +38,7 @@ export function greeting(url: URL, { host, vars }: StartCommand, { isOpen }: Acc
   // Clients use plain HTTP for this name by default.
   const own = isLoopback(url.hostname) ? `localhost:${url.port}` : url.host
   const path = prefixOf(vars.PUBLIC_URL)
-  const image = `${own}${path}/hello`
+  const image = `${own}/hello`
   const who = isOpen ? 'open to everybody who can reach it' : 'for those who log in'
   const where = isLoopback(host) ? 'on this machine' : `on the address ${host}`
   const name = vars.ADMIN_PASSWORD === undefined ? '' : ' -u admin'
@@ -47,11 +47,12 @@ export function greeting(url: URL, { host, vars }: StartCommand, { isOpen }: Acc
       ? 'It answers to other names and addresses than localhost only if ALLOWED_HOSTS lists them.\n'
       : ''
   const login = isOpen ? '' : `  docker login ${own}${name}\n`
-  return `Berth listens on http://${own}${path}, ${where}, ${who}.
-In a browser: http://${own}${path}/
-${others}
-${login}  tar -c README.md | docker import - ${image}
+  const commands = `  tar -c README.md | docker import - ${image}
   docker push ${image}
   docker pull ${image}
 `
+  return `Berth listens on http://${own}${path}, ${where}, ${who}.
+In a browser: http://${own}${path}/
+${others}
+${path === '' ? `${login}${commands}` : 'docker finds registries only at the root of a host; the page has the way of containerd.\n'}`
 }

@@ -16,6 +16,11 @@ describe('.dev.vars', () => {
     expect(await readDevVars(path)).toEqual({ ADMIN_PASSWORD: 'correct horse battery' })
   })
 
+  it('sets a variable to several lines in quotes', async () => {
+    const lines = 'ann:$2y$05$abc\nbob:$2y$05$def'
+    expect(await readDevVars(devVars(`HTPASSWD="${lines}"\n`))).toEqual({ HTPASSWD: lines })
+  })
+
   it('is refused with a line that sets nothing', async () => {
     const read = readDevVars(devVars('ADMIN_PASSWORD: correct-horse-battery\n'))
     await expect(read).rejects.toThrow('write ADMIN_PASSWORD=value')

@@ -13,17 +13,6 @@ const STEPS_AT_MOST = 20
 
 const TAGS_A_PAGE = 1000
 
-/** @throws {RegistryError} DENIED if the policy refuses the delete of one of the tags */
-async function askAboutAllTags(context: RegistryContext): Promise<void> {
-  if (context.policy === null) return
-  for (let last = ''; ; ) {
-    const tags = await listTags(context, last, TAGS_A_PAGE)
-    await askAboutTags(context, 'delete', tags)
-    if (tags.length < TAGS_A_PAGE) return
-    last = tags.at(-1) ?? ''
-  }
-}
-
 /**
  * Each tag, manifest and blob has its own event, which the sweep of the outbox sends. Blobs stay in other repositories that have
  * them.
@@ -44,4 +33,15 @@ export async function removeRepository(context: RegistryContext): Promise<Remove
     noteDeleted(context, repositoryKey(context)),
   ])
   return removed
+}
+
+/** @throws {RegistryError} DENIED if the policy refuses the delete of one of the tags */
+async function askAboutAllTags(context: RegistryContext): Promise<void> {
+  if (context.policy === null) return
+  for (let last = ''; ; ) {
+    const tags = await listTags(context, last, TAGS_A_PAGE)
+    await askAboutTags(context, 'delete', tags)
+    if (tags.length < TAGS_A_PAGE) return
+    last = tags.at(-1) ?? ''
+  }
 }

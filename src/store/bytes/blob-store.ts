@@ -1,7 +1,7 @@
 /**
  * The interface of the store of bytes: an object store with unique keys, ranges, and uploads in parts. `choose-blob-store.ts` chooses
- * its driver, and `suite/` has what every driver must do. A key is written once and never used again. So a reader may cache an object for ever, and the removal of an old object
- * cannot harm a new upload of the same content.
+ * its driver, and `suite/` has what every driver must do. A key is written once and never used again. So a reader may cache an object
+ * for ever, and the removal of an old object cannot harm a new upload of the same content.
  */
 import type { Digest } from '../../oci/digest.ts'
 

@@ -65,18 +65,17 @@ export class S3BlobStore implements BlobStore {
     })
   }
 
-  /** The answer to a HEAD does not say what is missing: the object, or the bucket. So a read of one byte asks again. */
+  /** The answer to a HEAD has no error code: the object may be missing, or the bucket. So a GET asks again. */
   async size(key: string): Promise<number | null> {
     const size = await this.#client.send({ method: 'HEAD', key }, async (response) =>
       response.ok ? Number(response.headers.get('Content-Length')) : null,
     )
     if (size !== null) return size
-    const body = await this.#client.send({ method: 'GET', key }, async (response) => {
+    return this.#client.send({ method: 'GET', key }, async (response) => {
       if (!response.ok) return this.#absent('a question for a size', response)
       await response.body?.cancel()
       return Number(response.headers.get('Content-Length'))
     })
-    return body
   }
 
   /**
